@@ -1,0 +1,129 @@
+# Checks of arguments. Every failure is one condition of class "cwmix_input_error" whose
+# message names the argument, what is needed and what was given.
+
+stop_cwmix <- function(message, class, call) {
+  stop(structure(
+    class = c(class, "cwmix_error", "error", "condition"),
+    list(message = message, call = call)
+  ))
+}
+
+warn_cwmix <- function(message, class, call) {
+  warning(structure(
+    class = c(class, "cwmix_warning", "warning", "condition"),
+    list(message = message, call = call)
+  ))
+}
+
+stop_input <- function(..., call) {
+  stop_cwmix(paste0(...), "cwmix_input_error", call)
+}
+
+# The call as the user wrote it: the caller's, without a method's suffix.
+user_call <- function() {
+  call <- sys.call(-1)
+  if (is.name(call[[1]])) {
+    name <- as.character(call[[1]])
+    call[[1]] <- as.name(sub("^(.+)\\.(default|formula|cwmix.*|gaussian_mixture|image_density)$", "\\1", name))
+  }
+  call
+}
+
+describe <- function(x) {
+  if (is.null(x)) {
+    return("NULL")
+  }
+  if (is.data.frame(x)) {
+    return(sprintf("a data frame of %d rows and %d columns", nrow(x), ncol(x)))
+  }
+  if (is.function(x)) {
+    return("a function")
+  }
+  if (is.object(x)) {
+    return(sprintf("an object of class \"%s\"", class(x)[1]))
+  }
+  if (!is.atomic(x)) {
+    return(if (is.list(x)) sprintf("a list of length %d", length(x)) else sprintf("a %s", typeof(x)))
+  }
+  kind <- if (is.numeric(x)) "numeric" else typeof(x)
+  if (!is.null(dim(x))) {
+    return(sprintf("a %s array of dimension %s", kind, paste(dim(x), collapse = " x ")))
+  }
+  if (length(x) != 1) {
+    return(sprintf("a %s vector of length %d", kind, length(x)))
+  }
+  if (is.character(x) && !is.na(x)) sprintf("\"%s\"", x) else format(x, digits = 15)
+}
+
+is_number <- function(x) {
+  is.numeric(x) && !is.object(x) && is.null(dim(x)) && length(x) == 1 && !is.nan(x) && !is.na(x)
+}
+
+check_count <- function(x, arg, call, min = 1) {
+  if (!is_number(x) || !is.finite(x) || x != round(x) || x < min || x > .Machine$integer.max) {
+    stop_input("`", arg, "` must be a whole number of at least ", min, ", not ", describe(x), ".",
+      call = call
+    )
+  }
+  as.integer(x)
+}
+
+check_number <- function(x, arg, call, min = -Inf, max = Inf, open = FALSE) {
+  inside <- is_number(x) && (if (open) x > min && x < max else x >= min && x <= max)
+  if (!inside) {
+    range <- if (is.finite(max)) {
+      sprintf("a number between %s and %s", format(min), format(max))
+    } else if (is.finite(min)) {
+      sprintf("a number %s %s", if (open) "above" else "of at least", format(min))
+    } else {
+      "a number"
+    }
+    stop_input("`", arg, "` must be ", range, ", not ", describe(x), ".", call = call)
+  }
+  as.double(x)
+}
+
+check_flag <- function(x, arg, call) {
+  if (!is.logical(x) || length(x) != 1 || is.na(x)) {
+    stop_input("`", arg, "` must be TRUE or FALSE, not ", describe(x), ".", call = call)
+  }
+  x
+}
+
+# `choices` as a whole is the default written in a signature and means its first.
+check_choice <- function(x, choices, arg, call) {
+  if (identical(x, choices)) {
+    return(choices[1])
+  }
+  if (!is.character(x) || length(x) != 1 || !x %in% choices) {
+    stop_input(
+      "`", arg, "` must be one of ", paste0("\"", choices, "\"", collapse = ", "),
+      ", not ", describe(x), ".",
+      call = call
+    )
+  }
+  x
+}
+
+check_class <- function(x, class, what, arg, call) {
+  if (!inherits(x, class)) {
+    stop_input("`", arg, "` must be ", what, ", not ", describe(x), ".", call = call)
+  }
+  x
+}
+
+# Nothing may be swallowed by `...`; names that belong to cwmix_control() are pointed there.
+check_dots_empty <- function(..., call) {
+  if (...length() == 0) {
+    return(invisible())
+  }
+  names <- ...names()
+  name <- if (is.null(names) || !any(nzchar(names))) "" else names[nzchar(names)][1]
+  if (!nzchar(name)) {
+    stop_input("An argument without a name was not expected here: ", describe(..1), ".", call = call)
+  }
+  hint <- if (name %in% names(formals(cwmix_control))) {
+    sprintf(" Give it in `control = cwmix_control(%s = )`.", name)
+  }
+  stop_input("There is no argument `", name, "`.", hint, call = call)
+}

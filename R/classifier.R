@@ -1,0 +1,226 @@
+#' A classifier with given parameters
+#'
+#' The functional weights of a mixture come from a classifier w(z), a softmax network at the
+#' standardised point.
+#'
+#' @param weights A list of numeric matrices, one a layer, each (outputs, inputs): the first has
+#'   d columns, the last K rows. An empty list gives constant weights.
+#' @param biases A list of numeric vectors, one a layer, as long as its matrix has rows. With
+#'   constant weights one vector, the K log weights up to a constant.
+#' @param activation A string, `"tanh"`, `"relu"` or `"silu"`: applied after every layer but the
+#'   last.
+#' @return An object of class `"cwmix_classifier"`. `predict()` evaluates it.
+#' @section Errors: A condition of class `"cwmix_input_error"` when layers do not fit together
+#'   or hold anything but finite numbers.
+#' @references Argouarc'h, Desbouvries, Barat, Kawasaki and Dautremer (2025), Classifier Weighted
+#'   Mixture models, arXiv:2501.02989.
+#' @examples
+#' # softmax(2 z, -2 z): a smooth switch between two components
+#' w <- cwmix_classifier(list(matrix(c(2, -2))), list(c(0, 0)))
+#' predict(w, matrix(c(-1, 0, 1)))
+#' @export
+cwmix_classifier <- function(weights, biases, activation = c("tanh", "relu", "silu")) {
+  call <- user_call()
+  activation <- check_choice(activation, activations, "activation", call)
+  for (arg in c("weights", "biases")) {
+    value <- if (arg == "weights") weights else biases
+    if (!is.list(value) || is.data.frame(value)) {
+      stop_input("`", arg, "` must be a list, one element a layer, not ", describe(value), ".", call = call)
+    }
+    for (l in seq_along(value)) check_layer(value[[l]], arg, l, call)
+  }
+  if (length(biases) != max(1, length(weights))) {
+    stop_input("`biases` must have ", max(1, length(weights)), " elements, one a layer, not ",
+      length(biases), ".",
+      call = call
+    )
+  }
+  for (l in seq_along(weights)) {
+    if (length(biases[[l]]) != nrow(weights[[l]])) {
+      stop_input("`biases[[", l, "]]` must have length ", nrow(weights[[l]]),
+        ", the rows of `weights[[", l, "]]`, not ", length(biases[[l]]), ".",
+        call = call
+      )
+    }
+    if (l > 1 && ncol(weights[[l]]) != nrow(weights[[l - 1]])) {
+      stop_input("`weights[[", l, "]]` must have ", nrow(weights[[l - 1]]),
+        " columns, the rows of `weights[[", l - 1, "]]`, not ", ncol(weights[[l]]), ".",
+        call = call
+      )
+    }
+  }
+  new_classifier(lapply(weights, unname), lapply(biases, as.vector), activation)
+}
+
+check_layer <- function(x, arg, l, call) {
+  is_matrix <- arg == "weights"
+  # A component may be ruled out by a constant log weight of -Inf.
+  ok <- is_plain_numeric(x) && length(x) > 0 && is.matrix(x) == is_matrix && !anyNA(x) &&
+    all(x < Inf) && (!is_matrix || all(x > -Inf)) && any(x > -Inf)
+  if (!ok) {
+    stop_input("`", arg, "[[", l, "]]` must be a ", if (is_matrix) "matrix" else "vector",
+      " of finite numbers, not ", describe(x), ".",
+      call = call
+    )
+  }
+}
+
+new_classifier <- function(weights, biases, activation = "tanh", fn = NULL, d = NULL, K = NULL) {
+  n <- length(weights)
+  as_double <- function(x) {
+    storage.mode(x) <- "double"
+    x
+  }
+  structure(
+    list(
+      weights = lapply(weights, as_double), biases = lapply(biases, as_double),
+      activation = activation, fn = fn,
+      d = if (n > 0) ncol(weights[[1]]) else d, K = K %||% length(biases[[max(1, n)]])
+    ),
+    class = "cwmix_classifier"
+  )
+}
+
+constant_classifier <- function(probabilities) {
+  new_classifier(list(), list(log(probabilities / sum(probabilities))))
+}
+
+# A network with random hidden layers whose last layer is zero and whose last biases are given:
+# it starts as the constant classifier. Weights are uniform with variance 1 / inputs (LeCun et
+# al. 1998, section 4.6; tanh) or 2 / inputs (He et al. 2015; ReLU, SiLU).
+random_network <- function(d, hidden, log_weights, activation) {
+  widths <- c(d, hidden, length(log_weights))
+  n <- length(widths) - 1
+  gain <- if (activation == "tanh") 1 else 2
+  weights <- lapply(seq_len(n), function(l) {
+    size <- widths[l] * widths[l + 1]
+    bound <- sqrt(3 * gain / widths[l])
+    matrix(if (l == n) 0 else stats::runif(size, -bound, bound), widths[l + 1], widths[l])
+  })
+  biases <- lapply(widths[-1], double)
+  biases[[n]] <- log_weights
+  list(weights = weights, biases = biases)
+}
+
+# What cwmix_model() takes for a classifier: an object, a probability vector, an R function.
+read_classifier <- function(classifier, d, K, call) {
+  if (is.function(classifier)) {
+    return(new_classifier(list(), list(), fn = classifier, d = d, K = K))
+  }
+  if (is_plain_numeric(classifier) && is.null(dim(classifier))) {
+    ok <- length(classifier) == K && !anyNA(classifier) && all(classifier >= 0) &&
+      abs(sum(classifier) - 1) < 1e-8
+    if (!ok) {
+      stop_input("`classifier` must be ", K, " probabilities that sum to 1, not ",
+        if (length(classifier) <= 6) deparse(classifier) else describe(classifier), ".",
+        call = call
+      )
+    }
+    return(constant_classifier(as.double(classifier)))
+  }
+  check_class(
+    classifier, "cwmix_classifier",
+    "a cwmix_classifier(), a vector of probabilities or a function", "classifier", call
+  )
+  if (classifier$K != K || (!is.null(classifier$d) && classifier$d != d)) {
+    stop_input("`classifier` must map ", d, " inputs to ", K, " components, the columns and rows of `mean`, not ",
+      classifier$d %||% d, " to ", classifier$K, ".",
+      call = call
+    )
+  }
+  classifier
+}
+
+#' Evaluate a classifier
+#'
+#' @param object A [cwmix_classifier()].
+#' @param newdata A numeric matrix of standardised points z, n x d; for d = 1 a vector will do.
+#' @param log A flag: log weights instead of weights.
+#' @param ... Must be empty.
+#' @return An n x K matrix of w(z); its rows sum to 1. A row of `newdata` with a missing value
+#'   gives a row of `NA`.
+#' @examples
+#' w <- cwmix_classifier(list(matrix(c(2, -2))), list(c(0, 0)))
+#' rowSums(predict(w, seq(-2, 2, 0.5)))
+#' @export
+predict.cwmix_classifier <- function(object, newdata, log = FALSE, ...) {
+  call <- user_call()
+  check_dots_empty(..., call = call)
+  check_flag(log, "log", call)
+  z <- read_points(newdata, "newdata", call)
+  d <- object$d %||% ncol(z$x)
+  if (ncol(z$x) != d) {
+    stop_input("`newdata` must have ", d, if (d == 1) " column" else " columns", ", not ",
+      describe(newdata), ".",
+      call = call
+    )
+  }
+  usable <- which(rowSums(!is.finite(z$x)) == 0)
+  out <- matrix(NA_real_, nrow(z$x), object$K, dimnames = list(z$rows, NULL))
+  out[usable, ] <- log_classifier(object, z$x[usable, , drop = FALSE], call)
+  if (log) out else exp(out)
+}
+
+# log w(z), n x K.
+log_classifier <- function(classifier, z, call) {
+  if (!is.null(classifier$fn)) {
+    return(log(call_classifier(classifier, z, call)))
+  }
+  .Call(ffi_classifier, classifier_model(classifier, ncol(z)), z, thread_count())
+}
+
+# The engine evaluates classifiers as parts of models; the maps play no role here.
+classifier_model <- function(classifier, d) {
+  zeros <- matrix(0, classifier$K, d)
+  engine_model(
+    c(list(mean = zeros, log_sd = zeros), classifier_parameters(classifier)),
+    classifier$activation
+  )
+}
+
+call_classifier <- function(classifier, z, call) {
+  w <- classifier$fn(z)
+  if (!is.numeric(w) || !identical(dim(w), c(nrow(z), classifier$K))) {
+    stop_input("`classifier` must return a ", nrow(z), " x ", classifier$K, " matrix for ", nrow(z),
+      " points, not ", describe(w), ".",
+      call = call
+    )
+  }
+  if (anyNA(w) || any(w < 0) || any(abs(rowSums(w) - 1) > 1e-8)) {
+    stop_input("`classifier` must return probabilities: rows without missing or negative values that sum to 1.",
+      call = call
+    )
+  }
+  w
+}
+
+describe_classifier <- function(classifier) {
+  if (!is.null(classifier$fn)) {
+    return("an R function")
+  }
+  n <- length(classifier$weights)
+  if (n == 0) {
+    return("constant weights")
+  }
+  if (n == 1) {
+    return("softmax-linear")
+  }
+  hidden <- vapply(classifier$weights[-n], nrow, 0L)
+  sprintf("network %s, %s", paste(hidden, collapse = "-"), classifier$activation)
+}
+
+#' @export
+print.cwmix_classifier <- function(x, ...) {
+  check_dots_empty(..., call = user_call())
+  cat(format(x), sep = "\n")
+  invisible(x)
+}
+
+#' @export
+format.cwmix_classifier <- function(x, ...) {
+  check_dots_empty(..., call = user_call())
+  sprintf(
+    "Classifier of %d components%s: %s", x$K,
+    if (is.null(x$d)) "" else sprintf(" in dimension %d", x$d), describe_classifier(x)
+  )
+}

@@ -1,0 +1,85 @@
+#' Computational settings of a fit
+#'
+#' @param epochs A whole number, the most passes over the training rows; `NULL` for about 10,000
+#'   steps, at least 5 and at most 200 passes. With `optimiser = "lbfgs"` the most iterations.
+#' @param batch_size A whole number of rows a gradient step; `NULL` for a twentieth of the rows,
+#'   at least 16 and at most 500.
+#' @param learning_rate A positive number, the largest step of Adam, in units of a column's
+#'   standard deviation.
+#' @param schedule A string: `"one-cycle"` warms the learning rate up over the first three tenths
+#'   of the steps and lets it fall to zero along a cosine (Smith and Topin 2019), `"constant"`
+#'   leaves it.
+#' @param weight_decay A number of at least 0: decoupled decay of the network's weights (Loshchilov
+#'   and Hutter 2019).
+#' @param gradient_clip A positive number: the gradient's norm is cut there. `Inf` for no limit.
+#' @param patience A whole number: training stops after so many epochs without a better validation
+#'   score. `Inf` for never.
+#' @param em_iterations A whole number, the most iterations of EM from each start.
+#' @param em_tolerance A positive number: EM has converged when the mean log-likelihood of a row
+#'   gains less.
+#' @param starts A whole number of random starts of EM; the best is kept.
+#' @param sd_floor A number of at least 0: the smallest standard deviation of a component, in any
+#'   direction, as a fraction of the column's (of its interquartile range over 1.349, where that
+#'   is positive and smaller).
+#' @param precision A string, `"single"` or `"double"`, of the training steps. Whatever is
+#'   reported is computed in double.
+#' @param threads A whole number of threads, or `NULL`; see [cwmix_info()]. Results do not depend
+#'   on it.
+#' @param optimiser A string: `"adam"` (Kingma and Ba 2015) over minibatches, or `"lbfgs"`, R's
+#'   [stats::optim()] over all rows in double, for small problems.
+#' @param verbose A flag: show a progress bar.
+#' @return A list of class `"cwmix_control"`.
+#' @section Errors: A condition of class `"cwmix_input_error"`.
+#' @references Kingma and Ba (2015), Adam, ICLR. Loshchilov and Hutter (2019), Decoupled weight
+#'   decay regularization, ICLR. Smith and Topin (2019), Super-convergence, SPIE 11006.
+#' @examples
+#' cwmix_control(epochs = 50, optimiser = "adam")
+#' @export
+cwmix_control <- function(epochs = NULL, batch_size = NULL, learning_rate = 5e-3,
+                          schedule = c("one-cycle", "constant"), weight_decay = 1e-3,
+                          gradient_clip = 10, patience = 30, em_iterations = 500,
+                          em_tolerance = 1e-6, starts = 5, sd_floor = 1e-3,
+                          precision = c("single", "double"), threads = NULL,
+                          optimiser = c("adam", "lbfgs"), verbose = interactive()) {
+  call <- user_call()
+  count_or_null <- function(x, arg, min) if (!is.null(x)) check_count(x, arg, call, min)
+  if (!identical(patience, Inf)) patience <- check_count(patience, "patience", call)
+  structure(
+    list(
+      epochs = count_or_null(epochs, "epochs", 0),
+      batch_size = count_or_null(batch_size, "batch_size", 1),
+      learning_rate = check_number(learning_rate, "learning_rate", call, 0, open = TRUE),
+      schedule = check_choice(schedule, c("one-cycle", "constant"), "schedule", call),
+      weight_decay = check_number(weight_decay, "weight_decay", call, 0),
+      gradient_clip = check_positive(gradient_clip, "gradient_clip", call),
+      patience = patience,
+      em_iterations = check_count(em_iterations, "em_iterations", call),
+      em_tolerance = check_number(em_tolerance, "em_tolerance", call, 0, open = TRUE),
+      starts = check_count(starts, "starts", call),
+      sd_floor = check_number(sd_floor, "sd_floor", call, 0),
+      precision = check_choice(precision, c("single", "double"), "precision", call),
+      threads = count_or_null(threads, "threads", 1),
+      optimiser = check_choice(optimiser, c("adam", "lbfgs"), "optimiser", call),
+      verbose = check_flag(verbose, "verbose", call)
+    ),
+    class = "cwmix_control"
+  )
+}
+
+check_positive <- function(x, arg, call) {
+  if (identical(x, Inf)) x else check_number(x, arg, call, 0, open = TRUE)
+}
+
+#' @export
+format.cwmix_control <- function(x, ...) {
+  check_dots_empty(..., call = user_call())
+  values <- vapply(x, function(v) if (is.null(v)) "chosen by the data" else format(v), "")
+  paste0("  ", format(names(x)), "  ", values)
+}
+
+#' @export
+print.cwmix_control <- function(x, ...) {
+  check_dots_empty(..., call = user_call())
+  cat("Settings of a fit", format(x), sep = "\n")
+  invisible(x)
+}

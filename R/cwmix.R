@@ -1,0 +1,197 @@
+#' Fit a classifier weighted mixture
+#'
+#' Estimates the density p(x) = sum over k of w_k(z_k) N(x; mu_k, Sigma_k), with
+#' z_k = L_k^-1 (x - mu_k) and weights w(z) = softmax(f(z)) given by a network f. With constant
+#' weights it is a Gaussian mixture.
+#'
+#' Columns are standardised inside; the parameters reported are those of the data (of their logs
+#' or logits in bounded columns). EM fits a Gaussian mixture first. The network's last layer then
+#' starts at zero with the log mixture weights as biases, so that gradient ascent on the mean log
+#' density starts from exactly that mixture. A share of the rows is set aside (before EM) to score
+#' every epoch; the best epoch, epoch 0 included, is returned.
+#'
+#' @param x The data: a numeric vector, a numeric matrix or a data frame of numeric columns, without
+#'   missing values; or a one-sided formula such as `~ a + b`.
+#' @param data A data frame in which to find the variables of the formula `x`.
+#' @param K A whole number of components, or `NULL` for one in 25 rows, at most 10.
+#' @param ... Must be empty.
+#' @param hidden An integer vector, the widths of the network's hidden layers; `integer(0)` for a
+#'   softmax-linear classifier; `NULL` for constant weights, fitted by EM alone.
+#' @param covariance A string, `"diagonal"` or `"full"`: the components' covariances.
+#' @param activation A string, `"tanh"`, `"relu"` or `"silu"`.
+#' @param support The columns' bounds: `NULL` for none; a pair such as `c(0, Inf)` for every column;
+#'   or a list with one pair (or `NULL`) a column, by position or by name. The density is exactly
+#'   zero outside.
+#' @param weights A numeric vector of observation weights of at least 0, one a row, or `NULL`. Rows
+#'   of weight 0 count as absent.
+#' @param validation A number from 0 to below 1, the share of rows set aside (rounded down). With no
+#'   such row there is no early stopping, and the last epoch is returned.
+#' @param start `NULL` to start from EM; a density to start from, with the same K, covariances and
+#'   support (and network, if it has one: EM is then skipped); or a K x d matrix of means for EM.
+#' @param control A [cwmix_control()].
+#' @param keep_data A flag: keep the data in the fit, for `update()` and `plot()` where the data
+#'   cannot be found by the call.
+#' @return An object of class `c("cwmix", "cwmix_density")`, a plain list with the fields
+#'   - `mean` (K x d), `sd` (K x d) or `cholesky` (d x d x K, lower triangular factors of the
+#'     covariances), `classifier`, `support`;
+#'   - `proportions`, the components' mean posteriors over the rows, decreasing;
+#'   - `log_likelihood` of all rows, `df`, `nobs`;
+#'   - `trace`, a data frame with the mean log density of training and validation rows and the
+#'     learning rate, a row an epoch: epoch 0 is the EM fit, evaluated; later training scores are
+#'     means over the epoch's steps, each taken before its step;
+#'   - `best_epoch`, `stopped` (`"epochs"`, `"patience"`, `"interrupt"`, `"converged"`,
+#'     `"not finite"`), `starts`, `seconds`, `control`, `call`;
+#'   - `optimiser`, what [update()] needs to go on.
+#' @section Errors and warnings: A condition of class `"cwmix_input_error"` names the argument, what
+#'   is needed and what was given: anything not numeric, missing or infinite values, constant or
+#'   exactly collinear columns, fewer rows than components, points outside the support. An
+#'   interrupt returns the best epoch so far with a warning of class `"cwmix_interrupted"`; a score
+#'   that is not finite ends training with one of class `"cwmix_numerical_warning"`.
+#' @references Argouarc'h, Desbouvries, Barat, Kawasaki and Dautremer (2025), Classifier Weighted
+#'   Mixture models, arXiv:2501.02989, equations (12) and (16).
+#' @examples
+#' set.seed(1)
+#' fit <- cwmix(faithful, K = 3, hidden = c(8, 8), control = cwmix_control(epochs = 20))
+#' fit
+#' predict(fit, faithful[1:3, ])
+#' @export
+cwmix <- function(x, ...) UseMethod("cwmix")
+
+#' @rdname cwmix
+#' @export
+cwmix.default <- function(x, K = NULL, ..., hidden = c(64, 64), covariance = c("diagonal", "full"),
+                          activation = c("tanh", "relu", "silu"), support = NULL, weights = NULL,
+                          validation = 0.1, start = NULL, control = cwmix_control(),
+                          keep_data = FALSE) {
+  call <- user_call()
+  check_dots_empty(..., call = call)
+  fit_cwmix(
+    read_training(x, call), K, hidden, covariance, activation, support, weights, validation,
+    start, control, keep_data, matched_call("cwmix"), call
+  )
+}
+
+#' @rdname cwmix
+#' @export
+cwmix.formula <- function(x, data, K = NULL, ..., hidden = c(64, 64),
+                          covariance = c("diagonal", "full"), activation = c("tanh", "relu", "silu"),
+                          support = NULL, weights = NULL, validation = 0.1, start = NULL,
+                          control = cwmix_control(), keep_data = FALSE) {
+  call <- user_call()
+  check_dots_empty(..., call = call)
+  fit_cwmix(
+    read_formula(x, data, call), K, hidden, covariance, activation, support, weights, validation,
+    start, control, keep_data, matched_call("cwmix"), call
+  )
+}
+
+fit_cwmix <- function(points, K, hidden, covariance, activation, support, weights, validation, start,
+                      control, keep_data, matched, call) {
+  began <- proc.time()[["elapsed"]]
+  covariance <- check_choice(covariance, c("diagonal", "full"), "covariance", call)
+  activation <- check_choice(activation, activations, "activation", call)
+  hidden <- check_hidden(hidden, call)
+  check_number(validation, "validation", call, 0)
+  if (validation >= 1) {
+    stop_input("`validation` must be a number from 0 to below 1, not ", describe(validation), ".", call = call)
+  }
+  check_flag(keep_data, "keep_data", call)
+  problem <- new_problem(points, K, covariance, support, weights, control, call)
+  start <- read_start(start, problem, call)
+
+  held <- if (is.null(hidden)) 0 else floor(validation * nrow(problem$x))
+  if (nrow(problem$x) - held < problem$K) {
+    stop_input("`K` must be at most the number of training rows, ", nrow(problem$x) - held, ", not ",
+      problem$K, ".",
+      call = call
+    )
+  }
+  held_rows <- if (held > 0) sort(sample.int(nrow(problem$x), held)) else integer()
+  sets <- split_sets(problem, held_rows)
+  em <- start_by_em(start, sets$training, problem, hidden, call)
+  parameters <- add_network(em$parameters, hidden, activation, call)
+
+  epochs <- if (is.null(hidden)) 0L else control$epochs
+  training <- train(new_state(parameters), parameters, sets, activation, problem, epochs, call)
+  finish_cwmix(training, parameters, activation, problem, matched, call,
+    hidden = hidden, starts = em$log_likelihoods, held_rows = held_rows,
+    seconds = proc.time()[["elapsed"]] - began, data = if (keep_data) c(points, list(weights = weights))
+  )
+}
+
+check_hidden <- function(hidden, call) {
+  if (is.null(hidden)) {
+    return(NULL)
+  }
+  if (!is_plain_numeric(hidden) || anyNA(hidden) || any(hidden < 1 | hidden != round(hidden) | hidden > 1e5)) {
+    stop_input("`hidden` must be whole numbers of at least 1, or NULL for constant weights, not ",
+      if (is_plain_numeric(hidden)) deparse(hidden) else describe(hidden), ".",
+      call = call
+    )
+  }
+  as.integer(hidden)
+}
+
+# Training and validation rows: list(x, weights with mean 1 or NULL, offset), the offset from
+# standardised scores to those of the data.
+split_sets <- function(problem, held_rows) {
+  set <- function(rows) {
+    weights <- problem$weights[rows]
+    part <- list(
+      x = problem$x[rows, , drop = FALSE], weights = weights, scale = problem$scale,
+      log_jacobian = problem$log_jacobian[rows]
+    )
+    list(x = part$x, weights = if (!is.null(weights)) weights / mean(weights), offset = mean_offset(part))
+  }
+  rows <- seq_len(nrow(problem$x))
+  if (length(held_rows) == 0) {
+    return(list(training = set(rows), validation = NULL))
+  }
+  list(training = set(rows[-held_rows]), validation = set(held_rows))
+}
+
+# A start with a network is taken as it is; everything else goes through EM.
+start_by_em <- function(start, training, problem, hidden, call) {
+  if (length(start$weights) > 0) {
+    widths <- vapply(start$weights[-length(start$weights)], nrow, 0L)
+    if (!identical(widths, hidden)) {
+      stop_input("`start` must have the network of `hidden`, or constant weights.", call = call)
+    }
+    return(list(parameters = start, log_likelihoods = double()))
+  }
+  em <- em_fit(
+    training$x, problem$K, problem$full, training$weights, start, problem$control, problem$floor, call
+  )
+  em$log_likelihoods <- em$log_likelihoods + training$offset
+  em
+}
+
+add_network <- function(parameters, hidden, activation, call) {
+  if (is.null(hidden) || length(parameters$weights) > 0) {
+    return(parameters)
+  }
+  network <- random_network(ncol(parameters$mean), hidden, parameters$biases[[1]], activation)
+  parameters[c("weights", "biases")] <- network
+  parameters
+}
+
+finish_cwmix <- function(training, template, activation, problem, matched, call, ...) {
+  state <- training$state
+  object <- finish_fit(
+    unflatten(state$best, template), activation, problem, "cwmix", matched,
+    trace = training$trace, best_epoch = state$best_epoch, stopped = training$stopped,
+    optimiser = list(state = state, template = template), ...
+  )
+  if (training$stopped == "interrupt") {
+    warn_cwmix(
+      sprintf("Interrupted in epoch %d: the best epoch so far, %d, is returned.", state$epoch + 1L, state$best_epoch),
+      "cwmix_interrupted", call
+    )
+  } else if (training$stopped == "not finite") {
+    warn_cwmix(
+      sprintf("Training met a score that is not finite in epoch %d: the best epoch before, %d, is returned.", state$epoch + 1L, state$best_epoch),
+      "cwmix_numerical_warning", call
+    )
+  }
+  object
+}

@@ -1,0 +1,180 @@
+# From what users hold to matrices of doubles, and back.
+
+# How points came in, so that draws go out alike: list(names, type, terms).
+new_columns <- function(names = NULL, type = "matrix", terms = NULL) {
+  list(names = names, type = type, terms = terms)
+}
+
+column_labels <- function(object) {
+  object$columns$names %||% if (ncol(object$mean) == 1) "x" else paste0("x", seq_len(ncol(object$mean)))
+}
+
+`%||%` <- function(x, y) if (is.null(x)) y else x
+
+is_plain_numeric <- function(x) {
+  is.numeric(x) && !inherits(x, c("factor", "integer64", "Date", "POSIXct", "difftime"))
+}
+
+# A numeric vector, matrix or data frame as list(x = double matrix, columns, names of rows).
+# Values are not looked at.
+read_points <- function(x, arg, call) {
+  if (is.data.frame(x)) {
+    return(read_data_frame(x, arg, call))
+  }
+  if (!is_plain_numeric(x) || length(dim(x)) > 2) {
+    stop_input("`", arg, "` must be a numeric vector, a numeric matrix or a data frame of numeric columns, not ",
+      describe(x), ".",
+      call = call
+    )
+  }
+  if (length(dim(x)) < 2) {
+    type <- "vector"
+    rows <- names(x)
+    columns <- NULL
+    x <- matrix(as.double(x), ncol = 1)
+  } else {
+    type <- "matrix"
+    rows <- rownames(x)
+    columns <- colnames(x)
+    x <- matrix(as.double(x), nrow(x), ncol(x))
+  }
+  check_column_names(columns, arg, call)
+  list(x = x, columns = new_columns(columns, type), rows = rows)
+}
+
+read_data_frame <- function(x, arg, call) {
+  for (name in names(x)) {
+    column <- x[[name]]
+    if (!is_plain_numeric(column) || !is.null(dim(column))) {
+      stop_input("`", arg, "` must have numeric columns only: column `", name, "` is ",
+        describe(column), ".",
+        call = call
+      )
+    }
+  }
+  check_column_names(names(x), arg, call)
+  rows <- if (.row_names_info(x) > 0) row.names(x)
+  values <- vapply(x, as.double, double(nrow(x)), USE.NAMES = FALSE)
+  list(
+    x = matrix(values, nrow(x), ncol(x)),
+    columns = new_columns(names(x), "data.frame"), rows = rows
+  )
+}
+
+check_column_names <- function(names, arg, call) {
+  if (anyNA(names) || any(names == "") || anyDuplicated(names) > 0) {
+    stop_input("`", arg, "` must have distinct column names or none at all, not ",
+      paste0("\"", names, "\"", collapse = ", "), ".",
+      call = call
+    )
+  }
+}
+
+# Points to fit: finite, with at least one row and column.
+read_training <- function(x, call, arg = "x") {
+  points <- read_points(x, arg, call)
+  if (nrow(points$x) == 0 || ncol(points$x) == 0) {
+    stop_input("`", arg, "` must have at least one row and one column, not ", describe(x), ".", call = call)
+  }
+  bad <- which(!is.finite(points$x), arr.ind = TRUE)
+  if (nrow(bad) > 0) {
+    first <- bad[order(bad[, 1]), , drop = FALSE][1, ]
+    stop_input(
+      "`", arg, "` must not have missing or infinite values, but row ", first[1],
+      if (ncol(points$x) > 1) paste0(", column ", points$columns$names[first[2]] %||% first[2]),
+      " is ", format(points$x[first[1], first[2]]),
+      if (nrow(bad) > 1) paste0(" (and ", nrow(bad) - 1, " more)"), ".",
+      call = call
+    )
+  }
+  points
+}
+
+read_formula <- function(formula, data, call) {
+  if (length(formula) == 3) {
+    stop_input("`x` must be a one-sided formula such as ~ a + b, not ", format(formula), ".", call = call)
+  }
+  if (!is.data.frame(data)) {
+    stop_input("`data` must be a data frame, not ", describe(data), ".", call = call)
+  }
+  frame <- tryCatch(
+    stats::model.frame(formula, data, na.action = stats::na.pass),
+    error = function(e) {
+      stop_input("`x` must be a formula of columns of `data`: ", conditionMessage(e), ".", call = call)
+    }
+  )
+  points <- read_training(frame, call, arg = "data")
+  terms <- attr(frame, "terms")
+  points$columns$terms <- terms
+  points
+}
+
+# Points to evaluate: list(x, rows), columns matched by name where both sides have names.
+read_newdata <- function(object, newdata, call, arg = "newdata") {
+  terms <- object$columns$terms
+  if (!is.null(terms) && is.data.frame(newdata) && !all(object$columns$names %in% names(newdata))) {
+    newdata <- tryCatch(
+      stats::model.frame(terms, newdata, na.action = stats::na.pass),
+      error = function(e) {
+        stop_input("`", arg, "` must have the variables of ", format(terms), ": ", conditionMessage(e), ".",
+          call = call
+        )
+      }
+    )
+  }
+  wanted <- object$columns$names
+  if (is.data.frame(newdata) && !is.null(wanted)) {
+    newdata <- newdata[intersect(names(newdata), wanted)]
+  }
+  points <- read_points(newdata, arg, call)
+  given <- points$columns$names
+  d <- ncol(object$mean)
+  if (!is.null(wanted) && !is.null(given)) {
+    missing <- setdiff(wanted, given)
+    if (length(missing) > 0) {
+      stop_input("`", arg, "` must have the columns ", paste0("`", wanted, "`", collapse = ", "),
+        "; there is no ", paste0("`", missing, "`", collapse = ", "), ".",
+        call = call
+      )
+    }
+    points$x <- points$x[, match(wanted, given), drop = FALSE]
+  } else if (ncol(points$x) != d) {
+    stop_input("`", arg, "` must have ", d, if (d == 1) " column" else " columns", ", not ",
+      describe(newdata), ".",
+      call = call
+    )
+  }
+  points
+}
+
+# Points as the training data came: a vector, a matrix with its names, a data frame.
+restore_points <- function(x, columns) {
+  if (columns$type == "vector") {
+    return(as.vector(x))
+  }
+  colnames(x) <- columns$names
+  if (columns$type == "data.frame") as.data.frame(x) else x
+}
+
+check_weights <- function(weights, n, call) {
+  if (is.null(weights)) {
+    return(NULL)
+  }
+  if (!is_plain_numeric(weights) || !is.null(dim(weights)) || length(weights) != n) {
+    stop_input("`weights` must be a numeric vector of length ", n, ", one a row, not ",
+      describe(weights), ".",
+      call = call
+    )
+  }
+  bad <- which(!is.finite(weights) | weights < 0)
+  if (length(bad) > 0) {
+    stop_input("`weights` must be finite and not negative, but weight ", bad[1], " is ",
+      format(weights[bad[1]]), ".",
+      call = call
+    )
+  }
+  if (all(weights == 0)) {
+    stop_input("`weights` must have at least one positive value, not zeros only.", call = call)
+  }
+  as.double(weights)
+}

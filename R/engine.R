@@ -1,0 +1,85 @@
+# Which engine runs, with how many threads.
+
+#' The engine in use
+#'
+#' The C engine is compiled for several instruction sets and picks the best that this machine
+#' has when the package is loaded. The environment variable `CWMIX_INSTANCE` (`"plain"`,
+#' `"base"`, `"avx2"`), read at load, forces one.
+#'
+#' The number of threads is the option `cwmix.threads` where it is set, otherwise the number of
+#' processors; never more than `OMP_THREAD_LIMIT` and `OMP_NUM_THREADS` where these are set, nor
+#' than 2 within `R CMD check`. Results do not depend on it.
+#'
+#' @return A list of class `"cwmix_info"`: `version`, `instance`, `instances` (those this machine
+#'   can run, best last), `threads`, `processors`, `compiler`.
+#' @examples
+#' cwmix_info()
+#' @export
+cwmix_info <- function() {
+  info <- .Call(ffi_info)
+  structure(
+    list(
+      version = as.character(utils::packageVersion("cwmix")),
+      instance = info$instance, instances = info$instances, threads = thread_count(),
+      processors = info$processors, compiler = info$compiler
+    ),
+    class = "cwmix_info"
+  )
+}
+
+#' @export
+print.cwmix_info <- function(x, ...) {
+  check_dots_empty(..., call = user_call())
+  cat(
+    sprintf("cwmix %s", x$version),
+    sprintf("  engine   %s (of %s)", x$instance, paste(x$instances, collapse = ", ")),
+    sprintf("  threads  %d of %d processors", x$threads, x$processors),
+    sprintf("  compiler %s", x$compiler),
+    sep = "\n"
+  )
+  invisible(x)
+}
+
+thread_count <- function(threads = getOption("cwmix.threads")) {
+  limit <- function(name) {
+    value <- suppressWarnings(as.integer(Sys.getenv(name)))
+    if (is.na(value) || value < 1) Inf else value
+  }
+  threads <- threads %||% .Call(ffi_info)$processors
+  in_check <- !tolower(Sys.getenv("_R_CHECK_LIMIT_CORES_")) %in% c("", "false")
+  as.integer(min(
+    check_count(threads, "cwmix.threads", NULL), limit("OMP_THREAD_LIMIT"), limit("OMP_NUM_THREADS"),
+    if (in_check) 2
+  ))
+}
+
+# Everything reported is computed in double; tests look at the single instances too.
+engine <- new.env(parent = emptyenv())
+engine$single <- FALSE
+engine_single <- function() engine$single
+
+# Evaluates `code` with an instance or a precision forced: for tests.
+with_engine <- function(code, instance = NULL, precision = NULL) {
+  before <- list(instance = .Call(ffi_info)$instance, single = engine$single)
+  on.exit({
+    .Call(ffi_use_instance, before$instance)
+    engine$single <- before$single
+  })
+  if (!is.null(instance) && !.Call(ffi_use_instance, instance)) {
+    stop_input("`instance` must be one that this machine can run, not \"", instance, "\".",
+      call = sys.call()
+    )
+  }
+  if (!is.null(precision)) engine$single <- precision == "single"
+  force(code)
+}
+
+.onLoad <- function(libname, pkgname) {
+  instance <- Sys.getenv("CWMIX_INSTANCE")
+  if (nzchar(instance) && !.Call(ffi_use_instance, instance)) {
+    stop_input("The environment variable `CWMIX_INSTANCE` must be one of ",
+      paste0("\"", .Call(ffi_info)$instances, "\"", collapse = ", "), ", not \"", instance, "\".",
+      call = NULL
+    )
+  }
+}

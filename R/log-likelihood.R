@@ -1,0 +1,85 @@
+#' Log-likelihood of data, and its gradient
+#'
+#' @inheritParams predict.cwmix_density
+#' @param weights A numeric vector of observation weights, one a row of `newdata`, or `NULL` for
+#'   ones.
+#' @param gradient A flag: also compute the gradient in every parameter.
+#' @return The sum of log densities, a number (`NA` where `newdata` has missing values, `-Inf`
+#'   where a row lies outside the support). With `gradient = TRUE` its attribute `"gradient"` is a
+#'   list with the names and shapes of [coef()][coef.cwmix_density]: derivatives with respect to
+#'   the unconstrained parameters, exact to double precision.
+#' @section Errors: A condition of class `"cwmix_input_error"`; the gradient needs complete rows
+#'   inside the support, and a classifier that is not an R function.
+#' @references Argouarc'h, Desbouvries, Barat, Kawasaki and Dautremer (2025), Classifier Weighted
+#'   Mixture models, arXiv:2501.02989, equation (16).
+#' @examples
+#' model <- cwmix_model(c(-1, 1), sd = c(1, 2), classifier = c(0.3, 0.7))
+#' log_likelihood(model, c(-2, 0, 1.5), gradient = TRUE)
+#' @export
+log_likelihood <- function(object, newdata, weights = NULL, gradient = FALSE) {
+  call <- user_call()
+  check_class(object, "cwmix_density", "a density of this package", "object", call)
+  check_flag(gradient, "gradient", call)
+  log_density <- log_quantity(object, newdata, "density", call)
+  weights <- check_weights(weights, length(log_density), call)
+  terms <- if (is.null(weights)) log_density else ifelse(weights == 0, 0, weights * log_density)
+  value <- sum(terms)
+  if (!gradient) {
+    return(value)
+  }
+  if (!is.null(object$classifier$fn)) {
+    stop_input("`object` must have a classifier with parameters for a gradient, not an R function.",
+      call = call
+    )
+  }
+  if (!is.finite(value)) {
+    stop_input("`newdata` must have complete rows inside the support for a gradient, but row ",
+      which(!is.finite(terms))[1], " has log density ", format(terms[!is.finite(terms)][1]), ".",
+      call = call
+    )
+  }
+  y <- to_working(read_newdata(object, newdata, call)$x, object$support)$y
+  parameters <- coef(object)
+  model <- engine_model(parameters, object$classifier$activation)
+  flat <- .Call(ffi_gradient, model, y, weights, engine_single(), thread_count())$gradient
+  attr(value, "gradient") <- unflatten(flat, parameters)
+  value
+}
+
+#' Log-likelihood of a fit
+#'
+#' At the training data, all rows, validation rows included. [AIC()] and [BIC()] build on it.
+#'
+#' @param object A fit of [cwmix()] or [gaussian_mixture()].
+#' @param ... Must be empty.
+#' @return An object of class `"logLik"` with attributes `df`, the number of free parameters (with
+#'   a network, all of its weights and biases), and `nobs`, the number of rows with positive
+#'   weight.
+#' @examples
+#' fit <- gaussian_mixture(faithful, K = 2)
+#' logLik(fit)
+#' BIC(fit)
+#' @export
+logLik.cwmix_density <- function(object, ...) {
+  call <- user_call()
+  check_dots_empty(..., call = call)
+  check_fitted(object, call)
+  structure(object$log_likelihood, df = object$df, nobs = object$nobs, class = "logLik")
+}
+
+#' @rdname logLik.cwmix_density
+#' @export
+nobs.cwmix_density <- function(object, ...) {
+  call <- user_call()
+  check_dots_empty(..., call = call)
+  check_fitted(object, call)
+  object$nobs
+}
+
+check_fitted <- function(object, call) {
+  if (is.null(object$nobs)) {
+    stop_input("`object` must be a fit: a specified model has seen no data. Use log_likelihood(object, newdata).",
+      call = call
+    )
+  }
+}

@@ -1,0 +1,135 @@
+# Parameters: as lists shaped like coef(), as the engine's flat vector, on the data's scale and
+# on the standardised one.
+
+flatten <- function(parameters) unlist(parameters, use.names = FALSE)
+
+# The inverse of flatten() for a list of the shape of `template`.
+unflatten <- function(values, template) {
+  end <- 0L
+  fill <- function(x) {
+    if (is.list(x)) {
+      return(lapply(x, fill))
+    }
+    take <- end + seq_along(x)
+    end <<- end + length(x)
+    x[] <- values[take]
+    x
+  }
+  fill(template)
+}
+
+# Lower triangular factors with the log of the diagonal in place of the diagonal, and back.
+log_diagonal <- function(cholesky) map_diagonal(cholesky, log)
+exp_diagonal <- function(log_cholesky) map_diagonal(log_cholesky, exp)
+
+map_diagonal <- function(a, f) {
+  d <- dim(a)[1]
+  at <- rep((seq_len(dim(a)[3]) - 1) * d^2, each = d) + rep(seq_len(d) + d * (seq_len(d) - 1), dim(a)[3])
+  a[at] <- f(a[at])
+  a
+}
+
+covariance_of <- function(cholesky) {
+  for (k in seq_len(dim(cholesky)[3])) {
+    factor <- matrix(cholesky[, , k], dim(cholesky)[1])
+    cholesky[, , k] <- tcrossprod(factor)
+  }
+  cholesky
+}
+
+#' Parameters of a density
+#'
+#' The unconstrained parameters, in which the model is optimised: means, log standard
+#' deviations or log-Cholesky factors, and the classifier's weights and biases.
+#'
+#' @param object A `cwmix_density`: a fit of [cwmix()] or [gaussian_mixture()], or a
+#'   [cwmix_model()].
+#' @param ... Must be empty.
+#' @return A list, the shape of the gradient of [log_likelihood()]:
+#'   - `mean`, K x d, in units of the data (of their logs or logits in bounded columns);
+#'   - `log_sd`, K x d; or, with full covariances, `log_cholesky`, d x d x K: the strict lower
+#'     part of the Cholesky factor of each covariance, the log of its diagonal on the diagonal,
+#'     zero above;
+#'   - `weights`, a list of (out, in) matrices, and `biases`, a list of vectors; with constant
+#'     weights no matrix and one vector, the log weights. Neither where the classifier is an R
+#'     function.
+#' @examples
+#' model <- cwmix_model(c(-1, 1), sd = c(1, 2), classifier = c(0.3, 0.7))
+#' coef(model)
+#' @export
+coef.cwmix_density <- function(object, ...) {
+  check_dots_empty(..., call = user_call())
+  scale <- if (is.null(object$cholesky)) {
+    list(log_sd = log(object$sd))
+  } else {
+    list(log_cholesky = log_diagonal(object$cholesky))
+  }
+  c(list(mean = object$mean), scale, classifier_parameters(object$classifier))
+}
+
+classifier_parameters <- function(classifier) {
+  if (is.null(classifier$fn)) list(weights = classifier$weights, biases = classifier$biases)
+}
+
+activations <- c("tanh", "relu", "silu")
+
+# What the engine takes for a model: see src/ffi.h.
+engine_model <- function(parameters, activation = "tanh") {
+  full <- is.null(parameters$log_sd)
+  widths <- if (length(parameters$weights) > 0) {
+    c(ncol(parameters$mean), vapply(parameters$weights, nrow, 0L))
+  }
+  list(
+    parameters = as.double(flatten(parameters)),
+    d = ncol(parameters$mean), K = nrow(parameters$mean), full = full,
+    activation = match(activation, activations) - 1L, widths = as.integer(widths)
+  )
+}
+
+# Working scale to standardised scale, (y - center) / scale, and back. z is the same on both, so
+# the classifier is.
+standardise_parameters <- function(parameters, center, scale) {
+  rescale_parameters(parameters, -center / scale, 1 / scale)
+}
+
+unstandardise_parameters <- function(parameters, center, scale) {
+  rescale_parameters(parameters, center, scale)
+}
+
+# The parameters of shift + factor * Y from those of Y.
+rescale_parameters <- function(parameters, shift, factor) {
+  K <- nrow(parameters$mean)
+  by_column <- function(values) rep(values, each = K)
+  parameters$mean[] <- parameters$mean * by_column(factor) + by_column(shift)
+  if (!is.null(parameters$log_sd)) {
+    parameters$log_sd[] <- parameters$log_sd + by_column(log(factor))
+  } else {
+    parameters$log_cholesky <- log_diagonal(exp_diagonal(parameters$log_cholesky) * factor)
+  }
+  parameters
+}
+
+order_components <- function(parameters, order) {
+  parameters$mean <- parameters$mean[order, , drop = FALSE]
+  if (!is.null(parameters$log_sd)) {
+    parameters$log_sd <- parameters$log_sd[order, , drop = FALSE]
+  } else {
+    parameters$log_cholesky <- parameters$log_cholesky[, , order, drop = FALSE]
+  }
+  last <- length(parameters$weights)
+  if (last > 0) {
+    parameters$weights[[last]] <- parameters$weights[[last]][order, , drop = FALSE]
+  }
+  parameters$biases[[max(last, 1)]] <- parameters$biases[[max(last, 1)]][order]
+  parameters
+}
+
+# Free parameters: constant weights sum to one, and only the lower triangles are free.
+count_parameters <- function(object) {
+  d <- ncol(object$mean)
+  K <- nrow(object$mean)
+  scale <- if (is.null(object$cholesky)) K * d else K * d * (d + 1) / 2
+  network <- length(object$classifier$weights) > 0
+  weights <- if (network) length(flatten(classifier_parameters(object$classifier))) else K - 1
+  as.integer(K * d + scale + weights)
+}

@@ -1,0 +1,123 @@
+# The quantities of formula (16), in the engine's order: see src/ffi-density.c.
+quantities <- c(density = 0L, posterior = 1L, weights = 2L, component = 3L)
+
+#' Evaluate a density at new points
+#'
+#' @param object A `cwmix_density`: a fit of [cwmix()] or [gaussian_mixture()], or a
+#'   [cwmix_model()].
+#' @param newdata The points: a numeric vector (one column), matrix or data frame. Columns are
+#'   matched by name where both the model and `newdata` have names, and columns the model does
+#'   not know are then left aside; otherwise by position.
+#' @param type A string:
+#'   - `"density"`, p(x);
+#'   - `"posterior"`, v_k(x), the probability of component k given x;
+#'   - `"class"`, the number of the component with the largest posterior;
+#'   - `"weights"`, the functional weights pi_k(x) = w_k(z_k), which do not sum to 1 over k;
+#'   - `"component"`, N(x; mu_k, Sigma_k), on the data's scale in bounded columns.
+#' @param log A flag: logarithms, exact far in the tails (not for `"class"`).
+#' @param ... Must be empty.
+#' @return For `"density"` a numeric vector, for `"class"` an integer vector, one a row of
+#'   `newdata`; otherwise a matrix with K columns. Names of rows survive. A row with a missing
+#'   value gives `NA`. Outside the support the density is 0 and everything else `NA`.
+#' @section Errors: A condition of class `"cwmix_input_error"` when columns are missing or not
+#'   numeric.
+#' @references Argouarc'h, Desbouvries, Barat, Kawasaki and Dautremer (2025), Classifier Weighted
+#'   Mixture models, arXiv:2501.02989, equation (16).
+#' @examples
+#' model <- cwmix_model(c(-1, 1), sd = c(1, 2), classifier = c(0.3, 0.7))
+#' predict(model, c(0, 1, NA))
+#' predict(model, c(0, 1), type = "posterior")
+#' @export
+predict.cwmix_density <- function(object, newdata,
+                                  type = c("density", "posterior", "class", "weights", "component"),
+                                  log = FALSE, ...) {
+  call <- user_call()
+  check_dots_empty(..., call = call)
+  type <- check_choice(type, c("density", "posterior", "class", "weights", "component"), "type", call)
+  check_flag(log, "log", call)
+  if (missing(newdata)) {
+    stop_input("`newdata` must be given; the training data are not kept.", call = call)
+  }
+  if (type == "class") {
+    if (log) stop_input("`log` must be FALSE for type = \"class\", not TRUE.", call = call)
+    posterior <- log_quantity(object, newdata, "posterior", call)
+    class <- max.col(replace(posterior, is.na(posterior), -Inf), ties.method = "first")
+    class[is.na(posterior[, 1])] <- NA
+    names(class) <- rownames(posterior)
+    return(class)
+  }
+  values <- log_quantity(object, newdata, type, call)
+  if (log) values else exp(values)
+}
+
+# Log of a quantity for data as users hold them, with names, missing values and the support's
+# Jacobian.
+log_quantity <- function(object, newdata, quantity, call) {
+  points <- read_newdata(object, newdata, call)
+  missing <- rowSums(is.na(points$x)) > 0
+  working <- to_working(points$x, object$support)
+  outside <- !missing & (!working$inside | rowSums(is.infinite(points$x)) > 0)
+  usable <- which(!missing & !outside)
+  values <- log_quantity_working(object, working$y[usable, , drop = FALSE], quantity, call)
+  if (quantity %in% c("density", "component")) values <- values + working$log_jacobian[usable]
+  if (quantity == "density") {
+    out <- rep(NA_real_, nrow(points$x))
+    names(out) <- points$rows
+    out[usable] <- values
+    out[outside] <- -Inf
+  } else {
+    out <- matrix(NA_real_, nrow(points$x), nrow(object$mean), dimnames = list(points$rows, NULL))
+    out[usable, ] <- values
+  }
+  out
+}
+
+# The same for a matrix of finite points on the working scale: a vector, or n x K.
+log_quantity_working <- function(object, y, quantity, call = NULL) {
+  if (is.null(object$classifier$fn)) {
+    model <- engine_model(coef(object), object$classifier$activation)
+    return(.Call(ffi_density, model, y, quantities[[quantity]], engine_single(), thread_count()))
+  }
+  # An R function as classifier: the same formulas here.
+  constant <- object
+  constant$classifier <- constant_classifier(rep(1, nrow(object$mean)))
+  log_component <- log_quantity_working(constant, y, "component")
+  if (quantity == "component") {
+    return(log_component)
+  }
+  log_weight <- vapply(seq_len(nrow(object$mean)), function(k) {
+    log(call_classifier(object$classifier, latent(object, y, k), call)[, k])
+  }, double(nrow(y)))
+  dim(log_weight) <- dim(log_component)
+  if (quantity == "weights") {
+    return(log_weight)
+  }
+  joint <- log_component + log_weight
+  top <- apply(joint, 1, max)
+  top[top == -Inf] <- 0
+  log_density <- top + log(rowSums(exp(joint - top)))
+  if (quantity == "density") log_density else joint - log_density
+}
+
+# z_k = L_k^-1 (y - mu_k), the standardised points of component k.
+latent <- function(object, y, k) {
+  u <- t(y) - object$mean[k, ]
+  z <- if (is.null(object$cholesky)) {
+    u / object$sd[k, ]
+  } else {
+    forwardsolve(matrix(object$cholesky[, , k], nrow(u)), u)
+  }
+  matrix(t(z), nrow(y))
+}
+
+# x = mu_k + L_k z with a component a row.
+place <- function(object, z, component) {
+  if (is.null(object$cholesky)) {
+    return(object$mean[component, , drop = FALSE] + object$sd[component, , drop = FALSE] * z)
+  }
+  y <- object$mean[component, , drop = FALSE]
+  for (j in seq_len(ncol(z))) {
+    for (l in seq_len(j)) y[, j] <- y[, j] + object$cholesky[j, l, component] * z[, l]
+  }
+  y
+}

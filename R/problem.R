@@ -1,0 +1,142 @@
+# What every fit starts from: checked arguments and standardised training rows.
+
+new_problem <- function(points, K, covariance, support, weights, control, call) {
+  x <- points$x
+  columns <- points$columns
+  check_class(control, "cwmix_control", "made by cwmix_control()", "control", call)
+  support <- read_support(support, ncol(x), columns$names, call)
+  labels <- columns$names %||% seq_len(ncol(x))
+  check_inside(x, support, labels, call)
+  weights <- check_weights(weights, nrow(x), call)
+  n <- nrow(x)
+  working <- to_working(x, support)
+  kept <- if (is.null(weights)) seq_len(n) else which(weights > 0)
+  y <- working$y[kept, , drop = FALSE]
+  if (!is.null(weights)) weights <- weights[kept]
+  K <- if (is.null(K)) default_components(nrow(y)) else check_count(K, "K", call)
+  if (nrow(y) < K) {
+    stop_input("`K` must be at most the number of rows, ", nrow(y), ", not ", K, ".", call = call)
+  }
+  standard <- standardise(y, weights)
+  check_varying(y, standard, labels, covariance == "full", call)
+  list(
+    x = standard$x, weights = weights, K = K, full = covariance == "full",
+    center = standard$center, scale = standard$scale, floor = control$sd_floor * standard$core,
+    log_jacobian = working$log_jacobian[kept], support = support, columns = columns,
+    control = control, n = n
+  )
+}
+
+default_components <- function(n) max(1L, min(10L, n %/% 25L))
+
+# Columns to mean 0 and standard deviation 1. `core` is the interquartile range over 1.349 where
+# that is smaller (and positive): what a floor should be relative to in heavy tails.
+standardise <- function(y, weights) {
+  w <- (weights %||% rep(1, nrow(y))) / sum(weights %||% nrow(y))
+  center <- colSums(y * w)
+  x <- y - rep(center, each = nrow(y))
+  largest <- pmax(apply(abs(x), 2, max), .Machine$double.xmin)
+  scale <- largest * sqrt(colSums((x / rep(largest, each = nrow(y)))^2 * w))
+  x <- x / rep(scale, each = nrow(y))
+  spread <- apply(x, 2, stats::IQR) / 1.349
+  list(x = x, center = center, scale = scale, core = ifelse(spread > 0 & spread < 1, spread, 1))
+}
+
+check_varying <- function(y, standard, labels, full, call) {
+  constant <- which(apply(y, 2, function(column) all(column == column[1])))
+  if (length(constant) > 0) {
+    stop_input("`x` must vary in every column, but column `", labels[constant[1]], "` is constant at ",
+      format(y[1, constant[1]]), ".",
+      call = call
+    )
+  }
+  correlation <- eigen(crossprod(standard$x) / nrow(y), symmetric = TRUE)
+  # Rounding leaves exact collinearity some units of 1e-16 times d from zero.
+  if (ncol(y) > 1 && min(correlation$values) < 1e-13) {
+    loading <- abs(correlation$vectors[, ncol(y)])
+    involved <- labels[loading > 1e-3 * max(loading)]
+    stop_input("`x` must not have exactly collinear columns, but ",
+      paste0("`", involved, "`", collapse = ", "), " determine each other: no density exists. Drop one.",
+      call = call
+    )
+  }
+}
+
+# A start given by the user as parameters on the standardised scale: a density of the same shape
+# or a K x d matrix of means.
+read_start <- function(start, problem, call) {
+  if (is.null(start)) {
+    return(NULL)
+  }
+  d <- ncol(problem$x)
+  if (is.matrix(start) && is_plain_numeric(start)) {
+    if (!identical(dim(start), c(problem$K, d)) || !all(is.finite(start))) {
+      stop_input("`start` must be a finite ", problem$K, " x ", d, " matrix of means, not ", describe(start), ".",
+        call = call
+      )
+    }
+    mean <- (start - rep(problem$center, each = problem$K)) / rep(problem$scale, each = problem$K)
+    sd <- rep(problem$K^(-1 / d), d)
+    return(mixture_parameters(mean, sd, problem$full, rep(-log(problem$K), problem$K)))
+  }
+  check_class(start, "cwmix_density", "a fitted density, a cwmix_model() or a matrix of means", "start", call)
+  if (!identical(dim(start$mean), c(problem$K, d)) || is.null(start$sd) != problem$full ||
+    !is.null(start$classifier$fn)) {
+    stop_input("`start` must have ", problem$K, " components in ", d, " columns, ",
+      if (problem$full) "full" else "diagonal", " covariances and a classifier with parameters.",
+      call = call
+    )
+  }
+  if (!isTRUE(all.equal(start$support, problem$support, check.attributes = FALSE))) {
+    stop_input("`start` must have the same `support`.", call = call)
+  }
+  standardise_parameters(coef(start), problem$center, problem$scale)
+}
+
+# The fields of a fit that follow from its density: what it scores on the training rows, and the
+# share of rows that each component takes.
+fit_scores <- function(object, problem) {
+  y <- problem$x * rep(problem$scale, each = nrow(problem$x)) + rep(problem$center, each = nrow(problem$x))
+  log_density <- log_quantity_working(object, y, "density") + problem$log_jacobian
+  list(
+    log_likelihood = sum(log_density * (problem$weights %||% 1)),
+    df = count_parameters(object), nobs = nrow(y)
+  )
+}
+
+# Mean posterior of the components over the training rows.
+component_shares <- function(parameters, activation, problem) {
+  model <- engine_model(parameters, activation)
+  w <- problem$weights %||% rep(1, nrow(problem$x))
+  rows <- split(seq_along(w), (seq_along(w) - 1) %/% 1e5)
+  sums <- lapply(rows, function(i) {
+    posterior <- exp(.Call(ffi_density, model, problem$x[i, , drop = FALSE], 1L, FALSE, thread_count()))
+    colSums(posterior * w[i])
+  })
+  Reduce(`+`, sums) / sum(w)
+}
+
+# A density on the data's scale, largest component first, with the fields of a fit.
+finish_fit <- function(parameters, activation, problem, class, call, ...) {
+  shares <- component_shares(parameters, activation, problem)
+  order <- order(shares, decreasing = TRUE)
+  parameters <- order_components(parameters, order)
+  parameters <- unstandardise_parameters(parameters, problem$center, problem$scale)
+  object <- density_of(parameters, activation, problem$support, problem$columns, class)
+  fields <- c(
+    fit_scores(object, problem),
+    list(
+      proportions = shares[order], center = problem$center, scale = problem$scale,
+      n = problem$n, control = problem$control, call = tidy_call(call), ...
+    )
+  )
+  structure(c(unclass(object), fields), class = class(object))
+}
+
+# The call to keep: data that stand in it as values, as do.call() leaves them, are dropped.
+tidy_call <- function(call) {
+  for (name in intersect(names(call), c("x", "data", "weights", "start"))) {
+    if (!is.language(call[[name]])) call[[name]] <- NULL
+  }
+  call
+}

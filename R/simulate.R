@@ -1,0 +1,117 @@
+#' Draw from a density
+#'
+#' Exact and independent draws: z from N(0, I), a component k with probability w_k(z), then
+#' x = mu_k + L_k z.
+#'
+#' @param object A `cwmix_density`: a fit of [cwmix()] or [gaussian_mixture()], or a
+#'   [cwmix_model()].
+#' @param nsim A whole number of at least 1, the number of draws.
+#' @param seed `NULL`, or an integer for [set.seed()]; the generator's state is then restored, as
+#'   by [stats::simulate()].
+#' @param component A flag: also return the components and base points.
+#' @param ... Must be empty.
+#' @return `nsim` draws, one a row, in the columns and the type (vector, matrix or data frame) of
+#'   the training data. The attribute `"seed"` holds what reproduces them. With
+#'   `component = TRUE` the attributes `"component"` (integers) and `"z"` (`nsim` x d) tell where
+#'   each came from.
+#' @section Errors: A condition of class `"cwmix_input_error"`.
+#' @references Argouarc'h, Desbouvries, Barat, Kawasaki and Dautremer (2025), Classifier Weighted
+#'   Mixture models, arXiv:2501.02989, section on sampling.
+#' @examples
+#' model <- cwmix_model(c(-1, 1), sd = c(1, 2), classifier = c(0.3, 0.7))
+#' summary(simulate(model, 1000, seed = 1)[1:1000])
+#' @export
+simulate.cwmix_density <- function(object, nsim = 1, seed = NULL, component = FALSE, ...) {
+  call <- user_call()
+  check_dots_empty(..., call = call)
+  nsim <- check_count(nsim, "nsim", call)
+  check_flag(component, "component", call)
+  state <- seed_state(seed, call)
+  if (!is.null(seed)) on.exit(assign(".Random.seed", state$before, envir = globalenv()))
+  draws <- draw(object, nsim, call)
+  x <- restore_points(draws$x, object$columns)
+  attr(x, "seed") <- state$seed
+  if (component) {
+    attr(x, "component") <- draws$component
+    attr(x, "z") <- draws$z
+  }
+  x
+}
+
+# Sets the generator as stats:::simulate.lm() does: list(before, seed), the state to restore and
+# the attribute to give.
+seed_state <- function(seed, call) {
+  if (!exists(".Random.seed", envir = globalenv(), inherits = FALSE)) stats::runif(1)
+  before <- get(".Random.seed", envir = globalenv(), inherits = FALSE)
+  if (is.null(seed)) {
+    return(list(before = before, seed = before))
+  }
+  if (!is_number(seed) || seed != round(seed) || abs(seed) > .Machine$integer.max) {
+    stop_input("`seed` must be NULL or a whole number, not ", describe(seed), ".", call = call)
+  }
+  set.seed(seed)
+  list(before = before, seed = structure(seed, kind = as.list(RNGkind())))
+}
+
+# n draws as list(x, component, z), from the current state of the generator.
+draw <- function(object, n, call = NULL) {
+  base <- .Call(ffi_base_draws, n, ncol(object$mean))
+  component <- choose_component(object$classifier, base$z, base$u, call)
+  y <- place(object, base$z, component)
+  list(x = from_working(y, object$support), component = component, z = base$z)
+}
+
+choose_component <- function(classifier, z, u, call) {
+  if (is.null(classifier$fn)) {
+    return(.Call(ffi_choose, classifier_model(classifier, ncol(z)), z, u, thread_count()))
+  }
+  choose_column(call_classifier(classifier, z, call), u)
+}
+
+# The column whose interval of cumulated probabilities holds u, a row at a time.
+choose_column <- function(probabilities, u) {
+  K <- ncol(probabilities)
+  chosen <- rep(1L, nrow(probabilities))
+  cumulated <- double(nrow(probabilities))
+  for (k in seq_len(K)) {
+    chosen[cumulated < u & probabilities[, k] > 0] <- k
+    cumulated <- cumulated + probabilities[, k]
+  }
+  chosen
+}
+
+#' Latent residuals
+#'
+#' For each row a component k is drawn from its posterior v(x) and z_k = L_k^-1 (x - mu_k) is
+#' returned. If the model holds, these are exactly independent draws from N(0, I), in any
+#' dimension: randomised quantile residuals (Dunn and Smyth 1996) for mixtures.
+#'
+#' @inheritParams predict.cwmix_density
+#' @param ... Must be empty.
+#' @return An n x d matrix. Rows with missing values, or outside the support, give `NA`. The
+#'   generator's state advances: one uniform a complete row.
+#' @section Errors: A condition of class `"cwmix_input_error"`.
+#' @references Dunn and Smyth (1996), Randomized quantile residuals, Journal of Computational and
+#'   Graphical Statistics 5, 236-244.
+#' @examples
+#' fit <- gaussian_mixture(faithful, K = 2)
+#' set.seed(1)
+#' qqnorm(residuals(fit, faithful)[, 1])
+#' @export
+residuals.cwmix_density <- function(object, newdata, ...) {
+  call <- user_call()
+  check_dots_empty(..., call = call)
+  if (missing(newdata)) {
+    stop_input("`newdata` must be given; the training data are not kept.", call = call)
+  }
+  posterior <- exp(log_quantity(object, newdata, "posterior", call))
+  y <- to_working(read_newdata(object, newdata, call)$x, object$support)$y
+  z <- matrix(NA_real_, nrow(y), ncol(y), dimnames = list(rownames(posterior), object$columns$names))
+  usable <- which(!is.na(posterior[, 1]))
+  component <- choose_column(posterior[usable, , drop = FALSE], stats::runif(length(usable)))
+  for (k in unique(component)) {
+    rows <- usable[component == k]
+    z[rows, ] <- latent(object, y[rows, , drop = FALSE], k)
+  }
+  z
+}

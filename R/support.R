@@ -1,0 +1,97 @@
+# Bounded columns are modelled on the whole line: log(x - lower), -log(upper - x), or the logit
+# of (x - lower) / (upper - lower). Densities carry the Jacobian; outside they are zero.
+
+# A d x 2 matrix of bounds from NULL, a pair for every column, or a list with a pair (or NULL)
+# a column, by position or by name.
+read_support <- function(support, d, names, call) {
+  bounds <- matrix(c(-Inf, Inf), d, 2, byrow = TRUE, dimnames = list(NULL, c("lower", "upper")))
+  if (is.null(support)) {
+    return(bounds)
+  }
+  if (!is.list(support)) {
+    support <- rep(list(support), d)
+  } else if (!is.null(names(support))) {
+    unknown <- setdiff(names(support), names)
+    if (length(unknown) > 0) {
+      stop_input("`support` must be named after columns; there is no column `", unknown[1], "`.", call = call)
+    }
+    support <- lapply(seq_len(d), function(j) support[[names[j]]])
+  } else if (length(support) != d) {
+    stop_input("`support` must have one pair of bounds for each of the ", d, " columns, not ",
+      describe(support), ".",
+      call = call
+    )
+  }
+  for (j in seq_len(d)) {
+    pair <- support[[j]]
+    if (is.null(pair)) next
+    if (!is_plain_numeric(pair) || length(pair) != 2 || anyNA(pair) || pair[1] >= pair[2]) {
+      stop_input("`support` must hold pairs c(lower, upper) with lower < upper, not ",
+        if (is_plain_numeric(pair) && length(pair) <= 4) deparse(pair) else describe(pair), ".",
+        call = call
+      )
+    }
+    bounds[j, ] <- as.double(pair)
+  }
+  bounds
+}
+
+is_bounded <- function(support) any(is.finite(support))
+
+to_working <- function(x, support) {
+  log_jacobian <- double(nrow(x))
+  inside <- rep(TRUE, nrow(x))
+  for (j in which(rowSums(is.finite(support)) > 0)) {
+    lower <- support[j, 1]
+    upper <- support[j, 2]
+    within <- x[, j] > lower & x[, j] < upper
+    inside <- inside & (is.na(within) | within)
+    value <- ifelse(!is.na(within) & within, x[, j], NA_real_)
+    below <- log(value - lower)
+    above <- log(upper - value)
+    if (is.infinite(upper)) {
+      x[, j] <- below
+      log_jacobian <- log_jacobian - below
+    } else if (is.infinite(lower)) {
+      x[, j] <- -above
+      log_jacobian <- log_jacobian - above
+    } else {
+      x[, j] <- below - above
+      log_jacobian <- log_jacobian + log(upper - lower) - below - above
+    }
+  }
+  list(y = x, log_jacobian = log_jacobian, inside = inside)
+}
+
+from_working <- function(y, support) {
+  for (j in which(rowSums(is.finite(support)) > 0)) {
+    lower <- support[j, 1]
+    upper <- support[j, 2]
+    y[, j] <- if (is.infinite(upper)) {
+      lower + exp(y[, j])
+    } else if (is.infinite(lower)) {
+      upper - exp(-y[, j])
+    } else {
+      # From the nearer end, so that neither loses its last digits.
+      ifelse(y[, j] < 0,
+        lower + (upper - lower) * stats::plogis(y[, j]),
+        upper - (upper - lower) * stats::plogis(-y[, j])
+      )
+    }
+  }
+  y
+}
+
+# Training points must lie inside: the boundary is infinitely far on the working scale.
+check_inside <- function(x, support, labels, call) {
+  for (j in seq_len(ncol(x))) {
+    bad <- which(x[, j] <= support[j, 1] | x[, j] >= support[j, 2])
+    if (length(bad) > 0) {
+      stop_input("`x` must lie strictly inside `support`, but column `", labels[j], "`, row ", bad[1],
+        " is ", format(x[bad[1], j]), " and the bounds are ", format(support[j, 1]), " and ",
+        format(support[j, 2]), ".",
+        call = call
+      )
+    }
+  }
+}

@@ -1,0 +1,99 @@
+#' Train a fit further, or refit it
+#'
+#' `update(fit, epochs = 50)` trains on from where the last epoch ended, with the optimiser's
+#' moments and the same validation rows, on the data the call names (or those kept). Any other
+#' change refits: the call is evaluated again with the arguments given.
+#'
+#' @param object A fit of [cwmix()] or [gaussian_mixture()].
+#' @param ... Arguments of the fitting function to change, by name.
+#' @param epochs A whole number of further epochs; a schedule starts anew. Not together with
+#'   other arguments but `control`.
+#' @param control A [cwmix_control()] for the further epochs; `NULL` for that of the fit.
+#' @return A fit of the same class. The trace goes on; the best epoch is the best of all.
+#' @section Errors: A condition of class `"cwmix_input_error"` when the data cannot be found or are
+#'   not those of the fit.
+#' @examples
+#' set.seed(1)
+#' fit <- cwmix(faithful, K = 3, hidden = 8, control = cwmix_control(epochs = 5))
+#' fit <- update(fit, epochs = 5)
+#' max(fit$trace$epoch)
+#' @export
+update.cwmix <- function(object, ..., epochs = NULL, control = NULL) {
+  call <- user_call()
+  frame <- parent.frame()
+  if (is.null(epochs)) {
+    changes <- match.call(expand.dots = FALSE)$...
+    if (!is.null(control)) changes$control <- substitute(control)
+    return(refit(object, changes, frame, call))
+  }
+  check_dots_empty(..., call = call)
+  epochs <- check_count(epochs, "epochs", call)
+  continue(object, epochs, control %||% object$control, frame, call)
+}
+
+#' @rdname update.cwmix
+#' @export
+update.gaussian_mixture <- function(object, ...) {
+  refit(object, match.call(expand.dots = FALSE)$..., parent.frame(), user_call())
+}
+
+refit <- function(object, changes, frame, call) {
+  if (length(changes) > 0 && (is.null(names(changes)) || any(names(changes) == ""))) {
+    stop_input("Arguments to change must be named.", call = call)
+  }
+  again <- object$call
+  for (name in names(changes)) again[[name]] <- changes[[name]]
+  if (is.null(again$x)) {
+    stop_input("`x` must be given: the call of this fit does not name its data.", call = call)
+  }
+  eval(again, frame)
+}
+
+continue <- function(object, epochs, control, frame, call) {
+  training <- training_data(object, frame, call)
+  problem <- new_problem(
+    training$points, nrow(object$mean), if (is.null(object$sd)) "full" else "diagonal",
+    split(object$support, row(object$support)), training$weights, control, call
+  )
+  sets <- split_sets(problem, object$held_rows)
+  if (is.null(object$hidden)) {
+    stop_input("`object` must have a network to train; constant weights are fitted by EM alone.", call = call)
+  }
+  began <- proc.time()[["elapsed"]]
+  template <- object$optimiser$template
+  activation <- object$classifier$activation
+  more <- train(object$optimiser$state, template, sets, activation, problem, epochs, call, object$trace)
+  finish_cwmix(more, template, activation, problem, object$call, call,
+    hidden = object$hidden, starts = object$starts, held_rows = object$held_rows,
+    seconds = object$seconds + proc.time()[["elapsed"]] - began, data = object$data
+  )
+}
+
+# The data of a fit: kept, or found again by its call. They must be the same.
+training_data <- function(object, frame, call) {
+  if (!is.null(object$data)) {
+    return(list(points = object$data[c("x", "columns", "rows")], weights = object$data$weights))
+  }
+  find <- function(name) {
+    tryCatch(eval(object$call[[name]], frame), error = function(e) NULL)
+  }
+  formula <- !is.null(object$columns$terms)
+  x <- find(if (formula) "data" else "x")
+  if (is.null(x)) {
+    stop_input("`object` must have been fitted to data that can be found by its call, or with `keep_data = TRUE`.",
+      call = call
+    )
+  }
+  points <- if (formula) read_formula(find("x"), x, call) else read_training(x, call)
+  weights <- find("weights")
+  y <- tryCatch(to_working(points$x, object$support)$y, error = function(e) NULL)
+  kept <- if (is.null(weights)) seq_len(nrow(points$x)) else which(weights > 0)
+  same <- nrow(points$x) == object$n && !is.null(y) && ncol(points$x) == ncol(object$mean) && {
+    standard <- standardise(y[kept, , drop = FALSE], weights[kept])
+    isTRUE(all.equal(list(standard$center, standard$scale), list(object$center, object$scale), tolerance = 1e-10))
+  }
+  if (!same) {
+    stop_input("`object` must have been fitted to what its call now names, but these are other data.", call = call)
+  }
+  list(points = points, weights = weights)
+}

@@ -1,0 +1,14 @@
+/* Double precision for AVX2 and FMA. */
+#include "engine.h"
+
+#ifdef CWMIX_HAVE_AVX2
+#define REAL_IS_DOUBLE 1
+#define LANES 4
+#define INSTANCE engine_f64_avx2
+#define INSTANCE_NAME "avx2"
+#include "engine/target-avx2.h"
+#include "engine/instance.h"
+#include "engine/target-end.h"
+#else
+typedef int engine_f64_avx2_is_empty;
+#endif

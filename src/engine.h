@@ -1,0 +1,153 @@
+/* The engine's face: what the boundary may ask of it, whatever the precision and the
+ * instruction set. The mathematics is in engine/; engine.c picks the instance. */
+#ifndef CWMIX_ENGINE_H
+#define CWMIX_ENGINE_H
+
+#include <float.h>
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+/* The vector instances are written in GNU C's vector types; elsewhere the plain one serves.
+ * GCC on Windows misaligns 32-byte spills (PR 54412), so AVX2 stays out there. */
+#if defined(__GNUC__)
+#define CWMIX_HAVE_VECTORS 1
+#if (defined(__x86_64__) || defined(__i386__)) && (!defined(_WIN32) || defined(__clang__))
+#define CWMIX_HAVE_AVX2 1
+#endif
+#endif
+
+enum activation { ACTIVATION_TANH, ACTIVATION_RELU, ACTIVATION_SILU };
+enum quantity { LOG_DENSITY, LOG_POSTERIOR, LOG_WEIGHT, LOG_COMPONENT };
+enum status { STATUS_OK, STATUS_NOT_FINITE, STATUS_NOT_POSITIVE_DEFINITE };
+
+/* The shape of a model. A constant classifier has no layers; otherwise `widths` holds
+ * n_layers + 1 numbers: d, the hidden widths, k. */
+struct shape {
+  ptrdiff_t d, k;
+  int full;
+  enum activation activation;
+  ptrdiff_t n_layers;
+  const int *widths;
+};
+
+/* Where a model's unconstrained parameters stand in their one flat vector of doubles:
+ *   mean     k x d
+ *   scale    k x d of log s, or d x d x k of Cholesky factors (strict lower part, log of the
+ *            diagonal, zero above)
+ *   weights  a layer after the other, out x in
+ *   biases   a layer after the other; the log weights of a constant classifier
+ * all in R's column-major order. */
+struct layout {
+  ptrdiff_t scale, weights, biases, size;
+};
+
+static inline struct layout shape_layout(const struct shape *shape) {
+  struct layout at;
+  at.scale = shape->k * shape->d;
+  at.weights = at.scale + shape->k * shape->d * (shape->full ? shape->d : 1);
+  at.biases = at.weights;
+  ptrdiff_t n_biases = shape->n_layers == 0 ? shape->k : 0;
+  for (ptrdiff_t l = 0; l < shape->n_layers; l++) {
+    at.biases += (ptrdiff_t)shape->widths[l] * shape->widths[l + 1];
+    n_biases += shape->widths[l + 1];
+  }
+  at.size = at.biases + n_biases;
+  return at;
+}
+
+/* Rows of a column-major matrix of doubles: `count` of them from `first`, taken through
+ * `index` (0-based) where it is given. `weights` (or NULL for ones) has a number a row of x. */
+struct rows {
+  const double *x;
+  ptrdiff_t stride; /* distance between the columns of x */
+  const double *weights;
+  const int *index;
+  ptrdiff_t first, count;
+};
+
+/* Sufficient statistics of EM for one component: total weight, then the weighted sums of
+ * u = x - mu_k (d) and of u u' (d, or the lower triangle by rows). */
+static inline ptrdiff_t em_statistics(const struct shape *shape) {
+  ptrdiff_t d = shape->d;
+  return 1 + d + (shape->full ? d * (d + 1) / 2 : d);
+}
+
+/* One instance. All functions are pure and thread-safe; a `model` is a prepared model, `work`
+ * is scratch of the stated size, both aligned for double. A tile is at most the stated number
+ * of rows. */
+struct engine {
+  const char *name;
+  size_t real_bytes;
+
+  /* Converts, inverts and packs the parameters for the tiles. */
+  size_t (*model_bytes)(const struct shape *shape);
+  void (*model_prepare)(void *model, const double *parameters, const struct shape *shape);
+
+  /* A quantity of DESIGN's formula (16) on the log scale, for a tile: out[row + j * stride],
+   * j < 1 for LOG_DENSITY and j < k otherwise. Overwrites. */
+  ptrdiff_t (*density_rows)(const struct shape *shape);
+  size_t (*density_bytes)(const struct shape *shape);
+  void (*density_tile)(double *out, ptrdiff_t stride, const void *model,
+                       enum quantity quantity, const struct rows *rows, void *work);
+
+  /* log w(z) for a tile of base points: out[row + j * stride], j < k. Overwrites. Same tile
+   * and scratch as density_tile. */
+  void (*classifier_tile)(double *out, ptrdiff_t stride, const void *model,
+                          const struct rows *rows, void *work);
+
+  /* The component (0-based) whose interval of cumulated weights w(z) holds u[row]. */
+  void (*choose_tile)(int *component, const void *model, const struct rows *rows,
+                      const double *u, void *work);
+
+  /* Adds the gradient of sum a_i log p(x_i), a the rows' weights, to `gradient` (layout.size
+   * reals) and its value to `score`. */
+  ptrdiff_t (*gradient_rows)(const struct shape *shape);
+  size_t (*gradient_bytes)(const struct shape *shape);
+  void (*gradient_tile)(void *gradient, double *score, const void *model,
+                        const struct rows *rows, void *work);
+  /* sum[j] = the sum over slots of gradients[slot * stride + j], j < n. Overwrites. */
+  void (*gradient_sum)(double *sum, const void *gradients, ptrdiff_t n_slots,
+                       ptrdiff_t stride, ptrdiff_t n);
+
+  /* E step of a tile: adds to statistics (k x em_statistics) and to `score`. */
+  void (*em_tile)(double *statistics, double *score, const void *model,
+                  const struct rows *rows, void *work);
+
+  /* One elementwise function or one dense layer, for tests. */
+  int (*math)(double *out, const char *function, const double *x, ptrdiff_t n);
+  size_t (*product_bytes)(ptrdiff_t n_out, ptrdiff_t n_in, ptrdiff_t n);
+  void (*product)(double *y, double *dx, double *dw, const double *w, const double *bias,
+                  const double *x, const double *dy, ptrdiff_t n_out, ptrdiff_t n_in,
+                  ptrdiff_t n, void *work);
+};
+
+/* M step: replaces the parameters of a constant classifier's model by the maximisers given
+ * the statistics, with no standard deviation in any direction below `floor` (d, in units of
+ * x). A component of weight `total` * 1e-10 or less keeps its place. STATUS_OK, or
+ * STATUS_NOT_POSITIVE_DEFINITE. `work` holds em_update_doubles. */
+ptrdiff_t em_update_doubles(const struct shape *shape);
+enum status em_update(double *parameters, const double *statistics,
+                      const struct shape *shape, const double *floor, double total,
+                      double *work);
+
+struct adam {
+  double beta1, beta2, epsilon, weight_decay, clip;
+};
+
+/* One step of Adam uphill with decoupled weight decay on the network's weights, after clipping
+ * the gradient's norm. `first`, `second` are the moments, `step` counts from 1. Then the scales
+ * are projected onto sd >= exp(log_floor) (d; -Inf for none). */
+void adam_step(double *parameters, double *first, double *second, const double *gradient,
+               const struct shape *shape, double step, double rate,
+               const double *log_floor, const struct adam *options);
+
+/* The instance in use for a precision. Main thread only: engine_use() changes it (by name:
+ * "plain", "base", "avx2"); it returns 0 where the machine lacks it. */
+const struct engine *engine_get(int single);
+int engine_use(const char *name);
+const char *engine_name(void);
+int engine_list(const char **names); /* at most 8 names, best last; returns how many */
+
+#endif

@@ -1,0 +1,38 @@
+/* One instance of the engine. The including file defines REAL_IS_DOUBLE, LANES, INSTANCE (the
+ * table's name) and INSTANCE_NAME, and has included engine.h before any target pragma. */
+#include "vec.h"
+
+#include "arena.h"
+#include "vmath.h"
+
+#include "gemm.h"
+
+#include "mlp.h"
+
+#include "classifier.h"
+#include "map-affine.h"
+
+#include "mixture.h"
+
+#include "em.h"
+#include "kernels.h"
+
+const struct engine INSTANCE = {
+    .name = INSTANCE_NAME,
+    .real_bytes = sizeof(real),
+    .model_bytes = model_bytes,
+    .model_prepare = model_prepare,
+    .density_rows = density_rows,
+    .density_bytes = density_bytes,
+    .density_tile = density_tile,
+    .classifier_tile = classifier_tile,
+    .choose_tile = choose_tile,
+    .gradient_rows = gradient_rows,
+    .gradient_bytes = gradient_bytes,
+    .gradient_tile = gradient_tile,
+    .gradient_sum = gradient_sum,
+    .em_tile = em_tile,
+    .math = math,
+    .product_bytes = product_bytes,
+    .product = product,
+};

@@ -1,0 +1,61 @@
+/* Vectors of LANES reals, and the little that C's operators do not say about them. With one
+ * lane (the plain instance) a vector is a scalar and no extension of the language is used.
+ *
+ * A panel is the engine's unit of data: PANEL points side by side, feature by feature, so that
+ * feature f of point p stands at [f * PANEL + p]. */
+#if REAL_IS_DOUBLE
+typedef double real;
+typedef uint64_t bits;
+#else
+typedef float real;
+typedef uint32_t bits;
+#endif
+
+#define PANEL (2 * LANES)
+
+#if LANES > 1
+typedef real vec __attribute__((vector_size(LANES * sizeof(real))));
+typedef bits mask __attribute__((vector_size(LANES * sizeof(real))));
+typedef real vec_memory
+    __attribute__((vector_size(LANES * sizeof(real)), aligned(sizeof(real)), may_alias));
+
+static inline vec vec_load(const real *x) { return *(const vec_memory *)x; }
+static inline void vec_store(real *x, vec a) { *(vec_memory *)x = a; }
+/* Minus zero is exact and folds away; plus zero would cost an addition. */
+static inline vec vec_splat(real a) { return a - (vec){0}; }
+static inline mask vec_bits(vec a) { return (mask)a; }
+static inline vec vec_from_bits(mask a) { return (vec)a; }
+static inline mask vec_greater(vec a, vec b) { return (mask)(a > b); }
+static inline real vec_sum(vec a) {
+  real sum = a[0];
+  for (int i = 1; i < LANES; i++) sum += a[i];
+  return sum;
+}
+#else
+typedef real vec;
+typedef bits mask;
+
+static inline vec vec_load(const real *x) { return *x; }
+static inline void vec_store(real *x, vec a) { *x = a; }
+static inline vec vec_splat(real a) { return a; }
+static inline mask vec_bits(vec a) {
+  mask b;
+  memcpy(&b, &a, sizeof b);
+  return b;
+}
+static inline vec vec_from_bits(mask a) {
+  vec b;
+  memcpy(&b, &a, sizeof b);
+  return b;
+}
+static inline mask vec_greater(vec a, vec b) { return a > b ? ~(mask)0 : 0; }
+static inline real vec_sum(vec a) { return a; }
+#endif
+
+/* a where the mask is set, b elsewhere. */
+static inline vec vec_select(mask m, vec a, vec b) {
+  return vec_from_bits((m & vec_bits(a)) | (~m & vec_bits(b)));
+}
+/* The larger; a NaN in `a` stays. */
+static inline vec vec_max(vec a, vec b) { return vec_select(vec_greater(b, a), b, a); }
+static inline vec vec_min(vec a, vec b) { return vec_select(vec_greater(a, b), b, a); }

@@ -1,0 +1,106 @@
+/* Elementary functions of vectors. Errors are relative, measured by tests/testthat/
+ * test-vmath.R; a NaN gives a NaN. */
+#if REAL_IS_DOUBLE
+#define C(x) vec_splat(x)
+#define MANTISSA 52
+#define EXPONENT_BIAS 1023
+#define ROUNDER 0x1.8p52 /* x + ROUNDER holds round(x) in its low bits */
+#define LN2_HIGH 0x1.62e42fefap-1
+#define LN2_LOW 0x1.cf79abc9e3b3ap-40
+#define EXP_LOWEST -707.0
+#define EXP_HIGHEST 709.7
+#define TANH_HIGHEST 20.0
+#else
+#define C(x) vec_splat((real)(x))
+#define MANTISSA 23
+#define EXPONENT_BIAS 127
+#define ROUNDER 0x1.8p23
+#define LN2_HIGH 0x1.62ep-1
+#define LN2_LOW 0x1.0bfbe8p-15
+#define EXP_LOWEST -87.0
+#define EXP_HIGHEST 88.7
+#define TANH_HIGHEST 9.5
+#endif
+
+/* Splits x = n log 2 + r, |r| <= log(2) / 2: returns r, n in two's complement in `n`. */
+static inline vec exp_reduce(vec x, mask *n) {
+  vec shifted = x * C(1.4426950408889634) + C(ROUNDER);
+  vec whole = shifted - C(ROUNDER);
+  *n = vec_bits(shifted);
+  return (x - whole * C(LN2_HIGH)) - whole * C(LN2_LOW);
+}
+
+/* (e^r - 1) / r by its Taylor series, |r| <= log(2) / 2. */
+static inline vec exp_series(vec r) {
+#if REAL_IS_DOUBLE
+  vec p = C(1.0 / 6227020800.0);
+  p = p * r + C(1.0 / 479001600.0);
+  p = p * r + C(1.0 / 39916800.0);
+  p = p * r + C(1.0 / 3628800.0);
+  p = p * r + C(1.0 / 362880.0);
+  p = p * r + C(1.0 / 40320.0);
+  p = p * r + C(1.0 / 5040.0);
+#else
+  vec p = C(1.0 / 5040.0);
+#endif
+  p = p * r + C(1.0 / 720.0);
+  p = p * r + C(1.0 / 120.0);
+  p = p * r + C(1.0 / 24.0);
+  p = p * r + C(1.0 / 6.0);
+  p = p * r + C(1.0 / 2.0);
+  return p * r + C(1.0);
+}
+
+/* e^x. Error 3e-16 (float 2e-7); 0 below -707 (-87), Inf above 709.7 (88.7). */
+static inline vec vec_exp(vec x) {
+  mask n;
+  vec r = exp_reduce(vec_max(vec_min(x, C(EXP_HIGHEST)), C(EXP_LOWEST)), &n);
+  vec p = exp_series(r) * r + C(1.0);
+  p = vec_from_bits(vec_bits(p) + (n << MANTISSA));
+  p = vec_select(vec_greater(C(EXP_LOWEST), x), C(0.0), p);
+  return vec_select(vec_greater(x, C(EXP_HIGHEST)), C((real)INFINITY), p);
+}
+
+/* log x for normal x > 0. Error 3e-16 (float 2e-7), absolute near 1; 0 gives -Inf. */
+static inline vec vec_log(vec x) {
+  /* x = 2^e m with m in [sqrt(1/2), sqrt(2)); log m = 2 atanh((m - 1) / (m + 1)). */
+  const mask one = vec_bits(C(1.0)), root_half = vec_bits(C(0.70710678118654752));
+  mask shifted = vec_bits(x) - root_half + one;
+  mask exponent = shifted >> MANTISSA;
+  vec m = vec_from_bits(vec_bits(x) - (exponent << MANTISSA) + one);
+  /* The biased exponent as a real: put it into the mantissa of ROUNDER and subtract. */
+  vec e = vec_from_bits(vec_bits(C(ROUNDER)) + exponent) - C(ROUNDER + EXPONENT_BIAS);
+  vec s = (m - C(1.0)) / (m + C(1.0));
+  vec s2 = s * s;
+#if REAL_IS_DOUBLE
+  vec p = C(2.0 / 21.0);
+  p = p * s2 + C(2.0 / 19.0);
+  p = p * s2 + C(2.0 / 17.0);
+  p = p * s2 + C(2.0 / 15.0);
+  p = p * s2 + C(2.0 / 13.0);
+  p = p * s2 + C(2.0 / 11.0);
+  p = p * s2 + C(2.0 / 9.0);
+#else
+  vec p = C(2.0 / 9.0);
+#endif
+  p = p * s2 + C(2.0 / 7.0);
+  p = p * s2 + C(2.0 / 5.0);
+  p = p * s2 + C(2.0 / 3.0);
+  vec log_m = C(2.0) * s + s * s2 * p;
+  vec y = e * C(LN2_HIGH) + (log_m + e * C(LN2_LOW));
+  y = vec_select(vec_greater(x, C(0.0)), y, C(-(real)INFINITY));
+  return vec_select(vec_greater(C((real)INFINITY), x), y, x);
+}
+
+/* tanh x = t / (t + 2), t = e^(2x) - 1 without cancellation. Error 4e-16 (float 3e-7). */
+static inline vec vec_tanh(vec x) {
+  mask n;
+  vec y = C(2.0) * vec_max(vec_min(x, C(TANH_HIGHEST)), C(-TANH_HIGHEST));
+  vec r = exp_reduce(y, &n);
+  vec power = vec_from_bits(vec_bits(C(1.0)) + (n << MANTISSA));
+  vec t = power * (exp_series(r) * r) + (power - C(1.0));
+  return t / (t + C(2.0));
+}
+
+/* 1 / (1 + e^-x). Error 4e-16 (float 3e-7), 0 below -709.7 (-88.7). */
+static inline vec vec_logistic(vec x) { return C(1.0) / (C(1.0) + vec_exp(C(0.0) - x)); }

@@ -1,0 +1,75 @@
+#include "ffi.h"
+
+SEXP ffi_element(SEXP list, const char *name) {
+  SEXP names = Rf_getAttrib(list, R_NamesSymbol);
+  if (TYPEOF(list) == VECSXP && TYPEOF(names) == STRSXP)
+    for (R_xlen_t i = 0; i < Rf_xlength(list); i++)
+      if (strcmp(CHAR(STRING_ELT(names, i)), name) == 0) return VECTOR_ELT(list, i);
+  Rf_error("Internal error: no element `%s`.", name);
+}
+
+const double *ffi_doubles(SEXP x, R_xlen_t n, const char *what) {
+  if (TYPEOF(x) != REALSXP || Rf_xlength(x) != n)
+    Rf_error("Internal error: `%s` must be %lld doubles.", what, (long long)n);
+  return REAL(x);
+}
+
+const double *ffi_doubles_or_null(SEXP x, R_xlen_t n, const char *what) {
+  return x == R_NilValue ? NULL : ffi_doubles(x, n, what);
+}
+
+int ffi_int(SEXP x, const char *what) {
+  if ((TYPEOF(x) != INTSXP && TYPEOF(x) != LGLSXP) || Rf_xlength(x) != 1)
+    Rf_error("Internal error: `%s` must be one integer.", what);
+  return Rf_asInteger(x);
+}
+
+struct shape ffi_shape(SEXP model) {
+  SEXP widths = ffi_element(model, "widths");
+  const int activation = ffi_int(ffi_element(model, "activation"), "activation");
+  if (TYPEOF(widths) != INTSXP || activation < 0 || activation > ACTIVATION_SILU)
+    Rf_error("Internal error: not a model.");
+  struct shape shape = {.d = ffi_int(ffi_element(model, "d"), "d"),
+                        .k = ffi_int(ffi_element(model, "K"), "K"),
+                        .full = ffi_int(ffi_element(model, "full"), "full"),
+                        .activation = (enum activation)activation,
+                        .n_layers = Rf_xlength(widths) > 0 ? Rf_xlength(widths) - 1 : 0,
+                        .widths = INTEGER(widths)};
+  if (shape.d < 1 || shape.k < 1) Rf_error("Internal error: a model of no size.");
+  for (ptrdiff_t l = 0; l <= shape.n_layers && shape.n_layers > 0; l++)
+    if (shape.widths[l] < 1) Rf_error("Internal error: a layer of no width.");
+  if (shape.n_layers > 0 &&
+      (shape.widths[0] != shape.d || shape.widths[shape.n_layers] != shape.k))
+    Rf_error("Internal error: the network does not fit the model.");
+  ffi_doubles(ffi_element(model, "parameters"), shape_layout(&shape).size, "parameters");
+  return shape;
+}
+
+struct rows ffi_rows(SEXP x, SEXP weights, ptrdiff_t d) {
+  if (TYPEOF(x) != REALSXP || !Rf_isMatrix(x) || Rf_ncols(x) != d)
+    Rf_error("Internal error: not a double matrix of %d columns.", (int)d);
+  const ptrdiff_t n = Rf_nrows(x);
+  struct rows rows = {.x = REAL(x),
+                      .stride = n,
+                      .weights = ffi_doubles_or_null(weights, n, "weights"),
+                      .index = NULL,
+                      .first = 0,
+                      .count = n};
+  return rows;
+}
+
+void ffi_plan(struct tiles *tiles, enum job job, SEXP single, const struct shape *shape,
+              ptrdiff_t n_rows, SEXP threads) {
+  const struct engine *engine = engine_get(ffi_int(single, "single"));
+  tiles_plan(tiles, job, engine, shape, n_rows, ffi_int(threads, "threads"));
+  tiles->block = R_alloc(tiles->bytes, 1);
+}
+
+SEXP ffi_list(int n, const char *const *names) {
+  SEXP list = PROTECT(Rf_allocVector(VECSXP, n));
+  SEXP tags = PROTECT(Rf_allocVector(STRSXP, n));
+  for (int i = 0; i < n; i++) SET_STRING_ELT(tags, i, Rf_mkChar(names[i]));
+  Rf_setAttrib(list, R_NamesSymbol, tags);
+  UNPROTECT(2);
+  return list;
+}

@@ -1,0 +1,34 @@
+/* A team of threads that lives for one .Call: no pool is left behind, so nothing hangs after a
+ * fork. Members never touch R, and R's signals stay with the main thread. */
+#ifndef CWMIX_TEAM_H
+#define CWMIX_TEAM_H
+
+#include <pthread.h>
+#include <stddef.h>
+
+#define TEAM_MAX 64
+
+struct team {
+  int size; /* members, the calling thread included; fewer than asked if none can be had */
+  pthread_t threads[TEAM_MAX];
+  pthread_mutex_t lock;
+  pthread_cond_t wake, rest;
+  void (*task)(void *context, int member);
+  void *context;
+  unsigned round; /* counts the tasks given out */
+  int working, closing, joined;
+};
+
+/* Between opening and closing nothing may jump out (no call into R). */
+void team_open(struct team *team, int size);
+/* Runs task(context, member) once on every member; returns when all are done. */
+void team_do(struct team *team, void (*task)(void *context, int member), void *context);
+/* Runs body(context, item, member) once for each item below n, in no fixed order. */
+void team_for(struct team *team, ptrdiff_t n,
+              void (*body)(void *context, ptrdiff_t item, int member), void *context);
+void team_close(struct team *team);
+
+/* Processors this machine has online, at least 1. */
+int team_processors(void);
+
+#endif

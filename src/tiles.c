@@ -1,0 +1,184 @@
+#include "tiles.h"
+
+static size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+/* Multiplications for one row, roughly: what decides whether a thread is worth waking. */
+static double row_work(const struct shape *shape) {
+  double work = (double)shape->d * (shape->full ? (double)shape->d : 2) + 20;
+  for (ptrdiff_t l = 0; l < shape->n_layers; l++)
+    work += (double)shape->widths[l] * shape->widths[l + 1] + 10 * shape->widths[l + 1];
+  return work * (double)shape->k;
+}
+
+/* A thread costs some 20 us to start, about this many multiplications. */
+#define WORK_PER_THREAD 2e5
+
+static int worthwhile(const struct shape *shape, ptrdiff_t n_rows, ptrdiff_t n_items,
+                      int threads) {
+  const double most = row_work(shape) * (double)n_rows / WORK_PER_THREAD;
+  int n = threads < TEAM_MAX ? threads : TEAM_MAX;
+  if (n > n_items) n = (int)n_items;
+  if (n > most) n = (int)most;
+  return n < 1 ? 1 : n;
+}
+
+static ptrdiff_t n_tiles(const struct tiles *tiles, ptrdiff_t n_rows) {
+  return (n_rows + tiles->tile_rows - 1) / tiles->tile_rows;
+}
+
+static ptrdiff_t n_slots(const struct tiles *tiles, ptrdiff_t n_rows) {
+  const ptrdiff_t n = n_tiles(tiles, n_rows);
+  return n < TILES_SLOTS ? n : TILES_SLOTS;
+}
+
+void tiles_plan(struct tiles *tiles, enum job job, const struct engine *engine,
+                const struct shape *shape, ptrdiff_t n_rows, int threads) {
+  tiles->engine = engine;
+  tiles->shape = shape;
+  tiles->tile_rows =
+      job == JOB_DENSITY ? engine->density_rows(shape) : engine->gradient_rows(shape);
+  const ptrdiff_t items = job == JOB_DENSITY ? n_tiles(tiles, n_rows) : n_slots(tiles, n_rows);
+  tiles->members = worthwhile(shape, n_rows, items, threads);
+  tiles->slot_size = job == JOB_GRADIENT ? shape_layout(shape).size
+                     : job == JOB_EM     ? shape->k * em_statistics(shape)
+                                         : 0;
+  tiles->slot_size = (tiles->slot_size + 15) / 16 * 16;
+  const size_t unit = job == JOB_GRADIENT ? engine->real_bytes : sizeof(double);
+  tiles->model_bytes = aligned(engine->model_bytes(shape));
+  tiles->slot_bytes = (size_t)tiles->slot_size * unit;
+  tiles->scratch_bytes = aligned(job == JOB_DENSITY ? engine->density_bytes(shape)
+                                                    : engine->gradient_bytes(shape));
+  tiles->bytes = tiles->model_bytes +
+                 aligned(tiles->slot_bytes * (job == JOB_DENSITY ? 0 : TILES_SLOTS)) +
+                 tiles->scratch_bytes * (size_t)tiles->members;
+  tiles->block = NULL;
+}
+
+static void *model_of(const struct tiles *tiles) { return tiles->block; }
+
+static char *slot_of(const struct tiles *tiles, ptrdiff_t slot) {
+  return tiles->block + tiles->model_bytes + (size_t)slot * tiles->slot_bytes;
+}
+
+/* The members' scratch stands at the end of the block. */
+static void *scratch_of(const struct tiles *tiles, int member) {
+  return tiles->block + tiles->bytes - tiles->scratch_bytes * (size_t)(member + 1);
+}
+
+void tiles_load(struct tiles *tiles, const double *parameters) {
+  tiles->engine->model_prepare(model_of(tiles), parameters, tiles->shape);
+}
+
+static struct rows tile_of(const struct tiles *tiles, const struct rows *rows,
+                           ptrdiff_t tile) {
+  struct rows part = *rows;
+  const ptrdiff_t begin = tile * tiles->tile_rows, left = rows->count - begin;
+  part.first += begin;
+  part.count = left < tiles->tile_rows ? left : tiles->tile_rows;
+  return part;
+}
+
+struct run {
+  struct tiles *tiles;
+  const struct rows *rows;
+  enum quantity quantity;
+  double *out;
+  const double *u;
+  int *component;
+};
+
+static void density_body(void *context, ptrdiff_t tile, int member) {
+  const struct run *run = context;
+  const struct tiles *tiles = run->tiles;
+  const struct rows part = tile_of(tiles, run->rows, tile);
+  tiles->engine->density_tile(run->out, run->rows->stride, model_of(tiles), run->quantity,
+                              &part, scratch_of(tiles, member));
+}
+
+static void classifier_body(void *context, ptrdiff_t tile, int member) {
+  const struct run *run = context;
+  const struct tiles *tiles = run->tiles;
+  const struct rows part = tile_of(tiles, run->rows, tile);
+  tiles->engine->classifier_tile(run->out, run->rows->stride, model_of(tiles), &part,
+                                 scratch_of(tiles, member));
+}
+
+static void choose_body(void *context, ptrdiff_t tile, int member) {
+  const struct run *run = context;
+  const struct tiles *tiles = run->tiles;
+  const struct rows part = tile_of(tiles, run->rows, tile);
+  tiles->engine->choose_tile(run->component, model_of(tiles), &part, run->u,
+                             scratch_of(tiles, member));
+}
+
+static void gradient_body(void *context, ptrdiff_t slot, int member) {
+  const struct run *run = context;
+  struct tiles *tiles = run->tiles;
+  memset(slot_of(tiles, slot), 0, tiles->slot_bytes);
+  tiles->score[slot] = 0;
+  for (ptrdiff_t t = slot; t < n_tiles(tiles, run->rows->count); t += TILES_SLOTS) {
+    const struct rows part = tile_of(tiles, run->rows, t);
+    tiles->engine->gradient_tile(slot_of(tiles, slot), &tiles->score[slot], model_of(tiles),
+                                 &part, scratch_of(tiles, member));
+  }
+}
+
+static void em_body(void *context, ptrdiff_t slot, int member) {
+  const struct run *run = context;
+  struct tiles *tiles = run->tiles;
+  memset(slot_of(tiles, slot), 0, tiles->slot_bytes);
+  tiles->score[slot] = 0;
+  for (ptrdiff_t t = slot; t < n_tiles(tiles, run->rows->count); t += TILES_SLOTS) {
+    const struct rows part = tile_of(tiles, run->rows, t);
+    tiles->engine->em_tile((double *)slot_of(tiles, slot), &tiles->score[slot],
+                           model_of(tiles), &part, scratch_of(tiles, member));
+  }
+}
+
+void tiles_density(double *out, struct tiles *tiles, enum quantity quantity,
+                   const struct rows *rows, struct team *team) {
+  struct run run = {.tiles = tiles, .rows = rows, .quantity = quantity, .out = out};
+  team_for(team, n_tiles(tiles, rows->count), density_body, &run);
+}
+
+void tiles_classifier(double *out, struct tiles *tiles, const struct rows *rows,
+                      struct team *team) {
+  struct run run = {.tiles = tiles, .rows = rows, .out = out};
+  team_for(team, n_tiles(tiles, rows->count), classifier_body, &run);
+}
+
+void tiles_choose(int *component, struct tiles *tiles, const struct rows *rows,
+                  const double *u, struct team *team) {
+  struct run run = {.tiles = tiles, .rows = rows, .u = u, .component = component};
+  team_for(team, n_tiles(tiles, rows->count), choose_body, &run);
+}
+
+static double score_sum(const struct tiles *tiles, ptrdiff_t slots) {
+  double sum = 0;
+  for (ptrdiff_t s = 0; s < slots; s++) sum += tiles->score[s];
+  return sum;
+}
+
+double tiles_gradient(double *gradient, struct tiles *tiles, const struct rows *rows,
+                      struct team *team) {
+  struct run run = {.tiles = tiles, .rows = rows};
+  const ptrdiff_t slots = n_slots(tiles, rows->count);
+  team_for(team, slots, gradient_body, &run);
+  tiles->engine->gradient_sum(gradient, slot_of(tiles, 0), slots, tiles->slot_size,
+                              shape_layout(tiles->shape).size);
+  return score_sum(tiles, slots);
+}
+
+double tiles_em(double *statistics, struct tiles *tiles, const struct rows *rows,
+                struct team *team) {
+  struct run run = {.tiles = tiles, .rows = rows};
+  const ptrdiff_t slots = n_slots(tiles, rows->count);
+  const ptrdiff_t size = tiles->shape->k * em_statistics(tiles->shape);
+  team_for(team, slots, em_body, &run);
+  for (ptrdiff_t j = 0; j < size; j++) {
+    double sum = 0;
+    for (ptrdiff_t s = 0; s < slots; s++) sum += ((const double *)slot_of(tiles, s))[j];
+    statistics[j] = sum;
+  }
+  return score_sum(tiles, slots);
+}

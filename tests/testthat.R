@@ -1,0 +1,4 @@
+library(testthat)
+library(cwmix)
+
+test_check("cwmix")

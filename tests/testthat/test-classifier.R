@@ -1,0 +1,146 @@
+test_that("a network's probabilities follow the reference", {
+  for (s in scenarios(hidden = list(integer(0), 5, c(19, 8, 3)), covariance = "full")) {
+    classifier <- as_classifier(s$p)
+    expect_close(
+      predict(classifier, s$x), reference_classifier(s$x, s$p),
+      tolerance = 1e-10, info = s$name
+    )
+  }
+})
+
+test_that("a wide network and many rows follow the reference", {
+  p <- make_parameters(2, 50, c(128, 128, 128), activation = "silu", seed = 2)
+  z <- make_points(67, 2)
+  classifier <- as_classifier(p)
+  expect_close(predict(classifier, z), reference_classifier(z, p), 1e-10)
+
+  p <- make_parameters(3, 4, c(6, 5), seed = 3)
+  z <- make_points(2003, 3)
+  classifier <- as_classifier(p)
+  expect_close(predict(classifier, z), reference_classifier(z, p), 1e-10)
+})
+
+test_that("single precision follows the reference to 1e-4", {
+  for (s in scenarios(hidden = list(integer(0), 5, c(19, 8, 3)), covariance = "full")) {
+    classifier <- as_classifier(s$p)
+    expect_close(
+      with_engine(predict(classifier, s$x), precision = "single"),
+      reference_classifier(s$x, s$p),
+      tolerance = 1e-4, floor = 1, info = s$name
+    )
+  }
+})
+
+test_that("all instances of the engine give the same probabilities", {
+  hidden <- list(5, c(19, 8, 3))
+  for (s in scenarios(c(1, 5), c(2, 7), hidden, covariance = "full")) {
+    classifier <- as_classifier(s$p)
+    for (precision in c("double", "single")) {
+      w <- lapply(cwmix_info()$instances, function(instance) {
+        with_engine(predict(classifier, s$x), instance, precision)
+      })
+      for (i in seq_along(w)[-1L]) {
+        expect_close(
+          w[[i]], w[[1L]],
+          tolerance = if (precision == "double") 1e-12 else 1e-4, floor = 1,
+          info = paste(s$name, precision, cwmix_info()$instances[i])
+        )
+      }
+    }
+  }
+})
+
+test_that("each activation is right from its tails to zero", {
+  z <- c(0, 10^seq(-300, 2, by = 0.5), seq(0.01, 40, by = 0.037), 1e3, 1e8, 1e300)
+  z <- matrix(c(z, -z))
+  for (activation in c("tanh", "relu", "silu")) {
+    # one hidden unit, whose value is the first logit; the second is 0
+    p <- list(
+      weights = list(matrix(1), matrix(c(1, 0))), biases = list(0, c(0, 0)),
+      activation = activation
+    )
+    classifier <- as_classifier(p)
+    # logits below -700 leave nothing but the last bits of the smallest numbers
+    expect_close(
+      predict(classifier, z), reference_classifier(z, p),
+      tolerance = 1e-10, floor = 1e-290, info = activation
+    )
+  }
+})
+
+test_that("probabilities are positive and sum to one", {
+  for (s in scenarios(hidden = list(integer(0), c(19, 8, 3)), covariance = "full")) {
+    classifier <- as_classifier(s$p)
+    for (scale in c(1, 1e3, 1e8)) {
+      w <- predict(classifier, scale * s$x)
+      expect_close(rowSums(w), rep(1, nrow(s$x)), 1e-12, info = s$name)
+      expect_identical(sum(w < 0), 0L)
+    }
+  }
+})
+
+test_that("adding a number to every logit changes nothing", {
+  p <- make_parameters(2, 7, c(5, 4), seed = 4)
+  z <- make_points(37, 2)
+  w <- predict(as_classifier(p), z)
+  for (shift in c(-700, 3, 1e4)) {
+    biases <- p$biases
+    biases[[3L]] <- biases[[3L]] + shift
+    shifted <- predict(cwmix_classifier(p$weights, biases, activation = "tanh"), z)
+    # the shift rounds the logits at 1e4 * 1e-16
+    expect_close(shifted, w, tolerance = 1e-11)
+  }
+})
+
+test_that("permuting the last layer's rows permutes the probabilities", {
+  p <- make_parameters(2, 7, 5, seed = 5)
+  z <- make_points(37, 2)
+  order <- c(3, 1, 7, 2, 6, 4, 5)
+  weights <- p$weights
+  biases <- p$biases
+  weights[[2L]] <- weights[[2L]][order, ]
+  biases[[2L]] <- biases[[2L]][order]
+  expect_close(
+    predict(cwmix_classifier(weights, biases, activation = "tanh"), z),
+    predict(as_classifier(p), z)[, order],
+    tolerance = 1e-12
+  )
+})
+
+test_that("a row's probabilities do not depend on the rows around it", {
+  p <- make_parameters(5, 7, c(19, 8, 3), seed = 6)
+  z <- make_points(301, 5)
+  classifier <- as_classifier(p)
+  w <- predict(classifier, z)
+  rows <- c(1, 2, 64, 65, 300, 301)
+  for (i in rows) {
+    expect_close(predict(classifier, z[i, , drop = FALSE]), w[i, , drop = FALSE], 1e-13)
+  }
+})
+
+test_that("the classifier of a constant model is the same everywhere", {
+  p <- make_parameters(2, 3, NULL, seed = 7)
+  classifier <- as_model(p)$classifier
+  expect_close(
+    predict(classifier, make_points(7, 2)),
+    matrix(exp(p$biases[[1L]]), 7, 3, byrow = TRUE),
+    tolerance = 1e-14
+  )
+})
+
+test_that("a model's classifier answers as it does on its own", {
+  p <- make_parameters(2, 3, c(5, 4), activation = "relu", seed = 8)
+  z <- make_points(7, 2)
+  classifier <- as_classifier(p)
+  expect_identical(predict(as_model(p)$classifier, z), predict(classifier, z))
+})
+
+test_that("an R function is a classifier", {
+  p <- make_parameters(2, 3, c(5, 4), seed = 9)
+  z <- make_points(7, 2)
+  model <- cwmix_model(
+    p$mean,
+    sd = exp(p$log_sd), classifier = function(z) reference_classifier(z, p)
+  )
+  expect_close(predict(model$classifier, z), reference_classifier(z, p), 1e-14)
+})

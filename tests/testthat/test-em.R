@@ -1,0 +1,150 @@
+test_that("one iteration of EM is one iteration of the reference", {
+  for (s in em_scenarios()) {
+    step <- em_steps(em_start(s$p), s$x, s$weights, 1)
+    expected <- reference_em_step(s$x, s$p, s$weights)
+    expect_close(
+      step[names(em_start(s$p))], expected[names(em_start(s$p))], 1e-10,
+      floor = 1, info = s$name
+    )
+    expect_close(
+      step$log_likelihood, expected$log_likelihood, 1e-10,
+      floor = 1, info = s$name
+    )
+  }
+})
+
+test_that("several iterations of EM are as many of the reference", {
+  for (s in em_scenarios(d = 2, K = 2)) {
+    steps <- em_steps(em_start(s$p), s$x, s$weights, 5)
+    log_likelihood <- numeric(5)
+    p <- s$p
+    for (i in 1:5) {
+      p <- reference_em_step(s$x, p, s$weights)
+      log_likelihood[i] <- p$log_likelihood
+    }
+    # an iteration may magnify the rounding of the one before
+    expect_close(
+      steps[names(em_start(s$p))], p[names(em_start(s$p))], 1e-9,
+      floor = 1, info = s$name
+    )
+    expect_close(steps$log_likelihood, log_likelihood, 1e-9, floor = 1, info = s$name)
+  }
+})
+
+test_that("all instances of the engine take the same EM step", {
+  instances <- cwmix_info()$instances
+  for (s in em_scenarios(d = c(1, 5), K = 7)) {
+    steps <- lapply(instances, function(instance) {
+      with_engine(em_steps(em_start(s$p), s$x, s$weights, 1), instance)
+    })
+    for (i in seq_along(steps)[-1L]) {
+      expect_close(
+        steps[[i]], steps[[1L]], 1e-10,
+        floor = 1, info = paste(s$name, instances[i])
+      )
+    }
+  }
+})
+
+test_that("the log-likelihood never decreases", {
+  # rows enough that no component comes to rest on a few of them
+  for (s in em_scenarios(K = c(1, 3), n = 301)) {
+    steps <- em_steps(em_start(s$p), s$x, s$weights, 30)
+    # a plateau goes up and down by the rounding of the mean
+    expect_equal(largest_fall(steps$log_likelihood), 0, tolerance = 1e-12, info = s$name)
+  }
+})
+
+test_that("a weight of two is a row repeated, a weight of zero a row left out", {
+  for (s in em_scenarios(d = 2, K = 2)) {
+    weights <- rep(c(0, 1, 2, 1, 3), length.out = nrow(s$x))
+    repeated <- s$x[rep(seq_along(weights), weights), , drop = FALSE]
+    expect_close(
+      em_steps(em_start(s$p), s$x, weights, 5),
+      em_steps(em_start(s$p), repeated, rep(1, nrow(repeated)), 5),
+      tolerance = 1e-9, floor = 1, info = s$name
+    )
+  }
+})
+
+test_that("only the weights' proportions matter", {
+  for (s in em_scenarios(d = 2, K = 2)) {
+    expect_close(
+      em_steps(em_start(s$p), s$x, 1000 * s$weights, 3),
+      em_steps(em_start(s$p), s$x, s$weights, 3),
+      tolerance = 1e-10, floor = 1, info = s$name
+    )
+  }
+})
+
+test_that("one component is the sample's mean and covariance", {
+  p <- make_parameters(3, 1, NULL, "full", seed = 51)
+  x <- make_points(101, 3)
+  step <- em_steps(em_start(p), x, rep(1, 101), 1)
+  l <- reference_factor(step, 1)
+  expect_close(as.numeric(step$mean), colMeans(x), 1e-12, floor = 1)
+  expect_close(tcrossprod(l), cov(x) * 100 / 101, 1e-12, floor = 1)
+  expect_close(step$biases[[1L]], 0, 1e-12, floor = 1)
+})
+
+test_that("a step of EM moves with the data", {
+  p <- make_parameters(2, 2, NULL, "diagonal", seed = 52)
+  x <- make_points(101, 2)
+  step <- em_steps(em_start(p), x, rep(1, 101), 1)
+  scaled <- p
+  scaled$mean <- 4 * p$mean + 64
+  scaled$log_sd <- p$log_sd + log(4)
+  moved <- em_steps(em_start(scaled), 4 * x + 64, rep(1, 101), 1)
+  expect_close(moved$mean, 4 * step$mean + 64, 1e-12)
+  expect_close(moved$log_sd, step$log_sd + log(4), 1e-11, floor = 1)
+  expect_close(moved$log_likelihood, step$log_likelihood - 2 * log(4), 1e-11)
+})
+
+test_that("a converged fit is a fixed point of the reference", {
+  for (covariance in c("diagonal", "full")) {
+    for (d in 1:2) {
+      x <- make_clusters(d)
+      fit <- tight_fit(x, covariance)
+      p <- c(coef(fit), activation = "tanh")
+      step <- reference_em_step(x, p)
+      # clusters this far apart leave EM a rate of convergence close to zero
+      expect_close(
+        step[names(em_start(p))], p[names(em_start(p))], 1e-5,
+        floor = 1, info = paste(covariance, d)
+      )
+      expect_close(
+        as.numeric(log_likelihood(fit, x)), sum(reference_log_density(x, p)), 1e-10
+      )
+      expect_close(fit$log_likelihood, sum(reference_log_density(x, p)), 1e-10)
+    }
+  }
+})
+
+test_that("a converged fit has a gradient of zero", {
+  x <- make_clusters(2)
+  for (covariance in c("diagonal", "full")) {
+    fit <- tight_fit(x, covariance)
+    gradient <- attr(log_likelihood(fit, x, gradient = TRUE), "gradient")
+    # a gradient is a sum over rows
+    expect_equal(max(abs(unlist(gradient))) / nrow(x), 0, tolerance = 1e-5)
+  }
+})
+
+test_that("a fit's log-likelihood never decreases", {
+  x <- make_clusters(2, spread = 1.5)
+  for (covariance in c("diagonal", "full")) {
+    fit <- with_fixed_seed(53, gaussian_mixture(x, 3, covariance = covariance))
+    expect_equal(largest_fall(fit$trace$log_likelihood), 0, tolerance = 1e-10)
+  }
+})
+
+test_that("a fit with weights of two is the fit with rows repeated", {
+  x <- make_clusters(2)
+  weights <- rep(c(1, 2), length.out = nrow(x))
+  for (covariance in c("diagonal", "full")) {
+    weighted <- tight_fit(x, covariance, weights = weights)
+    repeated <- tight_fit(x[rep(seq_along(weights), weights), ], covariance)
+    # both have found the same maximum, from different starts
+    expect_close(coef(weighted), coef(repeated), 1e-5, floor = 1)
+  }
+})
