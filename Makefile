@@ -39,7 +39,7 @@ coverage: ## lines of R and C that the tests run
 
 docs: ## man/ and NAMESPACE from the comments in R/
 	$(NEED) Imports r-cran-roxygen2
-	@Rscript --vanilla -e 'roxygen2::roxygenise(load_code = "source")'
+	@Rscript --vanilla -e 'suppressMessages(roxygen2::roxygenise(load_code = "source"))'
 
 lint: ## lintr for R, clang-format for C
 	$(NEED) Imports r-cran-lintr clang-format
@@ -55,14 +55,8 @@ clean: ## remove what the targets made
 	rm -rf .lib demo-output src/*.o src/*.so
 
 C_FILES = $(wildcard src/*.[ch] src/*/*.[ch])
-SOURCES = $(shell find DESCRIPTION NAMESPACE R src -not -name '*.o' -not -name '*.so')
+SOURCES = $(shell find DESCRIPTION NAMESPACE R src man $(wildcard data inst) \
+  -not -name '*.o' -not -name '*.so')
 
-# Compiled in a copy, so that the objects of other builds (load_all(), the sanitizers) never get in.
-# R's own rules do not know the headers: when one has changed, everything is compiled afresh.
 .lib/cwmix/Meta/package.rds: $(SOURCES)
-	@mkdir -p .lib/build
-	@find .lib/build -type f $(if $(filter %.h %/Makevars,$?),,-not -name '*.o') -delete
-	@tar -c --exclude='*.o' --exclude='*.so' DESCRIPTION NAMESPACE LICENSE R src man demo | \
-	  tar -x -C .lib/build
-	@MAKEFLAGS=-j2 R CMD INSTALL --library=.lib .lib/build >.lib/install.log 2>&1 || \
-	  { cat .lib/install.log; exit 1; }
+	@bash tools/install.sh .lib

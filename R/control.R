@@ -1,7 +1,7 @@
 #' Computational settings of a fit
 #'
 #' @param epochs A whole number, the most passes over the training rows; `NULL` for about 10,000
-#'   steps, at least 5 and at most 200 passes. With `optimiser = "lbfgs"` the most iterations.
+#'   steps, at least 5 and at most 100 passes. With `optimiser = "lbfgs"` the most iterations.
 #' @param batch_size A whole number of rows a gradient step; `NULL` for a twentieth of the rows,
 #'   at least 16 and at most 500.
 #' @param learning_rate A positive number, the largest step of Adam, in units of a column's
@@ -10,7 +10,7 @@
 #'   of the steps and lets it fall to zero along a cosine (Smith and Topin 2019), `"constant"`
 #'   leaves it.
 #' @param weight_decay A number of at least 0: decoupled decay of the network's weights (Loshchilov
-#'   and Hutter 2019).
+#'   and Hutter 2019); `NULL` for 200 over the number of training rows.
 #' @param gradient_clip A positive number: the gradient's norm is cut there. `Inf` for no limit.
 #' @param patience A whole number: training stops after so many epochs without a better validation
 #'   score. `Inf` for never.
@@ -36,7 +36,7 @@
 #' cwmix_control(epochs = 50, optimiser = "adam")
 #' @export
 cwmix_control <- function(epochs = NULL, batch_size = NULL, learning_rate = 5e-3,
-                          schedule = c("one-cycle", "constant"), weight_decay = 1e-3,
+                          schedule = c("one-cycle", "constant"), weight_decay = NULL,
                           gradient_clip = 10, patience = 30, em_iterations = 500,
                           em_tolerance = 1e-6, starts = 5, sd_floor = 1e-3,
                           precision = c("single", "double"), threads = NULL,
@@ -50,7 +50,7 @@ cwmix_control <- function(epochs = NULL, batch_size = NULL, learning_rate = 5e-3
       batch_size = count_or_null(batch_size, "batch_size", 1),
       learning_rate = check_number(learning_rate, "learning_rate", call, 0, open = TRUE),
       schedule = check_choice(schedule, c("one-cycle", "constant"), "schedule", call),
-      weight_decay = check_number(weight_decay, "weight_decay", call, 0),
+      weight_decay = if (!is.null(weight_decay)) check_number(weight_decay, "weight_decay", call, 0),
       gradient_clip = check_positive(gradient_clip, "gradient_clip", call),
       patience = patience,
       em_iterations = check_count(em_iterations, "em_iterations", call),

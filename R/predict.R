@@ -41,10 +41,7 @@ predict.cwmix_density <- function(object, newdata,
   if (type == "class") {
     if (log) stop_input("`log` must be FALSE for type = \"class\", not TRUE.", call = call)
     posterior <- log_quantity(object, newdata, "posterior", call)
-    class <- max.col(replace(posterior, is.na(posterior), -Inf), ties.method = "first")
-    class[is.na(posterior[, 1])] <- NA
-    names(class) <- rownames(posterior)
-    return(class)
+    return(most_probable(posterior))
   }
   values <- log_quantity(object, newdata, type, call)
   if (log) values else exp(values)
@@ -52,8 +49,8 @@ predict.cwmix_density <- function(object, newdata,
 
 # Log of a quantity for data as users hold them, with names, missing values and the support's
 # Jacobian.
-log_quantity <- function(object, newdata, quantity, call) {
-  points <- read_newdata(object, newdata, call)
+log_quantity <- function(object, newdata, quantity, call, arg = "newdata") {
+  points <- read_newdata(object, newdata, call, arg)
   missing <- rowSums(is.na(points$x)) > 0
   working <- to_working(points$x, object$support)
   outside <- !missing & (!working$inside | rowSums(is.infinite(points$x)) > 0)
@@ -70,6 +67,14 @@ log_quantity <- function(object, newdata, quantity, call) {
     out[usable, ] <- values
   }
   out
+}
+
+# The number of the largest column, the first among equals; NA where the first is.
+most_probable <- function(posterior) {
+  class <- max.col(replace(posterior, is.na(posterior), -Inf), ties.method = "first")
+  class[is.na(posterior[, 1])] <- NA
+  names(class) <- rownames(posterior)
+  class
 }
 
 # The same for a matrix of finite points on the working scale: a vector, or n x K.

@@ -61,11 +61,13 @@ batches <- function(n, control) {
   list(count = count, size = as.integer(ceiling(n / count)))
 }
 
+weight_decay <- function(set, control) control$weight_decay %||% (200 / nrow(set$x))
+
 default_epochs <- function(n, control) {
   if (control$optimiser == "lbfgs") {
     return(200L)
   }
-  as.integer(max(5, min(200, ceiling(1e4 / batches(n, control)$count))))
+  as.integer(max(5, min(100, ceiling(1e4 / batches(n, control)$count))))
 }
 
 # Learning rates at the given fractions of all steps.
@@ -117,7 +119,7 @@ ascend_adam <- function(run, model, sets, problem, epochs) {
 
 adam_steps <- function(model, state, set, rows, batch, rates, problem) {
   control <- problem$control
-  options <- c(0.9, 0.999, 1e-8, control$weight_decay, control$gradient_clip)
+  options <- c(0.9, 0.999, 1e-8, weight_decay(set, control), control$gradient_clip)
   .Call(
     ffi_steps, model, state[c("parameters", "first", "second", "step")], set$x, set$weights, rows,
     batch, rates, log(problem$floor), options, control$precision == "single",
@@ -132,6 +134,7 @@ ascend_lbfgs <- function(run, model, sets, problem, epochs) {
   n <- nrow(set$x)
   template <- run$state$parameters
   decayed <- weight_positions(model)
+  decay <- weight_decay(set, control)
   last <- list(parameters = NULL)
   best <- -Inf
   evaluate <- function(parameters) {
@@ -144,7 +147,7 @@ ascend_lbfgs <- function(run, model, sets, problem, epochs) {
   }
   # optim() minimises and needs finite values: an overflow is as bad as a number can be.
   value <- function(parameters) {
-    penalty <- control$weight_decay / 2 * sum(parameters[decayed]^2)
+    penalty <- decay / 2 * sum(parameters[decayed]^2)
     objective <- penalty - evaluate(parameters)$value
     if (is.finite(objective)) objective else 1e10
   }
@@ -155,7 +158,7 @@ ascend_lbfgs <- function(run, model, sets, problem, epochs) {
       best <<- at$value
     }
     g <- -at$gradient
-    g[decayed] <- g[decayed] + control$weight_decay * parameters[decayed]
+    g[decayed] <- g[decayed] + decay * parameters[decayed]
     replace(g, !is.finite(g), 0)
   }
   tryCatch(

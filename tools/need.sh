@@ -4,11 +4,13 @@
 # else is told what it is. When nothing is missing, apt is not touched.
 set -eu
 
-# The Debian packages of the R packages in one field of DESCRIPTION; R's own need none.
+# Packages that come with R itself.
+own='base|compiler|datasets|graphics|grdevices|grid|methods|parallel|splines|stats|stats4|tcltk|tools|utils'
+
+# The Debian packages of the R packages in one field of DESCRIPTION.
 field() {
   awk -v field="$1:" '/^[^ \t]/ { on = ($1 == field); sub(/^[^:]*:/, "") } on' DESCRIPTION |
-    sed 's/([^)]*)//g' | tr ',A-Z' '\na-z' | tr -d ' \t' |
-    grep -vxE 'base|compiler|datasets|graphics|grdevices|grid|methods|parallel|splines|stats|stats4|tcltk|tools|utils|' |
+    sed 's/([^)]*)//g' | tr ',A-Z' '\na-z' | tr -d ' \t' | grep -vxE "$own|" |
     sed 's/^/r-cran-/'
 }
 

@@ -70,19 +70,24 @@ reference_factor <- function(p, k) {
   l
 }
 
-# z_k = L_k^-1 (x - mu_k) of one row and one component.
-reference_latent <- function(x, p, k) {
-  drop(forwardsolve(reference_factor(p, k), x - p$mean[k, ]))
+# z_k = L_k^-1 (x - mu_k) of one row, for the component's mean and factor.
+reference_latent <- function(x, mean, l) {
+  r <- x - mean
+  z <- numeric(length(r))
+  for (j in seq_along(r)) {
+    z[j] <- (r[j] - sum(l[j, seq_len(j - 1L)] * z[seq_len(j - 1L)])) / l[j, j]
+  }
+  z
 }
 
 # log N(x_i; mu_k, Sigma_k) = -d/2 log(2 pi) - z_k'z_k / 2 - log det L_k, n x K.
 reference_log_component <- function(x, p) {
   value <- matrix(0, nrow(x), nrow(p$mean))
-  for (i in seq_len(nrow(x))) {
-    for (k in seq_len(nrow(p$mean))) {
-      z <- reference_latent(x[i, ], p, k)
-      value[i, k] <- -ncol(x) / 2 * log(2 * pi) - sum(z^2) / 2 -
-        sum(log(diag(reference_factor(p, k))))
+  for (k in seq_len(nrow(p$mean))) {
+    l <- reference_factor(p, k)
+    for (i in seq_len(nrow(x))) {
+      z <- reference_latent(x[i, ], p$mean[k, ], l)
+      value[i, k] <- -ncol(x) / 2 * log(2 * pi) - sum(z^2) / 2 - sum(log(diag(l)))
     }
   }
   value
@@ -91,9 +96,10 @@ reference_log_component <- function(x, p) {
 # The functional weights log pi_k(x_i) = log w_k(z_ik), n x K.
 reference_log_weights <- function(x, p) {
   value <- matrix(0, nrow(x), nrow(p$mean))
-  for (i in seq_len(nrow(x))) {
-    for (k in seq_len(nrow(p$mean))) {
-      f <- reference_network(reference_latent(x[i, ], p, k), p)$logits
+  for (k in seq_len(nrow(p$mean))) {
+    l <- reference_factor(p, k)
+    for (i in seq_len(nrow(x))) {
+      f <- reference_network(reference_latent(x[i, ], p$mean[k, ], l), p)$logits
       value[i, k] <- reference_log_softmax(f)[k]
     }
   }
@@ -101,15 +107,20 @@ reference_log_weights <- function(x, p) {
 }
 
 # (16), the log of the sum over components.
-reference_log_density <- function(x, p) {
-  terms <- reference_log_weights(x, p) + reference_log_component(x, p)
-  apply(terms, 1L, reference_log_sum_exp)
-}
+reference_log_density <- function(x, p) reference_log_quantities(x, p)$density
 
 # log v_k(x) = log w_k(z_k) + log N(x; mu_k, Sigma_k) - log p(x), n x K.
-reference_log_posterior <- function(x, p) {
-  reference_log_weights(x, p) + reference_log_component(x, p) -
-    reference_log_density(x, p)
+reference_log_posterior <- function(x, p) reference_log_quantities(x, p)$posterior
+
+# Everything predict() knows, as logarithms, by its type.
+reference_log_quantities <- function(x, p) {
+  component <- reference_log_component(x, p)
+  weights <- reference_log_weights(x, p)
+  density <- apply(weights + component, 1L, reference_log_sum_exp)
+  list(
+    density = density, posterior = weights + component - density,
+    weights = weights, component = component
+  )
 }
 
 # Gradient of sum_i a_i log p(x_i), in the names and shapes of coef().
@@ -119,17 +130,19 @@ reference_gradient <- function(x, p, a = rep(1, nrow(x))) {
   # -Inf, the log of a zero weight, times 0 is NaN
   g$biases <- lapply(p$biases, function(b) numeric(length(b)))
   v <- exp(reference_log_posterior(x, p))
-  for (i in seq_len(nrow(x))) {
-    for (k in seq_len(nrow(p$mean))) {
-      g <- reference_add_gradient(g, x[i, ], p, k, a[i] * v[i, k])
+  for (k in seq_len(nrow(p$mean))) {
+    l <- reference_factor(p, k)
+    for (i in seq_len(nrow(x))) {
+      g <- reference_add_gradient(g, x[i, ], p, k, l, a[i] * v[i, k])
     }
   }
   g
 }
 
-# Adds what component k, of posterior v (times the row's weight), contributes.
-reference_add_gradient <- function(g, x, p, k, v) {
-  z <- reference_latent(x, p, k)
+# Adds what component k, of factor l and posterior v (times the row's weight),
+# contributes.
+reference_add_gradient <- function(g, x, p, k, l, v) {
+  z <- reference_latent(x, p$mean[k, ], l)
   net <- reference_network(z, p)
   # to the logits at z_k: v_k (delta_jk - w_j(z_k))
   df <- -v * exp(reference_log_softmax(net$logits))
@@ -142,7 +155,6 @@ reference_add_gradient <- function(g, x, p, k, v) {
     dz <- dz + back$dz
   }
   # z = L^-1 (x - mu):  dz/dmu = -L^-1,  dz = -L^-1 dL z;  -v_k from log det L
-  l <- reference_factor(p, k)
   u <- drop(backsolve(t(l), dz))
   g$mean[k, ] <- g$mean[k, ] - u
   if (!is.null(p$log_sd)) {
@@ -183,9 +195,10 @@ reference_back_propagate <- function(g, net, df, p) {
 # One iteration for a Gaussian mixture, p$biases = list(log pi), with observation
 # weights a; `log_likelihood` is the mean per unit of weight before the iteration.
 reference_em_step <- function(x, p, a = rep(1, nrow(x))) {
-  v <- exp(reference_log_posterior(x, p))
+  before <- reference_log_quantities(x, p)
+  v <- exp(before$posterior)
   value <- p
-  value$log_likelihood <- sum(a * reference_log_density(x, p)) / sum(a)
+  value$log_likelihood <- sum(a * before$density) / sum(a)
   for (k in seq_len(nrow(p$mean))) {
     size <- sum(a * v[, k])
     value$biases[[1L]][k] <- log(size / sum(a))
@@ -336,71 +349,72 @@ scenarios <- function(d = c(1, 2, 5), K = c(1, 2, 7),
 # most tolerance, infinities are the same and nothing is missing. expect_equal()
 # averages over entries, which hides one bad entry among many. floor = 1 suits
 # logarithms, whose absolute error is the relative error of what they are logs of.
-# Names are not compared; lists are, block by block.
+# Lists are compared block by block; names of rows and columns are not compared.
 expect_close <- function(object, expected, tolerance, floor = 0, info = NULL) {
-  if (is.list(expected)) {
-    testthat::expect_named(object, names(expected), ignore.order = TRUE, info = info)
-    blocks <- if (is.null(names(expected))) seq_along(expected) else names(expected)
-    for (block in blocks) {
-      expect_close(
-        object[[block]], expected[[block]], tolerance, floor,
-        info = paste0(info, ", block ", block)
-      )
-    }
-    return(invisible(object))
-  }
   problem <- describe_difference(object, expected, tolerance, floor)
   testthat::expect(is.null(problem), problem, info = info)
   invisible(object)
 }
 
+# Expects gradients to agree, each entry relative to the largest of its block: an
+# entry is a sum over rows whose terms cancel, so its own size is no measure.
+expect_close_gradient <- function(object, expected, tolerance, info = NULL) {
+  expect_close(object, expected, tolerance, floor = "block", info = info)
+}
+
 # What is wrong with object, in words, or NULL.
-describe_difference <- function(object, expected, tolerance, floor) {
-  shape <- function(x) if (is.null(dim(x))) length(x) else dim(x)
-  if (!identical(as.integer(shape(object)), as.integer(shape(expected)))) {
-    return(sprintf(
-      "Shape is (%s), not (%s).", toString(shape(object)), toString(shape(expected))
-    ))
+describe_difference <- function(object, expected, tolerance, floor, block = NULL) {
+  if (is.list(expected)) {
+    return(describe_list_difference(object, expected, tolerance, floor, block))
+  }
+  where <- if (is.null(block)) "" else paste0("Block ", block, ": ")
+  shape <- function(x) toString(if (is.null(dim(x))) length(x) else dim(x))
+  if (shape(object) != shape(expected)) {
+    return(sprintf("%sshape is (%s), not (%s).", where, shape(object), shape(expected)))
   }
   object <- as.numeric(object)
   expected <- as.numeric(expected)
   if (anyNA(object)) {
-    return(sprintf("%d of %d entries are missing.", sum(is.na(object)), length(object)))
+    return(sprintf("%s%d of %d missing.", where, sum(is.na(object)), length(object)))
+  }
+  if (identical(floor, "block")) {
+    floor <- max(abs(expected), 1)
   }
   error <- abs(object - expected) / pmax(abs(expected), floor)
+  error[is.nan(error)] <- Inf # of two infinities
   error[object == expected] <- 0
   if (length(error) == 0L || max(error) <= tolerance) {
     return(NULL)
   }
   worst <- which.max(error)
   sprintf(
-    "Entry %d of %d is %.17g, not %.17g: relative difference %.2g exceeds %.2g.",
-    worst, length(error), object[worst], expected[worst], error[worst], tolerance
+    "%sentry %d of %d is %.17g, not %.17g: relative difference %.2g exceeds %.2g.",
+    where, worst, length(error), object[worst], expected[worst], error[worst], tolerance
   )
 }
 
-# Expects gradients to agree, each entry relative to the largest of its block: an
-# entry is a sum over rows whose terms cancel, so its own size is no measure.
-expect_close_gradient <- function(object, expected, tolerance, info = NULL) {
-  testthat::expect_named(object, names(expected), ignore.order = TRUE, info = info)
-  for (block in names(expected)) {
-    if (is.list(expected[[block]])) {
-      names(expected[[block]]) <- seq_along(expected[[block]])
-      given <- object[[block]]
-      testthat::expect_length(given, length(expected[[block]]))
-      names(given) <- seq_along(given)
-      expect_close_gradient(
-        given, expected[[block]], tolerance, paste0(info, ", block ", block)
-      )
-    } else {
-      expect_close(
-        object[[block]], expected[[block]], tolerance,
-        floor = max(abs(expected[[block]]), 1),
-        info = paste0(info, ", block ", block)
-      )
+describe_list_difference <- function(object, expected, tolerance, floor, block) {
+  if (!identical(sort(names(object)), sort(names(expected)))) {
+    return(sprintf(
+      "Names are (%s), not (%s).", toString(names(object)), toString(names(expected))
+    ))
+  }
+  if (length(object) != length(expected)) {
+    return(sprintf(
+      "Block %s: length is %d, not %d.", toString(block), length(object), length(expected)
+    ))
+  }
+  entries <- if (is.null(names(expected))) seq_along(expected) else names(expected)
+  for (entry in entries) {
+    problem <- describe_difference(
+      object[[entry]], expected[[entry]], tolerance, floor,
+      paste(c(block, entry), collapse = " ")
+    )
+    if (!is.null(problem)) {
+      return(problem)
     }
   }
-  invisible(object)
+  NULL
 }
 
 # What coef() should say of these parameters.
@@ -443,7 +457,7 @@ random_direction <- function(p, block, seed = 1) {
 }
 
 # What em_steps() takes as parameters.
-em_start <- function(p) p[setdiff(names(reference_coef(p)), "weights")]
+em_parameters <- function(p) p[setdiff(names(reference_coef(p)), "weights")]
 
 # Gaussian mixtures to start from, points and observation weights.
 em_scenarios <- function(d = c(1, 2, 5), K = c(1, 2, 7), n = 101) {

@@ -1,5 +1,5 @@
 test_that("the gradient follows the reference in every block", {
-  for (s in scenarios()) {
+  for (s in scenarios(n = c(1, 7, 19))) {
     value <- log_likelihood(as_model(s$p), s$x, gradient = TRUE)
     expect_close(
       as.numeric(value), sum(reference_log_density(s$x, s$p)), 1e-10,
@@ -15,7 +15,7 @@ test_that("the gradient follows the reference in every block", {
 test_that("finite differences confirm every block of the gradient", {
   # one random direction a block, all of whose entries move
   hidden <- list(NULL, integer(0), 5, c(6, 4, 3))
-  for (s in scenarios(K = c(1, 3), hidden = hidden, n = 3)) {
+  for (s in scenarios(c(1, 3), c(1, 3), hidden, n = 3)) {
     gradient <- attr(log_likelihood(as_model(s$p), s$x, gradient = TRUE), "gradient")
     for (block in gradient_blocks(s$p)) {
       direction <- random_direction(s$p, block)
@@ -81,8 +81,23 @@ test_that("gradients add up over rows", {
   )
 })
 
+test_that("observation weights multiply a row's part in value and gradient", {
+  for (s in scenarios(d = 2, K = c(1, 7), hidden = list(NULL, c(5, 4)), n = 37)) {
+    a <- rep(c(0, 1, 2.5, 0.1), length.out = 37)
+    value <- log_likelihood(as_model(s$p), s$x, weights = a, gradient = TRUE)
+    expect_close(
+      as.numeric(value), sum(a * reference_log_density(s$x, s$p)), 1e-10,
+      floor = 1, info = s$name
+    )
+    expect_close_gradient(
+      attr(value, "gradient"), reference_gradient(s$x, s$p, a), 1e-10,
+      info = s$name
+    )
+  }
+})
+
 test_that("single precision follows the reference to 1e-4", {
-  for (s in scenarios()) {
+  for (s in scenarios(d = c(1, 5), K = c(2, 7))) {
     value <- with_engine(
       log_likelihood(as_model(s$p), s$x, gradient = TRUE),
       precision = "single"

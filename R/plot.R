@@ -1,0 +1,285 @@
+#' Plot a density
+#'
+#' Base graphics, in the forms that the number of columns allows. Points, where there are any, are those of
+#' `newdata` or the training data.
+#'
+#' - `"density"`: one column, the density over the histogram; two, the smallest regions that hold
+#'   10 to 95 percent of the mass (Hyndman 1996), with the points; more, the points of every pair
+#'   of columns and as many draws from the model, with the histograms of both.
+#' - `"components"`: one column, every pi_k(x) N(x; mu_k, Sigma_k) and their sum; two, the ellipses that
+#'   hold 90 percent of each N(mu_k, Sigma_k), their means, and the points in the colour of
+#'   their most probable component; more, the points of every pair of columns, coloured alike.
+#' - `"weights"`: the functional weights pi_k(x), in one or two columns; in two of the nine largest
+#'   components at most.
+#' - `"classifier"`: w(z) for z from -4 to 4, alike.
+#' - `"training"`: the mean log density of the training and the validation rows after each epoch;
+#'   for [gaussian_mixture()] that after each iteration of EM.
+#' - `"residuals"`: latent residuals (see [residuals()][residuals.cwmix_density]), N(0, I) under
+#'   the model: normal Q-Q plots with pointwise 95 percent bands of a sample that size; for two
+#'   columns also their scatter, for more a chi-square Q-Q plot of their squared length.
+#'
+#' @param x A `cwmix_density`: a fit of [cwmix()] or [gaussian_mixture()], or a [cwmix_model()].
+#' @param newdata The points to show, as for [predict()][predict.cwmix_density]; incomplete rows
+#'   are left out. `NULL` for the training data, where they can be found by the call
+#'   of the fit, otherwise for none. Scatter plots show at most 5,000 evenly spaced rows, pairs at most eight
+#'   columns.
+#' @param what A string, see above.
+#' @param ... Arguments of the high-level plotting function, [plot()][graphics::plot.default],
+#'   [pairs()][graphics::pairs] or [hist()][graphics::hist], by name: `main`, `xlab`, `ylab`,
+#'   `xlim`, `ylim`, ...
+#' @return Invisibly what was drawn, a list: `x` and `y` for curves (`y` a matrix with K columns where there is
+#'   one a component), `x`, `y` and `z` for surfaces, as [graphics::image()] takes them (`z` an
+#'   array with K slices where there is one a component); `levels` with the regions, `sum` and
+#'   `ellipses` with the components; `points` and `draws` with pairs. For `"training"` the trace,
+#'   for `"residuals"` the residuals. The state of the random number generator and the graphical parameters
+#'   are as they were.
+#' @section Errors: A condition of class `"cwmix_input_error"`: weights and classifiers of more than
+#'   two columns, the training of a specified model, residuals without points.
+#' @references Hyndman (1996), Computing and graphing highest density regions, The American
+#'   Statistician 50, 120-126.
+#' @examples
+#' fit <- gaussian_mixture(faithful, K = 2, covariance = "full")
+#' plot(fit)
+#' plot(fit, what = "components", xlab = "Eruption (min)", ylab = "Waiting (min)")
+#'
+#' # A model without data, one column
+#' w <- function(z) cbind(plogis(3 * z), plogis(-3 * z))
+#' model <- cwmix_model(c(-1, 1), sd = c(1, 2), classifier = w)
+#' plot(model, what = "components")
+#' @export
+plot.cwmix_density <- function(x, newdata = NULL,
+                               what = c(
+                                 "density", "components", "weights", "classifier", "training",
+                                 "residuals"
+                               ), ...) {
+  call <- user_call()
+  choices <- c("density", "components", "weights", "classifier", "training", "residuals")
+  what <- check_choice(what, choices, "what", call)
+  check_named_dots(..., call = call)
+  dots <- list(...)
+  if (what == "training") {
+    return(invisible(plot_training(x, dots, call)))
+  }
+  d <- ncol(x$mean)
+  if (d > 2 && what %in% c("weights", "classifier")) {
+    stop_input("`what` must be \"density\", \"components\", \"training\" or \"residuals\" for a density of ",
+      d, " columns: ", what, " can be drawn over one or two only.",
+      call = call
+    )
+  }
+  points <- points_to_plot(x, newdata, parent.frame(), call)
+  if (what == "residuals") {
+    return(invisible(plot_residuals(x, points, dots, call)))
+  }
+  draws <- reference_draws(x)
+  draw <- if (what == "classifier") {
+    if (d == 1) plot_classifier else plot_classifier_surfaces
+  } else if (d == 1) {
+    plot_curves
+  } else if (d > 2) {
+    plot_pairs
+  } else {
+    switch(what, density = plot_regions, components = plot_ellipses, weights = plot_weight_surfaces)
+  }
+  invisible(draw(x, what, points, draws, dots))
+}
+
+check_named_dots <- function(..., call) {
+  if (...length() > 0 && (is.null(...names()) || any(...names() == ""))) {
+    stop_input("Arguments in `...` must be named.", call = call)
+  }
+}
+
+# Complete rows of newdata or of the training data, with positive weight: list(x, weights), or
+# NULL where there are none to be found.
+points_to_plot <- function(object, newdata, frame, call) {
+  if (is.null(newdata)) {
+    training <- tryCatch(training_data(object, frame, call), cwmix_input_error = function(e) NULL)
+    x <- training$points$x
+    weights <- training$weights
+  } else {
+    x <- read_newdata(object, newdata, call)$x
+    weights <- NULL
+    if (!any(stats::complete.cases(x))) {
+      stop_input("`newdata` must have a complete row.", call = call)
+    }
+  }
+  if (is.null(x)) {
+    return(NULL)
+  }
+  kept <- rowSums(!is.finite(x)) == 0
+  if (!is.null(weights)) kept <- kept & weights > 0
+  list(x = x[kept, , drop = FALSE], weights = weights[kept])
+}
+
+# A scatter of more points is a blot, and slow.
+thin <- function(x, most = 5000) {
+  x[unique(round(seq(1, nrow(x), length.out = min(nrow(x), most)))), , drop = FALSE]
+}
+
+# The same draws for every plot of a density. They set ranges, levels of regions and the order of
+# components, for any classifier and support.
+reference_draws <- function(object) {
+  keep_stream(draw(object, 10000L), seed = 1)
+}
+
+# Evaluates code and puts the generator back: a plot leaves the user's random stream alone.
+keep_stream <- function(code, seed = NULL) {
+  state <- seed_state(seed, NULL)
+  on.exit(assign(".Random.seed", state$before, envir = globalenv()))
+  code
+}
+
+component_order <- function(draws, K) order(-tabulate(draws$component, K))
+
+# Where to draw column j: over the points and where the model has its mass, inside the support.
+column_range <- function(object, points, draws, j, given = NULL) {
+  if (!is.null(given)) {
+    return(given)
+  }
+  core <- stats::quantile(draws$x[, j], c(0.01, 0.99), names = FALSE)
+  reach <- grDevices::extendrange(c(core, points$x[, j]), f = 0.06)
+  support <- object$support[j, ]
+  pmin(pmax(reach, support[["lower"]]), support[["upper"]])
+}
+
+# Points along a range, off the bounds, where nothing but the density is defined.
+grid_along <- function(range, support, n) {
+  margin <- 1e-4 * diff(range)
+  seq(max(range[1], support[1] + margin), min(range[2], support[2] - margin), length.out = n)
+}
+
+# An empty panel whose axes end where the data end; what the user gives comes first.
+panel <- function(xlim, ylim, xlab, ylab, main, dots, ...) {
+  defaults <- list(
+    x = NA, type = "n", xlim = xlim, ylim = ylim, xlab = xlab, ylab = ylab, main = main,
+    xaxs = "i", yaxs = "i", las = 1, bty = "l", ...
+  )
+  do.call(graphics::plot, utils::modifyList(defaults, dots))
+}
+
+# Okabe and Ito's colours without black and their yellow, which is faint on white.
+line_colours <- function(n) {
+  rep_len(unname(grDevices::palette.colors(9, "Okabe-Ito"))[c(6, 7, 4, 8, 2, 3, 9)], n)
+}
+
+line_types <- function(n) rep_len(rep(1:6, each = 7), n)
+
+ink <- "grey20"
+
+region_colours <- function(n) grDevices::hcl.colors(n + 3, "YlGnBu", rev = TRUE)[1 + seq_len(n)]
+
+surface_colours <- grDevices::hcl.colors(101, "YlGnBu", rev = TRUE)
+
+# A legend in one line above the panel, where it hides nothing and needs no other margins.
+key <- function(labels, ...) {
+  usr <- graphics::par("usr")
+  graphics::legend(
+    usr[2], usr[4],
+    legend = labels, horiz = TRUE, xjust = 1, yjust = 0, xpd = NA, bty = "n",
+    cex = 0.85, text.col = ink, seg.len = 1.5, ...
+  )
+}
+
+# A line a component, named in the key where there are few.
+component_lines <- function(x, y) {
+  K <- ncol(y)
+  graphics::matlines(x, y, col = line_colours(K), lty = line_types(K), lwd = 2)
+  if (K > 1 && K <= 7) key(seq_len(K), col = line_colours(K), lty = 1, lwd = 2)
+}
+
+plot_curves <- function(object, what, points, draws, dots) {
+  x <- grid_along(column_range(object, points, draws, 1, dots$xlim), object$support[1, ], 501)
+  label <- column_labels(object)
+  if (what == "weights") {
+    y <- predict(object, x, type = "weights")
+    panel(range(x), c(0, 1.02), label, "Weight", "Functional weights", dots)
+    if (!is.null(points)) show_rug(points)
+    component_lines(x, y)
+    return(list(x = x, y = y))
+  }
+  density <- predict(object, x)
+  bars <- if (!is.null(points)) weighted_histogram(points, object$support)
+  main <- if (what == "density") "Density" else "Weighted components"
+  panel(range(x), c(0, 1.04 * max(density, bars$density)), label, "Density", main, dots)
+  if (!is.null(points)) {
+    left <- bars$breaks[-length(bars$breaks)]
+    graphics::rect(left, 0, bars$breaks[-1], bars$density, col = "grey90", border = "white")
+    show_rug(points)
+  }
+  if (what == "density") {
+    graphics::lines(x, density, lwd = 2, col = line_colours(1))
+    return(list(x = x, y = density))
+  }
+  y <- predict(object, x, type = "weights") * predict(object, x, type = "component")
+  graphics::lines(x, density, lwd = 1.5, col = ink)
+  component_lines(x, y)
+  list(x = x, y = y, sum = density)
+}
+
+weighted_histogram <- function(points, support) {
+  x <- points$x[, 1]
+  count <- max(grDevices::nclass.Sturges(x), min(grDevices::nclass.FD(x), 100))
+  edges <- pmin(pmax(pretty(x, count), support[1, 1]), support[1, 2])
+  bars <- graphics::hist(x, breaks = unique(edges), plot = FALSE)
+  if (!is.null(points$weights)) {
+    cell <- factor(findInterval(x, bars$breaks, left.open = TRUE, rightmost.closed = TRUE),
+      levels = seq_along(bars$counts)
+    )
+    mass <- tapply(points$weights, cell, sum, default = 0) / sum(points$weights)
+    bars$density <- as.vector(mass) / diff(bars$breaks)
+  }
+  bars
+}
+
+show_rug <- function(points) {
+  if (nrow(points$x) <= 500) {
+    graphics::rug(points$x[, 1], ticksize = 0.02, col = grDevices::adjustcolor(ink, 0.5), quiet = TRUE)
+  }
+}
+
+plot_classifier <- function(object, what, points, draws, dots) {
+  limits <- dots$xlim %||% c(-4, 4)
+  z <- seq(limits[1], limits[2], length.out = 501)
+  w <- predict(object$classifier, z)
+  panel(limits, c(0, 1.02), "z", "w(z)", "Classifier", dots)
+  # Where the base draws fall, at no scale.
+  base <- stats::dnorm(z) / (2 * stats::dnorm(0))
+  graphics::polygon(c(z[1], z, z[501]), c(0, base, 0), col = "grey92", border = NA)
+  component_lines(z, w)
+  list(x = z, y = w)
+}
+
+plot_training <- function(object, dots, call) {
+  trace <- object$trace
+  if (is.null(trace) || nrow(trace) < 2) {
+    stop_input("`x` must have been trained for the plot of its training, but ",
+      if (is.null(trace)) {
+        "a specified model has no trace."
+      } else {
+        "its trace has one row only."
+      },
+      call = call
+    )
+  }
+  step <- trace[[1]]
+  main <- if (inherits(object, "cwmix")) "Training" else "EM"
+  scores <- as.matrix(trace[intersect(c("log_likelihood", "training", "validation"), names(trace))])
+  scores <- scores[, colSums(is.finite(scores)) > 0, drop = FALSE]
+  limits <- range(scores[is.finite(scores)])
+  label <- if (inherits(object, "cwmix")) "Epoch" else "Iteration"
+  panel(range(step), grDevices::extendrange(limits), label, "Mean log density", main, dots, xaxs = "r")
+  best <- object$best_epoch
+  if (!is.null(best)) {
+    graphics::abline(v = best, col = "grey70", lty = 2)
+    graphics::axis(1, best, labels = FALSE, tcl = 0.4)
+  }
+  graphics::matlines(step, scores, col = line_colours(2), lty = 1, lwd = 2)
+  if (!is.null(best)) {
+    last <- ncol(scores)
+    graphics::points(best, scores[step == best, last], pch = 21, bg = "white", col = line_colours(2)[last], lwd = 2)
+    labels <- c(colnames(scores), sprintf("best epoch, %d", best))
+    key(labels, col = c(line_colours(ncol(scores)), "grey70"), lty = c(rep(1, ncol(scores)), 2), lwd = 2)
+  }
+  trace
+}

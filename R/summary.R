@@ -1,0 +1,123 @@
+model_name <- function(x) {
+  if (inherits(x, "gaussian_mixture")) "Gaussian mixture" else "Classifier weighted mixture"
+}
+
+plural <- function(n, noun) sprintf("%s %s%s", base::format(n, big.mark = ","), noun, if (n == 1) "" else "s")
+
+describe_shape <- function(x) {
+  sprintf(
+    "%s: %s in %s, %s covariances", model_name(x), plural(nrow(x$mean), "component"),
+    plural(ncol(x$mean), "column"), if (is.null(x$cholesky)) "diagonal" else "full"
+  )
+}
+
+describe_support <- function(x) {
+  bounded <- rowSums(is.finite(x$support)) > 0
+  if (!any(bounded)) {
+    return(NULL)
+  }
+  bounds <- sprintf("%s in (%g, %g)", column_labels(x), x$support[, 1], x$support[, 2])[bounded]
+  shown <- paste(utils::head(bounds, 3), collapse = ", ")
+  if (length(bounds) > 3) shown <- paste0(shown, ", ...")
+  sprintf("  support     %s", shown)
+}
+
+describe_training <- function(x) {
+  if (inherits(x, "gaussian_mixture")) {
+    return(sprintf(
+      "  EM          %s, best of %s, %s", plural(max(x$trace$iteration), "iteration"),
+      plural(length(x$starts), "start"), if (x$converged) "converged" else "not converged"
+    ))
+  }
+  best <- x$trace[match(x$best_epoch, x$trace$epoch), ]
+  if (max(x$trace$epoch) == 0) {
+    return("  training    none: EM alone")
+  }
+  score <- if (is.na(best$validation)) {
+    sprintf("training score %.4f, from %.4f", best$training, x$trace$training[1])
+  } else {
+    sprintf("validation score %.4f, from %.4f", best$validation, x$trace$validation[1])
+  }
+  sprintf(
+    "  training    epoch %d of %d (%s): %s at EM", x$best_epoch, max(x$trace$epoch),
+    switch(x$stopped, epochs = "all run", patience = "stopped early", x$stopped), score
+  )
+}
+
+#' @export
+format.cwmix_density <- function(x, ...) {
+  check_dots_empty(..., call = user_call())
+  lines <- c(
+    describe_shape(x), if (!inherits(x, "gaussian_mixture")) sprintf("  classifier  %s", describe_classifier(x$classifier)),
+    describe_support(x)
+  )
+  if (is.null(x$nobs)) {
+    return(c(lines, sprintf("  specified   %s", plural(count_parameters(x), "parameter"))))
+  }
+  held <- length(x$held_rows)
+  c(
+    lines,
+    sprintf(
+      "  data        %s%s", plural(x$nobs, "row"),
+      if (held > 0) sprintf(", %d of them for validation", held) else ""
+    ),
+    describe_training(x),
+    sprintf(
+      "  log-lik.    %.2f (df = %d), %.4f a row; AIC %.1f, BIC %.1f", x$log_likelihood, x$df,
+      x$log_likelihood / x$nobs, stats::AIC(x), stats::BIC(x)
+    )
+  )
+}
+
+#' @export
+print.cwmix_density <- function(x, ...) {
+  cat(format(x, ...), sep = "\n")
+  invisible(x)
+}
+
+#' Summarise a density
+#'
+#' @param object A `cwmix_density`.
+#' @param ... Must be empty.
+#' @return An object of class `"summary.cwmix_density"`, a list: `header`, the lines that `print()`
+#'   shows of the object; `components`, a data frame with the proportion (for fits), the means and
+#'   the standard deviations of each component, in units of the data (of their logs or logits in
+#'   bounded columns); `covariance`, a d x d x K array, or `NULL` with diagonal covariances.
+#' @examples
+#' summary(gaussian_mixture(faithful, K = 2, covariance = "full"))
+#' @export
+summary.cwmix_density <- function(object, ...) {
+  check_dots_empty(..., call = user_call())
+  covariance <- if (!is.null(object$cholesky)) covariance_of(object$cholesky)
+  structure(
+    list(header = format(object), components = component_table(object), covariance = covariance),
+    class = "summary.cwmix_density"
+  )
+}
+
+# A row a component: proportion (where known), means, standard deviations.
+component_table <- function(object) {
+  K <- nrow(object$mean)
+  labels <- column_labels(object)
+  sd <- object$sd
+  if (is.null(sd)) {
+    covariance <- covariance_of(object$cholesky)
+    sd <- t(matrix(apply(covariance, 3, function(s) sqrt(diag(matrix(s, ncol(object$mean))))), ncol = K))
+  }
+  values <- cbind(object$mean, sd)
+  colnames(values) <- c(paste0("mean.", labels), paste0("sd.", labels))
+  table <- data.frame(component = seq_len(K))
+  if (!is.null(object$proportions)) table$proportion <- object$proportions
+  cbind(table, as.data.frame(values))
+}
+
+#' @export
+print.summary.cwmix_density <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
+  check_dots_empty(..., call = user_call())
+  cat(x$header, "", "Components:", sep = "\n")
+  shown <- utils::head(x$components, 10)
+  print(shown, digits = digits, row.names = FALSE)
+  more <- nrow(x$components) - nrow(shown)
+  if (more > 0) cat(sprintf("... and %s\n", plural(more, "further component")))
+  invisible(x)
+}

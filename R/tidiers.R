@@ -1,0 +1,68 @@
+#' Tidy a density
+#'
+#' Methods of the generics package, as broom users expect them.
+#'
+#' @param x A `cwmix_density`; for `glance()` a fit.
+#' @param data A data frame, matrix or vector of points to augment.
+#' @param ... Must be empty.
+#' @return `tidy()`: a data frame with a row a component: `component`, `proportion` (fits only),
+#'   the means and standard deviations as `mean.<column>` and `sd.<column>`. `glance()`: one row
+#'   with `K`, `d`, `covariance`, `df`, `logLik`, `AIC`, `BIC`, `nobs`, and for a [cwmix()] fit
+#'   `best_epoch` and `validation`, its mean log density on the validation rows. `augment()`: the
+#'   data with columns `.density`, `.class` (the most probable component) and `.uncertainty` (one
+#'   minus its posterior).
+#' @section Errors: A condition of class `"cwmix_input_error"`.
+#' @examples
+#' fit <- gaussian_mixture(faithful, K = 2)
+#' tidy(fit)
+#' glance(fit)
+#' head(augment(fit, faithful))
+#' @name tidiers
+NULL
+
+#' @rdname tidiers
+#' @export
+tidy.cwmix_density <- function(x, ...) {
+  check_dots_empty(..., call = user_call())
+  component_table(x)
+}
+
+#' @rdname tidiers
+#' @export
+glance.cwmix_density <- function(x, ...) {
+  call <- user_call()
+  check_dots_empty(..., call = call)
+  check_fitted(x, call, "x")
+  row <- data.frame(
+    K = nrow(x$mean), d = ncol(x$mean), covariance = if (is.null(x$cholesky)) "diagonal" else "full",
+    df = x$df, logLik = x$log_likelihood, AIC = stats::AIC(x), BIC = stats::BIC(x), nobs = x$nobs
+  )
+  if (inherits(x, "cwmix")) {
+    row$best_epoch <- x$best_epoch
+    row$validation <- x$trace$validation[match(x$best_epoch, x$trace$epoch)]
+  }
+  row
+}
+
+#' @rdname tidiers
+#' @export
+augment.cwmix_density <- function(x, data, ...) {
+  call <- user_call()
+  check_dots_empty(..., call = call)
+  if (missing(data)) {
+    stop_input("`data` must be given; the training data are not kept.", call = call)
+  }
+  posterior <- exp(log_quantity(x, data, "posterior", call, arg = "data"))
+  density <- exp(log_quantity(x, data, "density", call, arg = "data"))
+  class <- most_probable(posterior)
+  if (is.data.frame(data)) {
+    out <- data
+  } else {
+    out <- as.data.frame(data)
+    if (is.null(dim(data))) names(out) <- column_labels(x)
+  }
+  out$.density <- unname(density)
+  out$.class <- unname(class)
+  out$.uncertainty <- 1 - posterior[cbind(seq_along(class), class)]
+  out
+}

@@ -1,0 +1,102 @@
+# y = W x + b, dx = W' dy, dw = dy x' of a dense layer, by R.
+product_reference <- function(p) {
+  list(y = p$w %*% p$x + p$bias, dx = crossprod(p$w, p$dy), dw = tcrossprod(p$dy, p$x))
+}
+
+# The sums of absolute terms: rounding is relative to them, not to sums that cancel.
+product_size <- function(p) {
+  product_reference(lapply(p, abs))
+}
+
+random_product <- function(n_out, n_in, n) {
+  list(
+    w = matrix(rnorm(n_out * n_in), n_out, n_in), bias = rnorm(n_out),
+    x = matrix(rnorm(n_in * n), n_in, n), dy = matrix(rnorm(n_out * n), n_out, n)
+  )
+}
+
+# How far the engine's sums of m terms are off, in units of m + 2 roundings of them and as many of
+# R's: at most 1.
+product_error <- function(p, single, instance) {
+  out <- with_engine(.Call(ffi_product, p$w, p$bias, p$x, p$dy, single), instance = instance)
+  expected <- product_reference(p)
+  size <- product_size(p)
+  terms <- c(y = ncol(p$w) + 1, dx = nrow(p$w), dw = ncol(p$x))
+  # floats round the factors as well
+  unit <- if (single) 2^-24 else 2^-53
+  vapply(names(terms), function(name) {
+    if (!identical(dim(out[[name]]), dim(expected[[name]]))) {
+      return(Inf)
+    }
+    bound <- 2 * (terms[[name]] + 2) * unit * size[[name]]
+    max(abs(out[[name]] - expected[[name]]) / bound)
+  }, 0)
+}
+
+expect_products <- function(shapes) {
+  products <- with_fixed_seed(1, Map(random_product, shapes$n_out, shapes$n_in, shapes$n))
+  for (instance in cwmix_info()$instances) {
+    for (single in c(FALSE, TRUE)) {
+      error <- vapply(products, product_error, double(3), single = single, instance = instance)
+      worst <- which(error == max(error), arr.ind = TRUE)[1, ]
+      expect(
+        all(error <= 1),
+        sprintf(
+          "%s (%s, single = %s) of shape %s is %.2g times the bound off.", rownames(error)[worst[1]],
+          instance, single, toString(shapes[worst[2], ]), max(error)
+        )
+      )
+    }
+  }
+}
+
+test_that("products of random shapes are those of R", {
+  expect_products(with_fixed_seed(2, data.frame(
+    n_out = sample(40, 60, replace = TRUE), n_in = sample(40, 60, replace = TRUE),
+    n = sample(40, 60, replace = TRUE)
+  )))
+})
+
+test_that("every remainder of every block is right", {
+  # 6 outputs, 2 inputs and up to 16 points make a block
+  expect_products(data.frame(n_out = 1:13, n_in = 5, n = 17))
+  expect_products(data.frame(n_out = 7, n_in = 1:7, n = 17))
+  expect_products(data.frame(n_out = 7, n_in = 3, n = 1:40))
+})
+
+test_that("the smallest and some larger products are right", {
+  expect_products(data.frame(
+    n_out = c(1, 1, 1, 40, 40, 128), n_in = c(1, 40, 1, 1, 40, 128), n = c(1, 1, 40, 1, 40, 33)
+  ))
+})
+
+test_that("sums of whole numbers are exact in every engine", {
+  p <- with_fixed_seed(3, lapply(random_product(23, 17, 37), function(a) round(4 * a)))
+  expected <- product_reference(p)
+  for (instance in cwmix_info()$instances) {
+    for (single in c(FALSE, TRUE)) {
+      out <- with_engine(.Call(ffi_product, p$w, p$bias, p$x, p$dy, single), instance = instance)
+      expect_identical(out, expected, info = instance)
+    }
+  }
+})
+
+test_that("a NaN stays in its row and column", {
+  p <- with_fixed_seed(4, random_product(8, 5, 19))
+  p$x[2, 7] <- NaN
+  for (instance in cwmix_info()$instances) {
+    out <- with_engine(.Call(ffi_product, p$w, p$bias, p$x, p$dy, FALSE), instance = instance)
+    expect_identical(unique(which(is.nan(out$y), arr.ind = TRUE)[, 2]), 7L, info = instance)
+    expect_identical(unique(which(is.nan(out$dw), arr.ind = TRUE)[, 2]), 2L, info = instance)
+  }
+})
+
+test_that("arguments that do not fit are an error, not a crash", {
+  w <- matrix(1, 2, 3)
+  x <- matrix(1, 3, 4)
+  dy <- matrix(1, 2, 4)
+  expect_error(.Call(ffi_product, w, 1, x, dy, FALSE), "must be 2 doubles")
+  expect_error(.Call(ffi_product, w, c(1, 1), x[1:2, ], dy, FALSE), "must be 12 doubles")
+  expect_error(.Call(ffi_product, w, c(1, 1), x, dy[, 1:3], FALSE), "must be 8 doubles")
+  expect_error(.Call(ffi_product, w, c(1, 1), x, dy, 1.5), "must be one integer")
+})

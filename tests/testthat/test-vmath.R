@@ -1,0 +1,171 @@
+# The ranges and errors that src/engine/vmath.h states: relative, but for the logarithm near 1,
+# where they are absolute. `own` is the error of R's function, which is no better reference than
+# that.
+vmath_claims <- function(single) {
+  claim <- function(lower, upper, double, float, own, f) {
+    list(
+      lower = lower, upper = upper, f = f,
+      error = if (single) float else double + own
+    )
+  }
+  list(
+    exp = if (single) {
+      claim(-87, 88.7, 3e-16, 2e-7, 2e-16, exp)
+    } else {
+      claim(-707, 709.7, 3e-16, 2e-7, 2e-16, exp)
+    },
+    log = claim(log(2.3e-308), log(1.7e308), 3e-16, 2e-7, 2e-16, log),
+    tanh = claim(-30, 30, 4e-16, 3e-7, 3e-16, tanh),
+    logistic = if (single) {
+      claim(-88.7, 30, 4e-16, 3e-7, 3e-16, stats::plogis)
+    } else {
+      claim(-709.7, 50, 4e-16, 3e-7, 3e-16, stats::plogis)
+    }
+  )
+}
+
+# To the nearest float.
+as_float <- function(x) {
+  readBin(writeBin(as.double(x), raw(), size = 4), "double", length(x), size = 4)
+}
+
+vmath <- function(name, x, single = FALSE, instance = NULL) {
+  with_engine(.Call(ffi_math, name, x, single), instance = instance)
+}
+
+# Runs code(instance, single) for every engine there is.
+each_engine <- function(code) {
+  for (instance in cwmix_info()$instances) {
+    for (single in c(FALSE, TRUE)) code(instance, single)
+  }
+}
+
+# The worst error of a function at the points x, in units of what is claimed.
+vmath_error <- function(name, x, instance, single) {
+  claim <- vmath_claims(single)[[name]]
+  if (single) x <- as_float(x)
+  expected <- claim$f(x)
+  error <- abs(vmath(name, x, single, instance) - expected)
+  size <- abs(expected)
+  if (name == "log") size <- pmax(size, 1)
+  max(ifelse(error == 0, 0, error / size)) / claim$error
+}
+
+expect_claims <- function(points) {
+  each_engine(function(instance, single) {
+    for (name in names(vmath_claims(single))) {
+      x <- with_fixed_seed(1, points(name, vmath_claims(single)[[name]], single))
+      error <- vmath_error(name, x, instance, single)
+      expect(
+        error <= 1,
+        sprintf("%s (%s, single = %s): %.3g times the stated error.", name, instance, single, error)
+      )
+    }
+  })
+}
+
+test_that("functions keep the stated errors at random points of their range", {
+  expect_claims(function(name, claim, single) {
+    x <- runif(20000, claim$lower, claim$upper)
+    if (name != "log") {
+      return(x)
+    }
+    # normal numbers only, of every magnitude
+    if (single) exp(runif(20000, -87, 88)) else exp(x)
+  })
+})
+
+test_that("functions keep the stated errors where their values are of order one", {
+  expect_claims(function(name, claim, single) {
+    if (name == "log") runif(20000, 0.25, 4) else runif(20000, -3, 3)
+  })
+})
+
+test_that("tanh and exp keep their relative errors near zero", {
+  expect_claims(function(name, claim, single) {
+    x <- 10^runif(5000, if (single) -30 else -290, 0)
+    if (name == "log") x else c(-x, x, 1e-10, -1e-10)
+  })
+})
+
+test_that("functions keep the stated errors up to the ends of their range", {
+  expect_claims(function(name, claim, single) {
+    ends <- if (name == "log") {
+      if (single) c(1.2e-38, 3.4e38) else c(2.3e-308, 1.79e308)
+    } else {
+      c(claim$lower, claim$upper)
+    }
+    # a float next to an end may lie beyond it
+    if (name == "log") ends else ends * (1 - 1e-6)
+  })
+})
+
+test_that("beyond their range functions give the limits that are stated", {
+  each_engine(function(instance, single) {
+    f <- function(name, x) vmath(name, x, single, instance)
+    expect_identical(f("exp", c(-Inf, -1e300, -1e5)), c(0, 0, 0))
+    expect_identical(f("exp", c(Inf, 1e300, 1e5)), c(Inf, Inf, Inf))
+    expect_identical(f("exp", c(-708, 710)), c(0, Inf))
+    if (single) expect_identical(f("exp", c(-87.1, 88.8)), c(0, Inf))
+    expect_identical(f("log", c(0, -0, Inf)), c(-Inf, -Inf, Inf))
+    expect_identical(f("tanh", c(-Inf, Inf, -1e300, 1e300)), c(-1, 1, -1, 1))
+    expect_identical(f("tanh", c(-50, 50)), c(-1, 1))
+    expect_identical(f("logistic", c(-Inf, Inf, -1e300, 1e300)), c(0, 1, 0, 1))
+    expect_identical(f("logistic", c(-711, 50)), c(0, 1))
+    if (single) expect_identical(f("logistic", c(-89, 30)), c(0, 1))
+  })
+})
+
+test_that("values at zero and one are exact", {
+  each_engine(function(instance, single) {
+    f <- function(name, x) vmath(name, x, single, instance)
+    expect_identical(f("exp", c(0, -0)), c(1, 1))
+    expect_identical(f("log", 1), 0)
+    expect_identical(f("tanh", c(0, -0)), c(0, 0))
+    expect_identical(f("logistic", c(0, -0)), c(0.5, 0.5))
+  })
+})
+
+test_that("tanh is odd and bounded by one", {
+  x <- with_fixed_seed(2, runif(5000, 0, 25))
+  each_engine(function(instance, single) {
+    up <- vmath("tanh", x, single, instance)
+    # rounding to even is odd, that of an asymmetric formula only to the stated error
+    expect_equal(vmath("tanh", -x, single, instance), -up, tolerance = if (single) 6e-7 else 8e-16)
+    expect_lte(max(up), 1)
+  })
+})
+
+test_that("a NaN gives a NaN and leaves its neighbours alone", {
+  x <- c(0.5, NaN, 0.25, 2, NaN, 1, 1, 1, NaN)
+  each_engine(function(instance, single) {
+    for (name in names(vmath_claims(single))) {
+      value <- vmath(name, x, single, instance)
+      expect_identical(is.nan(value), is.nan(x), info = paste(name, instance, single))
+      expect_identical(value[!is.nan(x)], vmath(name, x[!is.nan(x)], single, instance))
+    }
+  })
+})
+
+test_that("NA, a NaN with a payload, gives a NaN", {
+  each_engine(function(instance, single) {
+    for (name in names(vmath_claims(single))) {
+      value <- vmath(name, c(NA_real_, -NA_real_), single, instance)
+      expect_identical(is.na(value), c(TRUE, TRUE), info = paste(name, instance, single))
+    }
+  })
+})
+
+test_that("the value does not depend on the place in a vector", {
+  x <- with_fixed_seed(3, runif(67, 0.1, 3))
+  each_engine(function(instance, single) {
+    for (name in names(vmath_claims(single))) {
+      one_by_one <- vapply(x, function(a) vmath(name, a, single, instance), 0)
+      expect_identical(vmath(name, x, single, instance), one_by_one)
+    }
+  })
+})
+
+test_that("a function the engine does not have is an error", {
+  expect_error(vmath("sin", 1), "no such function")
+})
