@@ -64,10 +64,11 @@ cwmix.default <- function(x, K = NULL, ..., hidden = c(64, 64), covariance = c("
                           validation = 0.1, start = NULL, control = cwmix_control(),
                           keep_data = FALSE) {
   call <- user_call()
+  matched <- match.call()
   check_dots_empty(..., call = call)
   fit_cwmix(
     read_training(x, call), K, hidden, covariance, activation, support, weights, validation,
-    start, control, keep_data, matched_call("cwmix"), call
+    start, control, keep_data, matched, call
   )
 }
 
@@ -78,10 +79,11 @@ cwmix.formula <- function(x, data, K = NULL, ..., hidden = c(64, 64),
                           support = NULL, weights = NULL, validation = 0.1, start = NULL,
                           control = cwmix_control(), keep_data = FALSE) {
   call <- user_call()
+  matched <- match.call()
   check_dots_empty(..., call = call)
   fit_cwmix(
     read_formula(x, data, call), K, hidden, covariance, activation, support, weights, validation,
-    start, control, keep_data, matched_call("cwmix"), call
+    start, control, keep_data, matched, call
   )
 }
 

@@ -27,10 +27,11 @@ gaussian_mixture.default <- function(x, K = NULL, ..., covariance = c("diagonal"
                                      weights = NULL, start = NULL, control = cwmix_control(),
                                      keep_data = FALSE) {
   call <- user_call()
+  matched <- match.call()
   check_dots_empty(..., call = call)
   fit_gaussian_mixture(
     read_training(x, call), K, covariance, support, weights, start, control, keep_data,
-    matched_call("gaussian_mixture"), call
+    matched, call
   )
 }
 
@@ -40,18 +41,12 @@ gaussian_mixture.formula <- function(x, data, K = NULL, ..., covariance = c("dia
                                      support = NULL, weights = NULL, start = NULL,
                                      control = cwmix_control(), keep_data = FALSE) {
   call <- user_call()
+  matched <- match.call()
   check_dots_empty(..., call = call)
   fit_gaussian_mixture(
     read_formula(x, data, call), K, covariance, support, weights, start, control, keep_data,
-    matched_call("gaussian_mixture"), call
+    matched, call
   )
-}
-
-# The caller's call with full names of its arguments, under the generic's name.
-matched_call <- function(name) {
-  call <- match.call(sys.function(-1), sys.call(-1), expand.dots = TRUE, envir = parent.frame(2))
-  call[[1]] <- as.name(name)
-  call
 }
 
 fit_gaussian_mixture <- function(points, K, covariance, support, weights, start, control, keep_data,

@@ -13,30 +13,27 @@ plot_residuals <- function(object, points, dots, call) {
   }
   z <- keep_stream(residuals(object, points$x))
   colnames(z) <- column_labels(object)
-  usable <- z[!is.na(z[, 1]), , drop = FALSE]
-  if (nrow(usable) == 0) {
-    stop_input("`newdata` must have a row inside the support.", call = call)
-  }
   d <- ncol(z)
   if (d > 1) {
-    old <- graphics::par(mfrow = if (diff(graphics::par("din")) > 0) c(2, 1) else c(1, 2))
+    old <- graphics::par(mfrow = panel_grid(2), pty = "s")
     on.exit(graphics::par(old))
   }
-  if (d == 2) plot_circles(usable, dots)
-  qq_panel(usable, stats::qnorm, "Normal quantiles", "Latent residuals", "Latent residuals", dots)
+  # What is given are titles, labels and limits of the first panel.
+  second <- dots[setdiff(names(dots), c("main", "xlab", "ylab", "xlim", "ylim"))]
+  if (d == 2) plot_circles(z, dots)
+  title <- if (d == 2) "Normal Q-Q" else "Latent residuals"
+  qq_panel(z, stats::qnorm, "Normal quantiles", "Residuals", title, if (d == 2) second else dots)
   if (d > 2) {
-    quantile <- function(p) stats::qchisq(p, d)
-    qq_panel(
-      cbind(rowSums(usable^2)), quantile, bquote(chi[.(d)]^2 ~ "quantiles"), "Squared length",
-      "Their squared length", dots
-    )
+    chi_square <- function(p) stats::qchisq(p, d)
+    label <- sprintf("Chi-square(%d) quantiles", d)
+    qq_panel(cbind(rowSums(z^2)), chi_square, label, "Squared length", "Squared lengths", second)
   }
   z
 }
 
 # Sorted columns against the quantiles of a distribution, with the pointwise 95 percent band of
 # a sample this size: the i-th of n uniforms is Beta(i, n + 1 - i).
-qq_panel <- function(values, quantile, xlab, ylab, main, dots) {
+qq_panel <- function(values, quantile, xlab, ylab, title, dots) {
   n <- nrow(values)
   i <- seq_len(n)
   expected <- quantile(stats::ppoints(n))
@@ -45,7 +42,7 @@ qq_panel <- function(values, quantile, xlab, ylab, main, dots) {
   sorted <- apply(values, 2, sort)
   dim(sorted) <- dim(values)
   limits <- grDevices::extendrange(c(sorted, expected))
-  panel(grDevices::extendrange(expected), limits, xlab, ylab, main, dots)
+  panel(grDevices::extendrange(expected), limits, xlab, ylab, title, dots)
   graphics::polygon(c(expected, rev(expected)), c(low, rev(high)), col = "grey90", border = NA)
   graphics::abline(0, 1, col = "grey50")
   colours <- line_colours(ncol(values))
@@ -58,9 +55,10 @@ plot_circles <- function(z, dots) {
   mass <- c(0.5, 0.9, 0.99)
   radius <- sqrt(stats::qchisq(mass, 2))
   limits <- c(-1, 1) * 1.05 * max(abs(z), radius)
-  panel(limits, limits, colnames(z)[1], colnames(z)[2], "Circles of 50, 90, 99%", dots, asp = 1)
+  panel(limits, limits, colnames(z)[1], colnames(z)[2], "Latent residuals", dots)
   show_points(z)
   graphics::symbols(rep(0, 3), rep(0, 3), radius,
     inches = FALSE, add = TRUE, fg = line_colours(2)[2]
   )
+  key("circles of 50, 90 and 99%", col = line_colours(2)[2], lty = 1)
 }

@@ -1,17 +1,19 @@
 #' Plot a density
 #'
-#' Base graphics, in the forms that the number of columns allows. Points, where there are any, are those of
-#' `newdata` or the training data.
+#' Base graphics, in the form that the number of columns allows. Points are those of `newdata`
+#' or the training data.
 #'
 #' - `"density"`: one column, the density over the histogram; two, the smallest regions that hold
 #'   10 to 95 percent of the mass (Hyndman 1996), with the points; more, the points of every pair
 #'   of columns and as many draws from the model, with the histograms of both.
-#' - `"components"`: one column, every pi_k(x) N(x; mu_k, Sigma_k) and their sum; two, the ellipses that
-#'   hold 90 percent of each N(mu_k, Sigma_k), their means, and the points in the colour of
-#'   their most probable component; more, the points of every pair of columns, coloured alike.
-#' - `"weights"`: the functional weights pi_k(x), in one or two columns; in two of the nine largest
-#'   components at most.
-#' - `"classifier"`: w(z) for z from -4 to 4, alike.
+#' - `"components"`: one column, every pi_k(x) N(x; mu_k, Sigma_k) and their sum; two, the
+#'   ellipses that hold 90 percent of each N(mu_k, Sigma_k), their means, and the points in the
+#'   colour of their most probable component; more, the points (draws, without any) of every
+#'   pair of columns, coloured alike.
+#' - `"weights"`: the functional weights pi_k(x) in one or two columns; in two, those of the nine
+#'   largest components at most, with the ellipses.
+#' - `"classifier"`: w(z) for z from -4 to 4, alike, with the standard normal density (at no scale)
+#'   or the circle that holds 90 percent of it.
 #' - `"training"`: the mean log density of the training and the validation rows after each epoch;
 #'   for [gaussian_mixture()] that after each iteration of EM.
 #' - `"residuals"`: latent residuals (see [residuals()][residuals.cwmix_density]), N(0, I) under
@@ -20,21 +22,25 @@
 #'
 #' @param x A `cwmix_density`: a fit of [cwmix()] or [gaussian_mixture()], or a [cwmix_model()].
 #' @param newdata The points to show, as for [predict()][predict.cwmix_density]; incomplete rows
-#'   are left out. `NULL` for the training data, where they can be found by the call
-#'   of the fit, otherwise for none. Scatter plots show at most 5,000 evenly spaced rows, pairs at most eight
-#'   columns.
+#'   and rows outside the support are left out. `NULL` for the training data, where they are
+#'   kept or can be found by the call of the fit; otherwise no points are shown. Scatter plots
+#'   show at most 5,000 evenly spaced rows, and pairs at most eight columns.
 #' @param what A string, see above.
-#' @param ... Arguments of the high-level plotting function, [plot()][graphics::plot.default],
-#'   [pairs()][graphics::pairs] or [hist()][graphics::hist], by name: `main`, `xlab`, `ylab`,
-#'   `xlim`, `ylim`, ...
-#' @return Invisibly what was drawn, a list: `x` and `y` for curves (`y` a matrix with K columns where there is
-#'   one a component), `x`, `y` and `z` for surfaces, as [graphics::image()] takes them (`z` an
-#'   array with K slices where there is one a component); `levels` with the regions, `sum` and
-#'   `ellipses` with the components; `points` and `draws` with pairs. For `"training"` the trace,
-#'   for `"residuals"` the residuals. The state of the random number generator and the graphical parameters
-#'   are as they were.
-#' @section Errors: A condition of class `"cwmix_input_error"`: weights and classifiers of more than
-#'   two columns, the training of a specified model, residuals without points.
+#' @param ... Titles, labels, limits and the like (`main`, `xlab`, `ylab`, `xlim`, `ylim`), by
+#'   name: arguments of [graphics::plot.default()], or of [graphics::pairs()] for more than two
+#'   columns. With two panels of residuals they are those of the first.
+#' @return Invisibly what was drawn.
+#'   - Curves: a list `x`, `y`, where `y` is a vector or a matrix with K columns; also `sum` with
+#'     the components.
+#'   - Surfaces: a list `x`, `y`, `z` as for [graphics::image()], where `z` is a matrix or an array
+#'     with K slices; also `levels` with the regions.
+#'   - Ellipses: a list `x`, `y` of the means and `ellipses`, a matrix of points each.
+#'   - Pairs: a list `points`, `draws` of matrices.
+#'   - `"training"`: the trace. `"residuals"`: the matrix of residuals.
+#'
+#'   Graphical parameters and the state of the random number generator are left as they were.
+#' @section Errors: A condition of class `"cwmix_input_error"` for weights and classifiers of more
+#'   than two columns, the training of a specified model, and residuals without points.
 #' @references Hyndman (1996), Computing and graphing highest density regions, The American
 #'   Statistician 50, 120-126.
 #' @examples
@@ -62,8 +68,8 @@ plot.cwmix_density <- function(x, newdata = NULL,
   }
   d <- ncol(x$mean)
   if (d > 2 && what %in% c("weights", "classifier")) {
-    stop_input("`what` must be \"density\", \"components\", \"training\" or \"residuals\" for a density of ",
-      d, " columns: ", what, " can be drawn over one or two only.",
+    stop_input("`what` must be \"density\", \"components\", \"training\" or \"residuals\" for ", d,
+      " columns, not \"", what, "\": that can be drawn over one or two only.",
       call = call
     )
   }
@@ -90,8 +96,8 @@ check_named_dots <- function(..., call) {
   }
 }
 
-# Complete rows of newdata or of the training data, with positive weight: list(x, weights), or
-# NULL where there are none to be found.
+# Rows of newdata or of the training data that are complete, inside the support and of positive
+# weight: list(x, weights), or NULL where no data can be found.
 points_to_plot <- function(object, newdata, frame, call) {
   if (is.null(newdata)) {
     training <- tryCatch(training_data(object, frame, call), cwmix_input_error = function(e) NULL)
@@ -100,15 +106,15 @@ points_to_plot <- function(object, newdata, frame, call) {
   } else {
     x <- read_newdata(object, newdata, call)$x
     weights <- NULL
-    if (!any(stats::complete.cases(x))) {
-      stop_input("`newdata` must have a complete row.", call = call)
-    }
   }
   if (is.null(x)) {
     return(NULL)
   }
-  kept <- rowSums(!is.finite(x)) == 0
+  kept <- rowSums(!is.finite(x)) == 0 & to_working(x, object$support)$inside
   if (!is.null(weights)) kept <- kept & weights > 0
+  if (!any(kept)) {
+    stop_input("`newdata` must have a complete row inside the support.", call = call)
+  }
   list(x = x[kept, , drop = FALSE], weights = weights[kept])
 }
 
@@ -130,14 +136,12 @@ keep_stream <- function(code, seed = NULL) {
   code
 }
 
-component_order <- function(draws, K) order(-tabulate(draws$component, K))
-
 # Where to draw column j: over the points and where the model has its mass, inside the support.
 column_range <- function(object, points, draws, j, given = NULL) {
   if (!is.null(given)) {
     return(given)
   }
-  core <- stats::quantile(draws$x[, j], c(0.01, 0.99), names = FALSE)
+  core <- stats::quantile(draws$x[, j], c(0.003, 0.997), names = FALSE)
   reach <- grDevices::extendrange(c(core, points$x[, j]), f = 0.06)
   support <- object$support[j, ]
   pmin(pmax(reach, support[["lower"]]), support[["upper"]])
@@ -153,9 +157,9 @@ grid_along <- function(range, support, n) {
 panel <- function(xlim, ylim, xlab, ylab, main, dots, ...) {
   defaults <- list(
     x = NA, type = "n", xlim = xlim, ylim = ylim, xlab = xlab, ylab = ylab, main = main,
-    xaxs = "i", yaxs = "i", las = 1, bty = "l", ...
+    xaxs = "i", yaxs = "i", bty = "l", mgp = c(2.4, 0.7, 0), tcl = -0.35, ...
   )
-  do.call(graphics::plot, utils::modifyList(defaults, dots))
+  do.call(graphics::plot.default, utils::modifyList(defaults, dots))
 }
 
 # Okabe and Ito's colours without black and their yellow, which is faint on white.
@@ -171,14 +175,22 @@ region_colours <- function(n) grDevices::hcl.colors(n + 3, "YlGnBu", rev = TRUE)
 
 surface_colours <- grDevices::hcl.colors(101, "YlGnBu", rev = TRUE)
 
-# A legend in one line above the panel, where it hides nothing and needs no other margins.
-key <- function(labels, ...) {
+# A legend in one line above the panel, where it hides nothing and needs no other margins; smaller
+# where it would not fit.
+key <- function(labels, ..., before = "") {
   usr <- graphics::par("usr")
-  graphics::legend(
-    usr[2], usr[4],
-    legend = labels, horiz = TRUE, xjust = 1, yjust = 0, xpd = NA, bty = "n",
-    cex = 0.85, text.col = ink, seg.len = 1.5, ...
-  )
+  write <- function(cex, ...) {
+    graphics::legend(
+      usr[2], usr[4],
+      legend = labels, horiz = TRUE, xjust = 1, yjust = 0, xpd = NA, bty = "n",
+      cex = cex, text.col = ink, seg.len = 1.5, ...
+    )$rect
+  }
+  width <- write(0.85, ..., plot = FALSE)$w + graphics::strwidth(before, cex = 0.85)
+  cex <- 0.85 * min(1, (usr[2] - usr[1]) / width)
+  at <- write(cex, ...)
+  middle <- at$top - at$h / 2
+  graphics::text(at$left, middle, before, adj = c(1, 0.5), xpd = NA, cex = cex, col = ink)
 }
 
 # A line a component, named in the key where there are few.
@@ -190,7 +202,7 @@ component_lines <- function(x, y) {
 
 plot_curves <- function(object, what, points, draws, dots) {
   x <- grid_along(column_range(object, points, draws, 1, dots$xlim), object$support[1, ], 501)
-  label <- column_labels(object)
+  label <- curve_label(object)
   if (what == "weights") {
     y <- predict(object, x, type = "weights")
     panel(range(x), c(0, 1.02), label, "Weight", "Functional weights", dots)
@@ -217,9 +229,16 @@ plot_curves <- function(object, what, points, draws, dots) {
   list(x = x, y = y, sum = density)
 }
 
+# The name of the column, or of the vector that was fitted.
+curve_label <- function(object) {
+  name <- object$call$x
+  if (is.null(object$columns$names) && is.name(name)) as.character(name) else column_labels(object)
+}
+
 weighted_histogram <- function(points, support) {
   x <- points$x[, 1]
-  count <- max(grDevices::nclass.Sturges(x), min(grDevices::nclass.FD(x), 100))
+  # Freedman and Diaconis's bins are too wide for separate clusters.
+  count <- min(max(grDevices::nclass.FD(x), sqrt(length(x))), 100)
   edges <- pmin(pmax(pretty(x, count), support[1, 1]), support[1, 2])
   bars <- graphics::hist(x, breaks = unique(edges), plot = FALSE)
   if (!is.null(points$weights)) {
@@ -234,7 +253,8 @@ weighted_histogram <- function(points, support) {
 
 show_rug <- function(points) {
   if (nrow(points$x) <= 500) {
-    graphics::rug(points$x[, 1], ticksize = 0.02, col = grDevices::adjustcolor(ink, 0.5), quiet = TRUE)
+    faint <- grDevices::adjustcolor(ink, 0.5)
+    graphics::rug(points$x[, 1], ticksize = 0.02, col = faint, quiet = TRUE)
   }
 }
 
@@ -254,11 +274,7 @@ plot_training <- function(object, dots, call) {
   trace <- object$trace
   if (is.null(trace) || nrow(trace) < 2) {
     stop_input("`x` must have been trained for the plot of its training, but ",
-      if (is.null(trace)) {
-        "a specified model has no trace."
-      } else {
-        "its trace has one row only."
-      },
+      if (is.null(trace)) "a specified model has no trace." else "its trace has one row only.",
       call = call
     )
   }
@@ -266,9 +282,9 @@ plot_training <- function(object, dots, call) {
   main <- if (inherits(object, "cwmix")) "Training" else "EM"
   scores <- as.matrix(trace[intersect(c("log_likelihood", "training", "validation"), names(trace))])
   scores <- scores[, colSums(is.finite(scores)) > 0, drop = FALSE]
-  limits <- range(scores[is.finite(scores)])
+  ylim <- grDevices::extendrange(scores[is.finite(scores)])
   label <- if (inherits(object, "cwmix")) "Epoch" else "Iteration"
-  panel(range(step), grDevices::extendrange(limits), label, "Mean log density", main, dots, xaxs = "r")
+  panel(range(step), ylim, label, "Mean log density", main, dots, xaxs = "r")
   best <- object$best_epoch
   if (!is.null(best)) {
     graphics::abline(v = best, col = "grey70", lty = 2)
@@ -277,9 +293,11 @@ plot_training <- function(object, dots, call) {
   graphics::matlines(step, scores, col = line_colours(2), lty = 1, lwd = 2)
   if (!is.null(best)) {
     last <- ncol(scores)
-    graphics::points(best, scores[step == best, last], pch = 21, bg = "white", col = line_colours(2)[last], lwd = 2)
+    colours <- line_colours(last)
+    at <- scores[step == best, last]
+    graphics::points(best, at, pch = 21, bg = "white", col = colours[last], lwd = 2)
     labels <- c(colnames(scores), sprintf("best epoch, %d", best))
-    key(labels, col = c(line_colours(ncol(scores)), "grey70"), lty = c(rep(1, ncol(scores)), 2), lwd = 2)
+    key(labels, col = c(colours, "grey70"), lty = c(rep(1, last), 2), lwd = 2)
   }
   trace
 }

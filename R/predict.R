@@ -18,7 +18,7 @@ quantities <- c(density = 0L, posterior = 1L, weights = 2L, component = 3L)
 #' @param ... Must be empty.
 #' @return For `"density"` a numeric vector, for `"class"` an integer vector, one a row of
 #'   `newdata`; otherwise a matrix with K columns. Names of rows survive. A row with a missing
-#'   value gives `NA`. Outside the support the density is 0 and everything else `NA`.
+#'   value gives `NA`. Outside the support density and components are 0, everything else is `NA`.
 #' @section Errors: A condition of class `"cwmix_input_error"` when columns are missing or not
 #'   numeric.
 #' @references Argouarc'h, Desbouvries, Barat, Kawasaki and Dautremer (2025), Classifier Weighted
@@ -65,6 +65,7 @@ log_quantity <- function(object, newdata, quantity, call, arg = "newdata") {
   } else {
     out <- matrix(NA_real_, nrow(points$x), nrow(object$mean), dimnames = list(points$rows, NULL))
     out[usable, ] <- values
+    if (quantity == "component") out[outside, ] <- -Inf
   }
   out
 }

@@ -127,14 +127,16 @@ finish_fit <- function(parameters, activation, problem, class, call, ...) {
     fit_scores(object, problem),
     list(
       proportions = shares[order], center = problem$center, scale = problem$scale,
-      n = problem$n, control = problem$control, call = tidy_call(call), ...
+      n = problem$n, control = problem$control, call = tidy_call(call, class), ...
     )
   )
   structure(c(unclass(object), fields), class = class(object))
 }
 
-# The call to keep: data that stand in it as values, as do.call() leaves them, are dropped.
-tidy_call <- function(call) {
+# The call to keep, under the generic's name: data that stand in it as values, as do.call() leaves
+# them, are dropped.
+tidy_call <- function(call, name) {
+  call[[1]] <- as.name(name)
   for (name in intersect(names(call), c("x", "data", "weights", "start"))) {
     if (!is.language(call[[name]])) call[[name]] <- NULL
   }

@@ -1,0 +1,259 @@
+vector_model <- function() cwmix_model(c(-1, 1), sd = c(1, 2), classifier = c(0.3, 0.7))
+
+# Weights that switch with the point, so that components and z depend on each other.
+switching_model <- function(...) {
+  cwmix_model(
+    c(-1.5, 1, 4),
+    sd = c(0.7, 1, 0.5),
+    classifier = cwmix_classifier(
+      list(matrix(c(2, -1)), matrix(c(1.5, -1, 0.5, -0.5, 1, 0.2), 3)),
+      list(c(0.3, -0.5), c(0.1, 0.2, -0.2))
+    ), ...
+  )
+}
+
+# The distribution function by quadrature, at sorted points.
+distribution <- function(model, q, lower = -Inf) {
+  piece <- function(from, to) integrate(predict, from, to, object = model, rel.tol = 1e-8)$value
+  cumsum(vapply(seq_along(q), function(i) piece(if (i == 1) lower else q[i - 1], q[i]), 0))
+}
+
+# Pearson's test of draws against the model on 20 cells of equal share of the draws' range.
+chi_square <- function(model, x, lower = -Inf, upper = Inf) {
+  cuts <- unname(quantile(x, seq(0.05, 0.95, by = 0.05)))
+  p <- diff(c(0, distribution(model, cuts, lower), 1))
+  observed <- table(cut(x, c(lower, cuts, upper)))
+  chisq.test(observed, p = p)$p.value
+}
+
+test_that("draws come in the type and columns of the data", {
+  x <- simulate(vector_model(), 3, seed = 1)
+  expect_identical(mode(x), "numeric")
+  expect_null(dim(x))
+  expect_length(x, 3)
+
+  model <- cwmix_model(matrix(0, 1, 2), sd = matrix(1, 1, 2), classifier = 1)
+  x <- simulate(model, 3, seed = 1)
+  expect_true(is.matrix(x))
+  expect_identical(dim(x), c(3L, 2L))
+  expect_null(colnames(x))
+
+  mean <- matrix(0, 1, 2, dimnames = list(NULL, c("a", "b")))
+  x <- simulate(cwmix_model(mean, sd = matrix(1, 1, 2), classifier = 1), 3, seed = 1)
+  expect_identical(colnames(x), c("a", "b"))
+
+  fit <- with_fixed_seed(1, gaussian_mixture(faithful, 2))
+  x <- simulate(fit, 3, seed = 1)
+  expect_s3_class(x, "data.frame", exact = TRUE)
+  expect_named(x, names(faithful))
+  expect_identical(nrow(x), 3L)
+
+  fit <- with_fixed_seed(1, gaussian_mixture(as.matrix(faithful), 2))
+  expect_identical(colnames(simulate(fit, 1, seed = 1)), names(faithful))
+  fit <- with_fixed_seed(1, gaussian_mixture(~ log(waiting), faithful, 2))
+  expect_named(simulate(fit, 2, seed = 1), "log(waiting)")
+})
+
+test_that("one draw is the default", {
+  expect_length(simulate(vector_model()), 1)
+  expect_identical(nrow(simulate(with_fixed_seed(1, gaussian_mixture(faithful, 2)))), 1L)
+})
+
+test_that("without a seed the generator goes on and its former state is the attribute", {
+  old <- get0(".Random.seed", globalenv(), inherits = FALSE)
+  on.exit(if (!is.null(old)) assign(".Random.seed", old, globalenv()))
+  set.seed(5)
+  before <- .Random.seed
+  x <- simulate(vector_model(), 4)
+  expect_identical(attr(x, "seed"), before)
+  expect_false(identical(.Random.seed, before))
+  y <- simulate(vector_model(), 4)
+  expect_false(identical(as.vector(x), as.vector(y)))
+  set.seed(5)
+  expect_identical(simulate(vector_model(), 4), x)
+})
+
+test_that("with a seed the generator's state is restored and the attribute is as for lm", {
+  old <- get0(".Random.seed", globalenv(), inherits = FALSE)
+  on.exit(if (!is.null(old)) assign(".Random.seed", old, globalenv()))
+  set.seed(6)
+  before <- .Random.seed
+  x <- simulate(vector_model(), 4, seed = 11)
+  expect_identical(.Random.seed, before)
+  reference <- simulate(lm(dist ~ speed, cars), 1, seed = 11)
+  expect_identical(attr(x, "seed"), attr(reference, "seed"))
+  set.seed(11)
+  expect_identical(as.vector(simulate(vector_model(), 4)), as.vector(x))
+  expect_identical(
+    as.vector(simulate(vector_model(), 4, seed = -3)),
+    as.vector(simulate(vector_model(), 4, seed = -3L))
+  )
+})
+
+test_that("a session without a generator's state gets one", {
+  old <- get0(".Random.seed", globalenv(), inherits = FALSE)
+  on.exit(if (!is.null(old)) assign(".Random.seed", old, globalenv()))
+  if (!is.null(old)) rm(".Random.seed", envir = globalenv())
+  x <- simulate(vector_model(), 2)
+  expect_false(anyNA(x))
+  expect_type(attr(x, "seed"), "integer")
+})
+
+test_that("an error inside the draws restores the generator as well", {
+  model <- cwmix_model(c(0, 1), sd = c(1, 1), classifier = function(z) z)
+  before <- with_fixed_seed(7, .Random.seed)
+  after <- with_fixed_seed(7, {
+    expect_error(simulate(model, 3, seed = 1), class = "cwmix_input_error")
+    .Random.seed
+  })
+  expect_identical(after, before)
+})
+
+test_that("the first draws do not depend on how many follow", {
+  models <- list(
+    vector_model(), switching_model(), make_model(3, 4, c(5, 4), "full"),
+    cwmix_model(c(-1, 1), sd = c(1, 1), classifier = function(z) cbind(plogis(z), plogis(-z)))
+  )
+  for (model in models) {
+    few <- simulate(model, 7, seed = 1, component = TRUE)
+    many <- simulate(model, 300, seed = 1, component = TRUE)
+    expect_identical(as.vector(as.matrix(few)), as.vector(as.matrix(many)[1:7, ]))
+    expect_identical(attr(few, "component"), attr(many, "component")[1:7])
+    expect_identical(attr(few, "z"), attr(many, "z")[1:7, , drop = FALSE])
+  }
+})
+
+test_that("components and base points say where each draw came from", {
+  for (covariance in c("diagonal", "full")) {
+    for (d in c(1, 3)) {
+      p <- make_parameters(d, 4, c(5, 4), covariance, seed = 11)
+      x <- simulate(as_model(p), 50, seed = 2, component = TRUE)
+      component <- attr(x, "component")
+      z <- attr(x, "z")
+      expect_type(component, "integer")
+      expect_identical(dim(z), c(50L, as.integer(d)))
+      expected <- t(vapply(1:50, function(i) {
+        p$mean[component[i], ] + drop(reference_factor(p, component[i]) %*% z[i, ])
+      }, double(d)))
+      expect_equal(as.vector(as.matrix(x)), as.vector(if (d == 1) t(expected) else expected),
+        tolerance = 1e-13
+      )
+      expect_null(attr(simulate(as_model(p), 2, seed = 2), "component"))
+    }
+  }
+})
+
+test_that("asking for components does not change the draws", {
+  with_them <- simulate(switching_model(), 20, seed = 3, component = TRUE)
+  expect_identical(as.vector(with_them), as.vector(simulate(switching_model(), 20, seed = 3)))
+})
+
+test_that("components are chosen by the weights at the base points", {
+  model <- switching_model()
+  x <- simulate(model, 20000, seed = 4, component = TRUE)
+  w <- predict(model$classifier, attr(x, "z"))
+  for (k in 1:3) {
+    chosen <- attr(x, "component") == k
+    # z-score of the number chosen, overall and where the weight is small or large
+    for (rows in list(w[, k] >= 0, w[, k] < 0.2, w[, k] > 0.6)) {
+      if (!any(rows)) next
+      score <- sum(chosen[rows] - w[rows, k]) / sqrt(sum(w[rows, k] * (1 - w[rows, k])))
+      expect_lt(abs(score), 4)
+    }
+  }
+  expect_equal(colMeans(attr(x, "z")), 0, tolerance = 4 / sqrt(20000))
+})
+
+test_that("base points are standard normal", {
+  z <- attr(simulate(make_model(2, 3, 5), 5000, seed = 5, component = TRUE), "z")
+  expect_gt(ks.test(z[, 1], "pnorm")$p.value, 0.001)
+  expect_gt(ks.test(z[, 2], "pnorm")$p.value, 0.001)
+  expect_gt(cor.test(z[, 1], z[, 2])$p.value, 0.001)
+})
+
+test_that("draws follow the density: constant weights", {
+  x <- as.vector(simulate(vector_model(), 20000, seed = 6))
+  cdf <- function(q) 0.3 * pnorm(q, -1, 1) + 0.7 * pnorm(q, 1, 2)
+  expect_gt(ks.test(x, cdf)$p.value, 0.001)
+  # mean 0.4; variance sum pi (sd^2 + mean^2) - 0.4^2 = 0.3 * 2 + 0.7 * 5 - 0.16
+  expect_lt(abs(mean(x) - 0.4) / sqrt(3.94 / 20000), 4)
+  expect_equal(var(x), 3.94, tolerance = 0.05)
+})
+
+test_that("draws follow the density: a network", {
+  model <- switching_model()
+  x <- as.vector(simulate(model, 20000, seed = 7))
+  expect_gt(chi_square(model, x), 0.001)
+  moment <- function(k) {
+    integrate(function(x) x^k * predict(model, x), -Inf, Inf, rel.tol = 1e-8)$value
+  }
+  spread <- sqrt((moment(2) - moment(1)^2) / 20000)
+  expect_lt(abs(mean(x) - moment(1)) / spread, 4)
+})
+
+test_that("draws follow the density: an R function", {
+  weights <- function(z) cbind(plogis(4 * z), plogis(-4 * z))
+  model <- cwmix_model(c(-1, 1), sd = c(1, 0.5), classifier = weights)
+  expect_gt(chi_square(model, as.vector(simulate(model, 10000, seed = 8))), 0.001)
+})
+
+test_that("draws follow the density: bounded supports", {
+  for (support in list(c(0, Inf), c(-Inf, 3), c(-1, 2))) {
+    model <- cwmix_model(
+      c(-0.7, 0.8),
+      sd = c(0.5, 0.9), support = support,
+      classifier = cwmix_classifier(list(matrix(c(1, -1))), list(c(0.2, -0.4)))
+    )
+    x <- as.vector(simulate(model, 10000, seed = 9))
+    lower <- if (is.finite(support[1])) support[1] else -Inf
+    expect_gt(chi_square(model, x, lower, support[2]), 0.001)
+  }
+})
+
+test_that("draws follow the density: two dimensions, by shares of rectangles", {
+  model <- make_model(2, 3, c(6, 5), "full", seed = 12)
+  x <- simulate(model, 20000, seed = 10)
+  expect_share <- function(lower, upper) {
+    inner <- function(a) {
+      vapply(a, function(u) {
+        integrate(function(v) predict(model, cbind(u, v)), lower[2], upper[2], rel.tol = 1e-6)$value
+      }, 0)
+    }
+    p <- integrate(inner, lower[1], upper[1], rel.tol = 1e-6)$value
+    inside <- x[, 1] > lower[1] & x[, 1] < upper[1] & x[, 2] > lower[2] & x[, 2] < upper[2]
+    expect_lt(abs(mean(inside) - p) / sqrt(p * (1 - p) / nrow(x)), 4)
+  }
+  middle <- apply(x, 2, median)
+  expect_share(middle - 1, middle + 1)
+  expect_share(middle, middle + c(0.5, 3))
+  expect_share(c(-8, -8), middle)
+})
+
+test_that("draws of a component of weight zero do not occur", {
+  model <- cwmix_model(c(-1, 0, 1), sd = c(1, 1, 1), classifier = c(0, 1, 0))
+  x <- simulate(model, 2000, seed = 11, component = TRUE)
+  expect_identical(unique(attr(x, "component")), 2L)
+})
+
+test_that("fits draw data like those they were fitted to", {
+  fit <- with_fixed_seed(1, gaussian_mixture(faithful, 2, covariance = "full"))
+  x <- simulate(fit, 20000, seed = 12)
+  # at its maximum a Gaussian mixture has the moments of the data
+  expect_equal(colMeans(x), colMeans(faithful), tolerance = 0.01)
+  expect_equal(cov(x), cov(faithful), tolerance = 0.05)
+})
+
+test_that("draws use any generator of normals and uniforms", {
+  kinds <- RNGkind()
+  old <- get0(".Random.seed", globalenv(), inherits = FALSE)
+  on.exit({
+    RNGkind(kinds[1], kinds[2], kinds[3])
+    if (!is.null(old)) assign(".Random.seed", old, globalenv())
+  })
+  for (kind in list(c("Wichmann-Hill", "Box-Muller"), c("L'Ecuyer-CMRG", "Ahrens-Dieter"))) {
+    RNGkind(kind[1], kind[2])
+    x <- simulate(vector_model(), 5, seed = 1)
+    expect_identical(simulate(vector_model(), 5, seed = 1), x)
+    expect_identical(as.list(RNGkind()), attr(attr(x, "seed"), "kind"))
+  }
+})

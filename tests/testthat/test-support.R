@@ -1,0 +1,182 @@
+pair <- function(lower, upper) {
+  matrix(c(lower, upper), 1, dimnames = list(NULL, c("lower", "upper")))
+}
+
+supports <- function() {
+  list(pair(0, Inf), pair(-3, Inf), pair(-Inf, 2), pair(0, 1), pair(-5, 7), pair(1e6, 1e6 + 1))
+}
+
+# A mixture whose columns have the given support.
+bounded_model <- function(support, classifier = c(0.3, 0.7)) {
+  cwmix_model(c(-0.7, 0.8), sd = c(0.5, 0.9), classifier = classifier, support = support)
+}
+
+network <- function() {
+  cwmix_classifier(
+    list(matrix(c(1.5, -1, 0.5)), matrix(c(1, -1, 0.5, 0.3, -2, 1), 2)),
+    list(c(0.1, 0, -0.3), c(0.2, -0.4))
+  )
+}
+
+test_that("to the working scale and back is where one came from", {
+  y <- matrix(c(seq(-30, 30, by = 0.5), 0))
+  for (support in supports()) {
+    if (support[1, 1] > 1e5) next # the grid of doubles is too coarse there
+    there <- to_working(from_working(y, support), support)
+    # near a bound x keeps only what the spacing of doubles there allows: compare where it is fine
+    fine <- abs(y) < 8
+    expect_equal(there$y[fine], y[fine], tolerance = 1e-11)
+    expect_true(all(there$inside[fine]))
+  }
+})
+
+test_that("from the working scale and back is where one came from", {
+  for (support in supports()) {
+    width <- if (all(is.finite(support))) diff(as.vector(support)) else 10
+    from <- if (is.finite(support[1])) support[1] else support[2] - width
+    x <- matrix(from + width * seq(0.01, 0.99, by = 0.01))
+    expect_equal(from_working(to_working(x, support)$y, support), x, tolerance = 1e-14)
+  }
+})
+
+test_that("the Jacobian is the derivative of the transform", {
+  for (support in supports()[1:5]) {
+    x <- from_working(matrix(seq(-3, 3, by = 0.25)), support)
+    h <- 1e-5 * pmin(abs(x - support[1]), abs(support[2] - x))
+    slope <- (to_working(x + h, support)$y - to_working(x - h, support)$y) / (2 * h)
+    expect_equal(exp(to_working(x, support)$log_jacobian), as.vector(slope), tolerance = 1e-8)
+  }
+})
+
+test_that("columns are transformed one by one and their Jacobians multiply", {
+  support <- rbind(c(0, Inf), c(-Inf, Inf), c(0, 1))
+  x <- matrix(c(0.5, 2, -1, 3, 0.2, 0.9), 2)
+  working <- to_working(x, support)
+  expect_equal(working$y, cbind(log(x[, 1]), x[, 2], qlogis(x[, 3])), tolerance = 1e-15)
+  expect_equal(
+    working$log_jacobian, -log(x[, 1]) - log(x[, 3] * (1 - x[, 3])),
+    tolerance = 1e-15
+  )
+})
+
+test_that("a lognormal and a logit-normal are what they should be", {
+  x <- c(1e-8, 0.1, 1, 3, 1e8)
+  model <- cwmix_model(0.3, sd = 0.8, classifier = 1, support = c(0, Inf))
+  expect_equal(predict(model, x, log = TRUE), dlnorm(x, 0.3, 0.8, log = TRUE), tolerance = 1e-12)
+  u <- c(1e-8, 0.3, 0.5, 0.999)
+  model <- cwmix_model(0.3, sd = 0.8, classifier = 1, support = c(0, 1))
+  expect_equal(
+    predict(model, u, log = TRUE), dnorm(qlogis(u), 0.3, 0.8, log = TRUE) - log(u) - log1p(-u),
+    tolerance = 1e-9 # 1 - u loses digits before the logarithm sees it
+  )
+  # mirrored: the support (-Inf, 0) of -x
+  model <- cwmix_model(-0.3, sd = 0.8, classifier = 1, support = c(-Inf, 0))
+  expect_equal(predict(model, -x, log = TRUE), dlnorm(x, 0.3, 0.8, log = TRUE), tolerance = 1e-12)
+})
+
+test_that("there is no mass on the bounds or outside", {
+  for (support in supports()) {
+    model <- bounded_model(support)
+    finite <- support[is.finite(support)]
+    outside <- c(finite, support[1] - c(1e-9, 1, 1e10, Inf), support[2] + c(1e-9, 1, 1e10, Inf))
+    outside <- outside[!is.nan(outside) & (outside <= support[1] | outside >= support[2])]
+    expect_identical(predict(model, outside), double(length(outside)))
+    expect_identical(predict(model, outside, log = TRUE), rep(-Inf, length(outside)))
+    expect_identical(predict(model, outside, type = "class"), rep(NA_integer_, length(outside)))
+    expect_true(all(is.na(predict(model, outside, type = "posterior"))))
+    expect_true(all(is.na(residuals(model, outside))))
+    expect_identical(log_likelihood(model, outside), -Inf)
+  }
+})
+
+test_that("a missing value stays missing next to one that lies outside", {
+  model <- cwmix_model(
+    matrix(0, 1, 2),
+    sd = matrix(1, 1, 2), classifier = 1, support = list(c(0, 1), NULL)
+  )
+  x <- rbind(c(0.5, NA), c(NA, 0), c(2, NA), c(2, 0), c(0.5, Inf))
+  expect_identical(predict(model, x), c(NA, NA, NA, 0, 0))
+})
+
+test_that("bounded densities integrate to one, constant weights or a network", {
+  for (support in supports()) {
+    for (classifier in list(c(0.3, 0.7), network())) {
+      model <- bounded_model(support, classifier)
+      # on the working scale, where the integrand is smooth; steep ends on the data's
+      mass <- integrate(function(y) {
+        x <- from_working(matrix(y), support)
+        working <- to_working(x, support)
+        predict(model, as.vector(x)) / exp(working$log_jacobian)
+      }, -8, 8, rel.tol = 1e-9, subdivisions = 500)$value
+      # wide supports: the spacing of doubles around 1e6 is 1e-10
+      expect_equal(mass, 1, tolerance = 1e-6)
+    }
+  }
+  # and straight on the data's scale
+  model <- bounded_model(c(0, 1), network())
+  expect_equal(integrate(predict, 0, 1, object = model)$value, 1, tolerance = 1e-4)
+  model <- bounded_model(c(0, Inf), network())
+  expect_equal(integrate(predict, 0, Inf, object = model)$value, 1, tolerance = 1e-4)
+})
+
+test_that("draws lie strictly inside, however steep the ends", {
+  for (support in supports()) {
+    for (sd in c(0.5, 40)) {
+      model <- cwmix_model(c(-0.7, 0.8), sd = c(sd, sd), classifier = c(0.3, 0.7), support = support)
+      x <- simulate(model, 2000, seed = 1)
+      inside <- x > support[1] & x < support[2]
+      expect_identical(sum(!inside), 0L, info = paste(toString(support), sd))
+    }
+  }
+})
+
+test_that("a fit's parameters are those of the logs and logits", {
+  x <- with_fixed_seed(1, data.frame(a = rexp(200), b = rnorm(200), c = runif(200)))
+  support <- list(a = c(0, Inf), c = c(0, 1))
+  y <- data.frame(a = log(x$a), b = x$b, c = qlogis(x$c))
+  for (covariance in c("diagonal", "full")) {
+    bounded <- with_fixed_seed(2, gaussian_mixture(x, 3, covariance = covariance, support = support))
+    free <- with_fixed_seed(2, gaussian_mixture(y, 3, covariance = covariance))
+    # the same problem up to the last digit of the transforms
+    expect_equal(coef(bounded), coef(free), tolerance = 1e-8)
+    jacobian <- -sum(y$a) - sum(log(x$c) + log1p(-x$c))
+    expect_equal(bounded$log_likelihood, free$log_likelihood + jacobian, tolerance = 1e-10)
+    expect_equal(
+      bounded$trace$log_likelihood[nrow(bounded$trace)], bounded$log_likelihood / 200,
+      tolerance = 1e-10
+    )
+  }
+})
+
+test_that("one pair serves every column, lists go by position or by name", {
+  x <- with_fixed_seed(1, data.frame(a = rexp(30), b = rexp(30)))
+  fit <- function(support) with_fixed_seed(2, gaussian_mixture(x, 2, support = support))$support
+  both <- matrix(c(0, 0, Inf, Inf), 2, dimnames = list(NULL, c("lower", "upper")))
+  second <- matrix(c(-Inf, 0, Inf, Inf), 2, dimnames = dimnames(both))
+  expect_identical(fit(c(0, Inf)), both)
+  expect_identical(fit(list(c(0, Inf), c(0, Inf))), both)
+  expect_identical(fit(list(b = c(0, Inf), a = c(0, Inf))), both)
+  expect_identical(fit(list(b = c(0, Inf))), second)
+  expect_identical(fit(list(NULL, c(0, Inf))), second)
+  expect_identical(fit(NULL), matrix(c(-Inf, -Inf, Inf, Inf), 2, dimnames = dimnames(both)))
+})
+
+test_that("training points on a bound are an error that names the point", {
+  expect_snapshot(error = TRUE, {
+    gaussian_mixture(c(0, 0.5, 0.7), K = 1, support = c(0, Inf))
+    gaussian_mixture(data.frame(a = 1:3, b = c(0.2, 1, 0.5)), K = 1, support = list(b = c(0, 1)))
+  })
+})
+
+test_that("the gradient under bounds is that of the working scale", {
+  model <- bounded_model(c(0, 1), network())
+  x <- c(0.1, 0.5, 0.97)
+  free <- cwmix_model(model$mean, sd = model$sd, classifier = model$classifier)
+  bounded <- log_likelihood(model, x, gradient = TRUE)
+  unbounded <- log_likelihood(free, qlogis(x), gradient = TRUE)
+  expect_equal(attr(bounded, "gradient"), attr(unbounded, "gradient"), tolerance = 1e-12)
+  expect_equal(
+    as.vector(bounded), as.vector(unbounded) - sum(log(x) + log1p(-x)),
+    tolerance = 1e-12
+  )
+})
