@@ -9,8 +9,9 @@
 #' @param schedule A string: `"one-cycle"` warms the learning rate up over the first three tenths
 #'   of the steps and lets it fall to zero along a cosine (Smith and Topin 2019), `"constant"`
 #'   leaves it.
-#' @param weight_decay A number of at least 0: decoupled decay of the network's weights (Loshchilov
-#'   and Hutter 2019); `NULL` for 200 over the number of training rows.
+#' @param weight_decay A number of at least 0: for Adam the decoupled decay of the network's weights
+#'   (Loshchilov and Hutter 2019), for L-BFGS twice the factor of their sum of squares in a penalty on the mean
+#'   log density. `NULL` for 200 (Adam) or 1 (L-BFGS) over the number of training rows.
 #' @param gradient_clip A positive number: the gradient's norm is cut there. `Inf` for no limit.
 #' @param patience A whole number: training stops after so many epochs without a better validation
 #'   score. `Inf` for never.

@@ -6,11 +6,13 @@
 #'
 #' @references Argouarc'h, Desbouvries, Barat, Kawasaki and Dautremer (2025), Classifier Weighted
 #'   Mixture models, arXiv:2501.02989.
+#' @name cwmix-package
+#' @docType package
 #' @keywords internal
 #' @useDynLib cwmix, .registration = TRUE
 #' @importFrom stats coef logLik nobs predict residuals simulate update
 #' @importFrom generics augment glance tidy
-"_PACKAGE"
+NULL
 
 #' @export
 generics::tidy

@@ -114,7 +114,7 @@ fit_cwmix <- function(points, K, hidden, covariance, activation, support, weight
   parameters <- add_network(em$parameters, hidden, activation, call)
 
   epochs <- if (is.null(hidden)) 0L else control$epochs
-  training <- train(new_state(parameters), parameters, sets, activation, problem, epochs, call)
+  training <- train(new_state(parameters), parameters, sets, activation, problem, epochs)
   finish_cwmix(training, parameters, activation, problem, matched, call,
     hidden = hidden, starts = em$log_likelihoods, held_rows = held_rows,
     seconds = proc.time()[["elapsed"]] - began, data = if (keep_data) c(points, list(weights = weights))

@@ -5,8 +5,8 @@
 #' `(i, j)` of an m x n picture covers `(j - 1) / n <= x <= j / n` and
 #' `1 - i / m <= y <= 1 - (i - 1) / m`: rows run from the top down.
 #'
-#' @param x A numeric matrix of finite grey values of at least 0, 0 for black; or a string, the path of
-#'   a PNG or JPEG file (read by the packages png and jpeg). Colours turn into their luminance
+#' @param x A numeric matrix of finite grey values of at least 0, 0 for black; or a string, the path
+#'   of a PNG or JPEG file (read by the packages png and jpeg). Colours turn into their luminance
 #'   0.2989 R + 0.5870 G + 0.1140 B; transparent pixels are laid over white.
 #' @param invert A flag: `FALSE` puts the mass where the picture is bright, `TRUE` where it is
 #'   dark (1 less the grey value of a file, the largest value less that of a matrix).
@@ -27,7 +27,7 @@
 image_density <- function(x, invert = FALSE) {
   call <- user_call()
   check_flag(invert, "invert", call)
-  if (is.character(x)) {
+  if (is.character(x) && is.null(dim(x))) {
     grey <- read_picture(x, call)
     white <- 1
   } else {
@@ -48,7 +48,8 @@ image_density <- function(x, invert = FALSE) {
 
 check_grey <- function(x, call) {
   if (!is_plain_numeric(x) || length(dim(x)) != 2 || length(x) == 0) {
-    stop_input("`x` must be a numeric matrix or the path of a PNG or JPEG file, not ", describe(x), ".",
+    stop_input("`x` must be a numeric matrix or the path of a PNG or JPEG file, not ",
+      describe(x), ".",
       call = call
     )
   }
@@ -64,10 +65,12 @@ check_grey <- function(x, call) {
 
 # The grey values of a file, 0 for black to 1 for white.
 read_picture <- function(path, call) {
-  if (length(path) != 1 || is.na(path) || !file.exists(path) || dir.exists(path)) {
-    stop_input("`x` must be the path of a PNG or JPEG file, but there is no file ", describe(path), ".",
-      call = call
-    )
+  refuse <- function(...) stop_input("`x` must be the path of a PNG or JPEG file", ..., call = call)
+  if (length(path) != 1 || is.na(path)) {
+    refuse(", not ", describe(path), ".")
+  }
+  if (!file.exists(path) || dir.exists(path)) {
+    refuse(", but there is no file ", describe(path), ".")
   }
   start <- readBin(path, "raw", 4)
   package <- if (identical(start, as.raw(c(0x89, 0x50, 0x4e, 0x47)))) {
@@ -75,16 +78,12 @@ read_picture <- function(path, call) {
   } else if (identical(start[1:2], as.raw(c(0xff, 0xd8)))) {
     "jpeg"
   } else {
-    stop_input("`x` must be the path of a PNG or JPEG file, but ", describe(path), " is neither.", call = call)
+    refuse(", but ", describe(path), " is neither.")
   }
   check_installed(package, call)
   pixels <- tryCatch(
     if (package == "png") png::readPNG(path) else jpeg::readJPEG(path),
-    error = function(e) {
-      stop_input("`x` must be a readable picture, but ", describe(path), " is not: ", conditionMessage(e),
-        call = call
-      )
-    }
+    error = function(e) refuse(", but ", describe(path), " cannot be read: ", conditionMessage(e), ".")
   )
   luminance(pixels)
 }
@@ -92,7 +91,7 @@ read_picture <- function(path, call) {
 check_installed <- function(package, call) {
   if (!requireNamespace(package, quietly = TRUE)) {
     stop_cwmix(
-      sprintf("The package %s is needed to read this picture: install.packages(\"%s\").", package, package),
+      sprintf("The package %1$s is needed to read `x`: install.packages(\"%1$s\").", package),
       "cwmix_package_error", call
     )
   }
@@ -105,14 +104,17 @@ luminance <- function(pixels) {
   }
   channel <- function(i) matrix(pixels[, , i], nrow(pixels))
   channels <- dim(pixels)[3]
-  grey <- if (channels < 3) channel(1) else 0.2989 * channel(1) + 0.5870 * channel(2) + 0.1140 * channel(3)
+  grey <- if (channels < 3) {
+    channel(1)
+  } else {
+    # The factors sum to 0.9999; white is 1 in every picture.
+    (0.2989 * channel(1) + 0.5870 * channel(2) + 0.1140 * channel(3)) / 0.9999
+  }
   if (channels %in% c(1, 3)) {
     return(grey)
   }
   alpha <- channel(channels)
-  # The three factors sum to 0.9999: white on white must have one value.
-  white <- if (channels < 3) 1 else 0.9999
-  alpha * grey + (1 - alpha) * white
+  alpha * grey + (1 - alpha)
 }
 
 check_image <- function(object, call, arg = "object") {
@@ -254,17 +256,17 @@ entropy.image_density <- function(object, ...) {
 
 #' Mean log density of an estimate over a whole picture
 #'
-#' What an estimate would score on average on infinitely many draws from the picture: the integral of
-#' its log density against the picture's density, by the midpoint rule within every pixel. There
-#' is no sampling noise.
+#' What an estimate would score on average on infinitely many draws from the picture: the integral
+#' of its log density against the picture's density, by the midpoint rule within every pixel.
+#' There is no sampling noise.
 #'
 #' @param object An [image_density()], the truth.
 #' @param density The estimate on the unit square: a density of this package in two columns, or a
 #'   function that takes an n x 2 matrix of points and returns their n log densities.
 #' @param per_pixel A whole number: each pixel is split into `per_pixel`^2 parts, each evaluated
 #'   at its centre.
-#' @return A number, in nats; at most `-entropy(object)`, up to the error of the midpoint rule. `-Inf`
-#'   where the estimate is zero on a part of the picture.
+#' @return A number, in nats; at most `-entropy(object)`, up to the error of the midpoint rule.
+#'   `-Inf` where the estimate is zero on a part of the picture.
 #' @section Errors: A condition of class `"cwmix_input_error"`.
 #' @seealso [entropy()]
 #' @examples
@@ -279,7 +281,8 @@ expected_log_density <- function(object, density, per_pixel = 2) {
   log_density <- if (is.function(density)) {
     density
   } else {
-    check_class(density, "cwmix_density", "a density of this package or a function", "density", call)
+    needed <- "a density of this package or a function"
+    check_class(density, "cwmix_density", needed, "density", call)
     function(u) unname(log_quantity(density, u, "density", call))
   }
   pixels <- which(object$mass > 0)
@@ -296,8 +299,8 @@ expected_log_density <- function(object, density, per_pixel = 2) {
     u <- u / rep(c(ncol(object$mass), nrow(object$mass)), each = nrow(u))
     value <- log_density(u)
     if (!is.numeric(value) || length(value) != nrow(u) || anyNA(value)) {
-      stop_input("`density` must return ", nrow(u), " log densities, without missing values, for ", nrow(u),
-        " points, not ", describe(value), ".",
+      stop_input("`density` must return ", nrow(u), " log densities for ", nrow(u), " points, not ",
+        if (anyNA(value)) "missing values" else describe(value), ".",
         call = call
       )
     }

@@ -167,8 +167,9 @@ plot_pairs <- function(object, what, points, draws, dots) {
   }
   all <- seq_len(nrow(shown))
   two <- what == "density" && !is.null(data)
-  lower <- if (two) scatter(seq_len(nrow(data)), colours[1]) else scatter(all, colours)
-  upper <- if (two) scatter(nrow(data) + seq_len(nrow(drawn)), colours[2]) else scatter(all, colours)
+  first <- if (two) seq_len(nrow(data))
+  lower <- if (two) scatter(first, colours[1]) else scatter(all, colours)
+  upper <- if (two) scatter(all[-first], colours[2]) else scatter(all, colours)
   if (length(columns) < d) title <- sprintf("%s, first %d of %d columns", title, length(columns), d)
   defaults <- list(
     x = shown[, columns], labels = column_labels(object)[columns], main = title, gap = 0.4,

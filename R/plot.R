@@ -100,7 +100,10 @@ check_named_dots <- function(..., call) {
 # weight: list(x, weights), or NULL where no data can be found.
 points_to_plot <- function(object, newdata, frame, call) {
   if (is.null(newdata)) {
-    training <- tryCatch(training_data(object, frame, call), cwmix_input_error = function(e) NULL)
+    # The call may draw its data.
+    training <- keep_stream(
+      tryCatch(training_data(object, frame, call), cwmix_input_error = function(e) NULL)
+    )
     x <- training$points$x
     weights <- training$weights
   } else {
@@ -206,7 +209,7 @@ plot_curves <- function(object, what, points, draws, dots) {
   if (what == "weights") {
     y <- predict(object, x, type = "weights")
     panel(range(x), c(0, 1.02), label, "Weight", "Functional weights", dots)
-    if (!is.null(points)) show_rug(points)
+    show_rug(points)
     component_lines(x, y)
     return(list(x = x, y = y))
   }
@@ -214,11 +217,11 @@ plot_curves <- function(object, what, points, draws, dots) {
   bars <- if (!is.null(points)) weighted_histogram(points, object$support)
   main <- if (what == "density") "Density" else "Weighted components"
   panel(range(x), c(0, 1.04 * max(density, bars$density)), label, "Density", main, dots)
-  if (!is.null(points)) {
+  if (!is.null(bars)) {
     left <- bars$breaks[-length(bars$breaks)]
     graphics::rect(left, 0, bars$breaks[-1], bars$density, col = "grey90", border = "white")
-    show_rug(points)
   }
+  show_rug(points)
   if (what == "density") {
     graphics::lines(x, density, lwd = 2, col = line_colours(1))
     return(list(x = x, y = density))
@@ -235,8 +238,12 @@ curve_label <- function(object) {
   if (is.null(object$columns$names) && is.name(name)) as.character(name) else column_labels(object)
 }
 
+# Equal values have no histogram: NULL.
 weighted_histogram <- function(points, support) {
   x <- points$x[, 1]
+  if (all(x == x[1])) {
+    return(NULL)
+  }
   # Freedman and Diaconis's bins are too wide for separate clusters.
   count <- min(max(grDevices::nclass.FD(x), sqrt(length(x))), 100)
   edges <- pmin(pmax(pretty(x, count), support[1, 1]), support[1, 2])
@@ -252,7 +259,7 @@ weighted_histogram <- function(points, support) {
 }
 
 show_rug <- function(points) {
-  if (nrow(points$x) <= 500) {
+  if (!is.null(points) && nrow(points$x) <= 500) {
     faint <- grDevices::adjustcolor(ink, 0.5)
     graphics::rug(points$x[, 1], ticksize = 0.02, col = faint, quiet = TRUE)
   }

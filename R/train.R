@@ -11,10 +11,11 @@ new_state <- function(parameters) {
 }
 
 # Returns list(state, trace, stopped). `trace` continues `trace_so_far`.
-train <- function(state, template, sets, activation, problem, epochs, call, trace_so_far = NULL) {
+train <- function(state, template, sets, activation, problem, epochs, trace_so_far = NULL) {
   control <- problem$control
   run <- new.env(parent = emptyenv())
   run$state <- state
+  run$from <- state$epoch
   run$trace <- list(trace_so_far)
   run$stopped <- "epochs"
   model <- engine_model(unflatten(state$parameters, template), activation)
@@ -39,7 +40,8 @@ score <- function(model, set, control) {
 }
 
 # Enters an epoch into the trace and keeps its parameters where they are the best: by the
-# validation score, or the latest where there is none. Returns TRUE when patience is over.
+# validation score, or the latest where there is none. Returns TRUE when patience, which begins
+# anew with every call of train(), is over.
 record <- function(run, training, model, sets, control, rate) {
   state <- run$state
   validation <- if (is.null(sets$validation)) NA_real_ else score(model, sets$validation, control)
@@ -52,7 +54,7 @@ record <- function(run, training, model, sets, control, rate) {
     state$best_score <- if (is.na(validation)) training else validation
     run$state <- state
   }
-  state$epoch - run$state$best_epoch >= control$patience
+  state$epoch - max(run$state$best_epoch, run$from) >= control$patience
 }
 
 batches <- function(n, control) {
@@ -61,7 +63,11 @@ batches <- function(n, control) {
   list(count = count, size = as.integer(ceiling(n / count)))
 }
 
-weight_decay <- function(set, control) control$weight_decay %||% (200 / nrow(set$x))
+# Adam's decay is decoupled from its gradient; L-BFGS has a penalty, by default that of a standard
+# normal prior on every weight.
+weight_decay <- function(set, control) {
+  control$weight_decay %||% ((if (control$optimiser == "adam") 200 else 1) / nrow(set$x))
+}
 
 default_epochs <- function(n, control) {
   if (control$optimiser == "lbfgs") {

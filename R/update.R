@@ -53,7 +53,7 @@ continue <- function(object, epochs, control, frame, call) {
   training <- training_data(object, frame, call)
   problem <- new_problem(
     training$points, nrow(object$mean), if (is.null(object$sd)) "full" else "diagonal",
-    split(object$support, row(object$support)), training$weights, control, call
+    unname(split(object$support, row(object$support))), training$weights, control, call
   )
   sets <- split_sets(problem, object$held_rows)
   if (is.null(object$hidden)) {
@@ -62,7 +62,7 @@ continue <- function(object, epochs, control, frame, call) {
   began <- proc.time()[["elapsed"]]
   template <- object$optimiser$template
   activation <- object$classifier$activation
-  more <- train(object$optimiser$state, template, sets, activation, problem, epochs, call, object$trace)
+  more <- train(object$optimiser$state, template, sets, activation, problem, epochs, object$trace)
   finish_cwmix(more, template, activation, problem, object$call, call,
     hidden = object$hidden, starts = object$starts, held_rows = object$held_rows,
     seconds = object$seconds + proc.time()[["elapsed"]] - began, data = object$data

@@ -26,6 +26,7 @@ static inline vec vec_splat(real a) { return a - (vec){0}; }
 static inline mask vec_bits(vec a) { return (mask)a; }
 static inline vec vec_from_bits(mask a) { return (vec)a; }
 static inline mask vec_greater(vec a, vec b) { return (mask)(a > b); }
+static inline mask vec_is_nan(vec a) { return (mask)(a != a); }
 static inline real vec_sum(vec a) {
   real sum = a[0];
   for (int i = 1; i < LANES; i++) sum += a[i];
@@ -49,6 +50,7 @@ static inline vec vec_from_bits(mask a) {
   return b;
 }
 static inline mask vec_greater(vec a, vec b) { return a > b ? ~(mask)0 : 0; }
+static inline mask vec_is_nan(vec a) { return a != a ? ~(mask)0 : 0; }
 static inline real vec_sum(vec a) { return a; }
 #endif
 

@@ -58,7 +58,9 @@ static inline vec vec_exp(vec x) {
   vec p = exp_series(r) * r + C(1.0);
   p = vec_from_bits(vec_bits(p) + (n << MANTISSA));
   p = vec_select(vec_greater(C(EXP_LOWEST), x), C(0.0), p);
-  return vec_select(vec_greater(x, C(EXP_HIGHEST)), C((real)INFINITY), p);
+  p = vec_select(vec_greater(x, C(EXP_HIGHEST)), C((real)INFINITY), p);
+  /* A NaN's payload has gone into the exponent. */
+  return vec_select(vec_is_nan(x), x, p);
 }
 
 /* log x for normal x > 0. Error 3e-16 (float 2e-7), absolute near 1; 0 gives -Inf. */

@@ -79,7 +79,8 @@ test_that("the known mixture of the Old Faithful data is found", {
 
 test_that("components come by decreasing size, and the sizes are the mixture's weights", {
   for (seed in 1:3) {
-    fit <- fit_mixture(iris[1:4], 4, seed = seed, control = cwmix_control(em_tolerance = 1e-12, em_iterations = 5000))
+    control <- cwmix_control(em_tolerance = 1e-12, em_iterations = 5000)
+    fit <- fit_mixture(iris[1:4], 4, seed = seed, control = control)
     expect_false(is.unsorted(rev(fit$proportions)))
     expect_equal(sum(fit$proportions), 1, tolerance = 1e-14)
     # the M step makes the weights the mean posteriors, which at convergence stay so
@@ -110,7 +111,9 @@ test_that("the fields of a fit are those documented", {
 })
 
 test_that("K has a default that grows with the data and stops at 10", {
-  K_of <- function(n) nrow(fit_mixture(sin(seq_len(n)), NULL, control = cwmix_control(starts = 1))$mean)
+  K_of <- function(n) {
+    nrow(fit_mixture(qnorm(ppoints(n)), NULL, control = cwmix_control(em_tolerance = 1e-3))$mean)
+  }
   expect_identical(K_of(10), 1L)
   expect_identical(K_of(80), 3L)
   expect_identical(K_of(400), 10L)
@@ -190,10 +193,14 @@ test_that("a scale by powers of two changes the parameters exactly and nothing e
     fit <- fit_mixture(faithful, 3, covariance = covariance)
     scaled <- fit_mixture(faithful * 2^27, 3, covariance = covariance)
     expect_identical(scaled$mean, fit$mean * 2^27)
-    expect_equal(scaled$sd, if (!is.null(fit$sd)) fit$sd * 2^27, tolerance = 1e-14)
-    expect_equal(scaled$cholesky, if (!is.null(fit$cholesky)) fit$cholesky * 2^27, tolerance = 1e-14)
+    if (covariance == "full") {
+      expect_equal(scaled$cholesky, fit$cholesky * 2^27, tolerance = 1e-14)
+    } else {
+      expect_equal(scaled$sd, fit$sd * 2^27, tolerance = 1e-14)
+    }
     expect_identical(scaled$proportions, fit$proportions)
-    expect_equal(scaled$log_likelihood, fit$log_likelihood - 272 * 2 * 27 * log(2), tolerance = 1e-13)
+    jacobian <- 272 * 2 * 27 * log(2)
+    expect_equal(scaled$log_likelihood, fit$log_likelihood - jacobian, tolerance = 1e-13)
   }
 })
 
@@ -204,12 +211,12 @@ test_that("large shifts and small scales give the same density up to the Jacobia
       control <- cwmix_control(em_tolerance = 1e-12, em_iterations = 2000)
       fit <- fit_mixture(faithful, 2, covariance = covariance, control = control)
       other <- fit_mixture(moved, 2, covariance = covariance, control = control)
-      # data at 1e8 with a spread of 1 keep 8 digits of it; both have found the same maximum
-      tolerance <- if (change[2] / abs(change[1]) > 1e6) 1e-6 else 1e-9
+      # EM stops within 1e-12 of the maximum, where the log-likelihood is quadratic: 1e-6 in the
+      # parameters. Data at 1e8 with a spread of 1 keep 8 digits of it.
       expect_equal(
         predict(other, moved, log = TRUE) + 2 * log(abs(change[1])),
         predict(fit, faithful, log = TRUE),
-        tolerance = tolerance, info = paste(toString(change), covariance)
+        tolerance = 1e-6, info = paste(toString(change), covariance)
       )
     }
   }
@@ -272,8 +279,10 @@ test_that("weights of zero are rows left out, to the bit", {
   for (covariance in c("diagonal", "full")) {
     zero <- fit_mixture(faithful, 3, covariance = covariance, weights = w)
     out <- fit_mixture(faithful[w > 0, ], 3, covariance = covariance, weights = w[w > 0])
-    same <- c("mean", "sd", "cholesky", "classifier", "proportions", "log_likelihood", "nobs", "starts")
-    expect_identical(zero[same], out[same])
+    for (field in c("mean", "sd", "cholesky", "classifier", "proportions", "nobs", "starts")) {
+      expect_identical(zero[[field]], out[[field]])
+    }
+    expect_identical(zero$log_likelihood, out$log_likelihood)
   }
 })
 

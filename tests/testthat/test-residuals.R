@@ -38,7 +38,7 @@ test_that("each residual is the standardised point of one component", {
     x <- make_points(40, 2)
     z <- with_fixed_seed(1, residuals(as_model(p), x))
     distance <- vapply(1:3, function(k) {
-      latent <- t(apply(x, 1, function(row) reference_latent(row, p, k)))
+      latent <- t(apply(x, 1, reference_latent, p$mean[k, ], reference_factor(p, k)))
       apply(abs(latent - z), 1, max)
     }, double(40))
     expect_lt(max(apply(distance, 1, min)), 1e-12)

@@ -1,0 +1,437 @@
+quick <- function(..., epochs = 5, precision = "double", starts = 2) {
+  cwmix_control(epochs = epochs, precision = precision, starts = starts, ...)
+}
+
+fit_network <- function(x, K = 3, hidden = 8, ..., seed = 1, control = quick()) {
+  with_fixed_seed(seed, cwmix(x, K = K, hidden = hidden, control = control, ...))
+}
+
+# What the numbers of two fits are, for comparing them.
+numbers <- function(fit) {
+  fit[c("mean", "sd", "cholesky", "classifier", "proportions", "log_likelihood", "starts", "trace")]
+}
+
+# A ring, which few ellipses cover badly.
+make_ring <- function(n, seed = 1) {
+  with_fixed_seed(seed, {
+    angle <- runif(n, 0, 2 * pi)
+    cbind(cos(angle), sin(angle)) * rnorm(n, 3, 0.25)
+  })
+}
+
+test_that("training starts from exactly the Gaussian mixture of EM", {
+  for (covariance in c("diagonal", "full")) {
+    for (hidden in list(integer(0), 8, c(16, 5))) {
+      for (data in list(faithful, iris[1:4], faithful$waiting)) {
+        for (precision in c("double", "single")) {
+          control <- quick(epochs = 0, precision = precision)
+          fit <- fit_network(data,
+            hidden = hidden, covariance = covariance, validation = 0, control = control
+          )
+          em <- with_fixed_seed(
+            1, gaussian_mixture(data, K = 3, covariance = covariance, control = control)
+          )
+          n <- NROW(data)
+          expect_equal(fit$trace$training, em$log_likelihood / n,
+            tolerance = if (precision == "double") 1e-12 else 1e-5
+          )
+          # whatever the training's precision, what is reported is in double
+          expect_equal(fit$log_likelihood, em$log_likelihood, tolerance = 1e-12)
+          expect_equal(predict(fit, data), predict(em, data), tolerance = 1e-11)
+          expect_identical(fit$mean, em$mean)
+          expect_identical(fit$starts, em$starts)
+        }
+      }
+    }
+  }
+})
+
+test_that("with validation rows EM sees the others only", {
+  fit <- fit_network(faithful, control = quick(epochs = 0))
+  held <- fit$held_rows
+  expect_length(held, 27)
+  expect_equal(fit$trace$training, log_likelihood(fit, faithful[-held, ]) / 245, tolerance = 1e-12)
+  expect_equal(fit$trace$validation, log_likelihood(fit, faithful[held, ]) / 27, tolerance = 1e-12)
+  expect_equal(max(fit$starts), fit$trace$training, tolerance = 1e-12)
+})
+
+test_that("the best epoch is the one returned", {
+  for (precision in c("double", "single")) {
+    fit <- fit_network(
+      faithful,
+      hidden = c(16, 16), control = quick(epochs = 40, precision = precision, learning_rate = 0.02)
+    )
+    held <- fit$held_rows
+    best <- fit$trace[fit$trace$epoch == fit$best_epoch, ]
+    expect_identical(fit$best_epoch, fit$trace$epoch[which.max(fit$trace$validation)])
+    expect_equal(
+      log_likelihood(fit, faithful[held, ]) / length(held), best$validation,
+      tolerance = if (precision == "double") 1e-12 else 1e-5
+    )
+  }
+})
+
+test_that("epoch 0 is returned where training only does harm", {
+  fit <- fit_network(faithful, control = quick(epochs = 3, learning_rate = 5))
+  expect_identical(fit$best_epoch, 0L)
+  expect_equal(
+    log_likelihood(fit, faithful[fit$held_rows, ]) / 27, fit$trace$validation[1],
+    tolerance = 1e-12
+  )
+})
+
+test_that("without validation rows the last epoch is returned", {
+  fit <- fit_network(faithful, validation = 0, control = quick(epochs = 7))
+  expect_identical(fit$best_epoch, 7L)
+  expect_true(all(is.na(fit$trace$validation)))
+  expect_identical(fit$held_rows, integer())
+  expect_identical(fit$stopped, "epochs")
+})
+
+test_that("the log-likelihood of a fit is that of its density at all rows", {
+  for (support in list(NULL, c(0, Inf), list(c(0, 10), NULL))) {
+    fit <- fit_network(faithful, support = support)
+    expect_equal(log_likelihood(fit, faithful), fit$log_likelihood, tolerance = 1e-12)
+    expect_equal(
+      sum(predict(fit, faithful, log = TRUE)), fit$log_likelihood,
+      tolerance = 1e-12
+    )
+    expect_equal(as.numeric(logLik(fit)), fit$log_likelihood)
+  }
+})
+
+test_that("components come by decreasing size and their sizes are the mean posteriors", {
+  for (seed in 1:3) {
+    fit <- fit_network(iris[1:4], K = 5, seed = seed)
+    expect_false(is.unsorted(rev(fit$proportions)))
+    expect_equal(
+      fit$proportions, colMeans(predict(fit, iris[1:4], type = "posterior")),
+      tolerance = 1e-10
+    )
+  }
+})
+
+test_that("the fields of a fit are those documented", {
+  fit <- fit_network(faithful, hidden = c(7, 5), control = quick(epochs = 2))
+  expect_s3_class(fit, c("cwmix", "cwmix_density"), exact = TRUE)
+  expect_identical(dim(fit$mean), c(3L, 2L))
+  expect_identical(colnames(fit$sd), names(faithful))
+  expect_identical(fit$hidden, c(7L, 5L))
+  # 2 x 3 means, 2 x 3 scales, the weights and biases of layers 2-7-5-3
+  expect_identical(fit$df, 12L + (2L + 1L) * 7L + (7L + 1L) * 5L + (5L + 1L) * 3L)
+  expect_identical(nobs(fit), 272L)
+  expect_named(fit$trace, c("epoch", "training", "validation", "learning_rate"))
+  expect_identical(fit$trace$epoch, 0:2)
+  expect_gte(fit$seconds, 0)
+  expect_identical(vapply(fit$classifier$weights, dim, c(0L, 0L)), cbind(c(7L, 2L), c(5L, 7L), c(3L, 5L)))
+})
+
+test_that("a call names the fitting function and keeps its arguments as they were written", {
+  fit <- with_fixed_seed(1, cwmix(faithful, K = 2, hidden = 3, control = quick(epochs = 0)))
+  expect_identical(
+    fit$call,
+    quote(cwmix(x = faithful, K = 2, hidden = 3, control = quick(epochs = 0)))
+  )
+  fit <- with_fixed_seed(1, cwmix(~waiting, faithful, 2, hidden = NULL))
+  expect_identical(fit$call, quote(cwmix(x = ~waiting, data = faithful, K = 2, hidden = NULL)))
+  mixture <- with_fixed_seed(1, gaussian_mixture(faithful, 2))
+  expect_identical(mixture$call, quote(gaussian_mixture(x = faithful, K = 2)))
+})
+
+test_that("hidden = NULL is EM alone", {
+  fit <- fit_network(faithful, hidden = NULL)
+  em <- with_fixed_seed(1, gaussian_mixture(faithful, K = 3, control = quick()))
+  expect_identical(coef(fit), coef(em))
+  expect_identical(fit$log_likelihood, em$log_likelihood)
+  expect_identical(fit$df, em$df)
+  expect_identical(fit$trace$epoch, 0L)
+  expect_length(fit$held_rows, 0)
+})
+
+test_that("hidden = integer(0) is a softmax-linear classifier", {
+  fit <- fit_network(faithful, hidden = integer(0), control = quick(epochs = 20))
+  expect_length(fit$classifier$weights, 1)
+  expect_identical(dim(fit$classifier$weights[[1]]), c(3L, 2L))
+  expect_gt(max(abs(fit$classifier$weights[[1]])), 0)
+  expect_gt(max(fit$trace$validation), fit$trace$validation[1])
+})
+
+test_that("every activation trains and gains on EM", {
+  x <- make_ring(500)
+  for (activation in c("tanh", "relu", "silu")) {
+    fit <- fit_network(x, hidden = c(16, 16), activation = activation, control = quick(epochs = 15))
+    expect_identical(fit$classifier$activation, activation)
+    expect_gt(max(fit$trace$validation), fit$trace$validation[1] + 0.05)
+    expect_gt(fit$log_likelihood, 500 * fit$trace$training[1])
+  }
+})
+
+test_that("one component has no weights to learn and stays a Gaussian", {
+  fit <- fit_network(faithful, K = 1, control = quick(epochs = 0))
+  x <- faithful[-fit$held_rows, ]
+  sd <- apply(x, 2, function(a) sqrt(mean((a - mean(a))^2)))
+  expect_equal(fit$mean[1, ], colMeans(x), tolerance = 1e-13)
+  expect_equal(fit$sd[1, ], sd, tolerance = 1e-12)
+  expect_equal(
+    predict(fit, faithful),
+    dnorm(faithful[[1]], fit$mean[1], fit$sd[1]) * dnorm(faithful[[2]], fit$mean[2], fit$sd[2]),
+    tolerance = 1e-12, ignore_attr = TRUE
+  )
+  trained <- fit_network(faithful, K = 1, validation = 0)
+  expect_equal(trained$proportions, 1)
+  expect_equal(max(predict(trained, faithful, type = "weights")), 1)
+})
+
+test_that("the classifier mixture scores above the Gaussian mixture of the same K", {
+  for (seed in 1:3) {
+    fit <- with_fixed_seed(seed, cwmix(faithful, K = 3, hidden = c(32, 32)))
+    em <- with_fixed_seed(seed, gaussian_mixture(faithful, K = 3))
+    expect_gt(fit$log_likelihood, em$log_likelihood)
+  }
+})
+
+test_that("on held-out rows it scores above the Gaussian mixture where ellipses fail", {
+  x <- make_ring(2000)
+  new <- make_ring(2000, seed = 2)
+  fit <- with_fixed_seed(1, cwmix(x, K = 3, hidden = c(32, 32), control = cwmix_control(epochs = 25)))
+  em <- with_fixed_seed(1, gaussian_mixture(x, K = 3))
+  expect_gt(log_likelihood(fit, new) / 2000, log_likelihood(em, new) / 2000 + 0.2)
+})
+
+test_that("what is fitted integrates to one", {
+  fit <- fit_network(faithful$eruptions, hidden = c(16, 16), control = quick(epochs = 60))
+  mass <- integrate(predict, -Inf, Inf, object = fit, subdivisions = 1000, rel.tol = 1e-8)$value
+  expect_equal(mass, 1, tolerance = 1e-6)
+})
+
+test_that("the seed decides, to the bit", {
+  for (precision in c("double", "single")) {
+    control <- quick(precision = precision)
+    a <- fit_network(faithful, control = control)
+    expect_identical(numbers(fit_network(faithful, control = control)), numbers(a))
+    b <- fit_network(faithful, control = control, seed = 2)
+    expect_false(identical(numbers(b), numbers(a)))
+  }
+})
+
+test_that("data frames, matrices, formulas and relatives of data frames agree to the bit", {
+  fit <- fit_network(faithful)
+  same <- function(other) expect_identical(numbers(other), numbers(fit))
+  same(fit_network(as.matrix(faithful)))
+  same(fit_network(structure(faithful, class = c("tbl_df", "tbl", "data.frame"))))
+  same(fit_network(structure(faithful, class = c("data.table", "data.frame"))))
+  same(with_fixed_seed(
+    1, cwmix(~ eruptions + waiting, faithful, K = 3, hidden = 8, control = quick())
+  ))
+  same(with_fixed_seed(1, cwmix(~., data = faithful, K = 3, hidden = 8, control = quick())))
+  integers <- fit_network(faithful$waiting)
+  expect_identical(numbers(fit_network(as.integer(faithful$waiting))), numbers(integers))
+})
+
+test_that("a scale by powers of two changes nothing but the parameters' units", {
+  for (precision in c("double", "single")) {
+    fit <- fit_network(faithful, control = quick(precision = precision))
+    scaled <- fit_network(faithful * 2^-30, control = quick(precision = precision))
+    expect_identical(scaled$mean, fit$mean * 2^-30)
+    expect_equal(scaled$sd, fit$sd * 2^-30, tolerance = 1e-14)
+    expect_identical(scaled$classifier, fit$classifier)
+    expect_identical(scaled$best_epoch, fit$best_epoch)
+    jacobian <- 272 * 2 * 30 * log(2)
+    expect_equal(scaled$log_likelihood, fit$log_likelihood + jacobian, tolerance = 1e-13)
+  }
+})
+
+test_that("large shifts and scales give the same density up to the Jacobian", {
+  # the same iterations of EM, however small their gains: where it stops may hang on rounding
+  control <- quick(epochs = 3, em_iterations = 20, em_tolerance = 1e-300)
+  fit <- fit_network(faithful, control = control)
+  for (change in list(c(1e8, 1e8), c(1e-8, 0), c(1, 1e6))) {
+    moved <- faithful * change[1] + change[2]
+    other <- fit_network(moved, control = control)
+    # the data keep 1e-16 of their size, at the offset 1e6 a millionth of their digits is lost;
+    # EM and some steps multiply that by a few hundred
+    lost <- if (change[2] > 0) max(abs(moved)) / min(apply(moved, 2, sd)) else 100
+    expect_equal(
+      predict(other, moved, log = TRUE) + 2 * log(change[1]), predict(fit, faithful, log = TRUE),
+      tolerance = 1e-13 * lost * 10, info = toString(change)
+    )
+  }
+})
+
+test_that("a network is no matter of the order of columns", {
+  # hidden weights are random, so only what EM alone decides can be compared
+  fit <- fit_network(iris[1:4], control = quick(epochs = 0, em_tolerance = 1e-12))
+  other <- fit_network(iris[c(3, 1, 4, 2)], control = quick(epochs = 0, em_tolerance = 1e-12))
+  expect_equal(
+    predict(other, iris[1:4], log = TRUE), predict(fit, iris[1:4], log = TRUE),
+    tolerance = 1e-6
+  )
+  # from the same start with the same network they train alike
+  start <- cwmix_model(fit$mean, sd = fit$sd, classifier = cwmix_classifier(
+    list(sin(matrix(1:32, 8)), cos(matrix(1:24, 3)) / 4), list(double(8), double(3))
+  ))
+  turned <- start
+  columns <- c(3, 1, 4, 2)
+  turned$mean <- turned$mean[, columns]
+  turned$sd <- turned$sd[, columns]
+  turned$columns$names <- turned$columns$names[columns]
+  turned$classifier$weights[[1]] <- turned$classifier$weights[[1]][, columns]
+  a <- fit_network(iris[1:4], start = start)
+  b <- fit_network(iris[columns], start = turned)
+  expect_equal(b$trace, a$trace, tolerance = 1e-9)
+  expect_equal(predict(b, iris, log = TRUE), predict(a, iris, log = TRUE), tolerance = 1e-8)
+})
+
+test_that("permuted components of a start give the same fit", {
+  fit <- fit_network(faithful, control = quick(epochs = 0))
+  start <- cwmix_model(fit$mean, sd = fit$sd, classifier = fit$classifier)
+  order <- c(2, 3, 1)
+  turned <- start
+  turned$mean <- turned$mean[order, ]
+  turned$sd <- turned$sd[order, ]
+  turned$classifier$weights[[2]] <- turned$classifier$weights[[2]][order, ]
+  turned$classifier$biases[[2]] <- turned$classifier$biases[[2]][order]
+  a <- fit_network(faithful, start = start)
+  b <- fit_network(faithful, start = turned)
+  expect_equal(b$trace, a$trace, tolerance = 1e-10)
+  expect_equal(b$mean, a$mean, tolerance = 1e-8)
+})
+
+test_that("weights of zero are rows left out, to the bit", {
+  w <- rep(c(1, 0, 2, 1), 68)
+  for (precision in c("double", "single")) {
+    control <- quick(precision = precision)
+    zero <- fit_network(faithful, weights = w, control = control)
+    out <- fit_network(faithful[w > 0, ], weights = w[w > 0], control = control)
+    expect_identical(numbers(zero), numbers(out))
+    expect_identical(nobs(zero), 204L)
+  }
+})
+
+test_that("equal weights are no weights", {
+  fit <- fit_network(faithful)
+  other <- fit_network(faithful, weights = rep(4, 272))
+  expect_equal(other$trace, fit$trace, tolerance = 1e-9)
+  expect_equal(other$log_likelihood, 4 * fit$log_likelihood, tolerance = 1e-9)
+})
+
+test_that("weights pull the density towards heavy rows", {
+  x <- c(sin(1:200), 10 + cos(1:200))
+  w <- rep(c(9, 1), each = 200)
+  fit <- fit_network(x, K = 2, weights = w, control = quick(epochs = 10))
+  mass <- integrate(predict, -Inf, 5, object = fit, subdivisions = 500)$value
+  expect_equal(mass, 0.9, tolerance = 0.03)
+  expect_equal(fit$proportions, c(0.9, 0.1), tolerance = 0.03)
+})
+
+test_that("training goes on from a fit with the same network", {
+  first <- fit_network(faithful, validation = 0, control = quick(epochs = 10))
+  again <- fit_network(faithful, validation = 0, start = first, control = quick(epochs = 0))
+  expect_equal(again$log_likelihood, first$log_likelihood, tolerance = 1e-12)
+  expect_equal(coef(again), coef(first), tolerance = 1e-12)
+  further <- fit_network(faithful, validation = 0, start = first, control = quick(epochs = 10))
+  expect_equal(further$trace$training[1], first$log_likelihood / 272, tolerance = 1e-12)
+})
+
+test_that("a Gaussian mixture or a matrix of means starts EM there", {
+  em <- with_fixed_seed(1, gaussian_mixture(faithful, K = 3, control = cwmix_control(em_tolerance = 1e-13)))
+  fit <- fit_network(faithful, validation = 0, start = em, control = quick(epochs = 0))
+  expect_equal(fit$log_likelihood, em$log_likelihood, tolerance = 1e-10)
+  expect_length(fit$starts, 1)
+  means <- fit_network(faithful, validation = 0, start = em$mean, control = quick(epochs = 0))
+  expect_equal(means$log_likelihood, em$log_likelihood, tolerance = 1e-3)
+})
+
+test_that("standard deviations stay above the floor while training", {
+  x <- rep(c(1, 2, 5), each = 30)
+  spread <- min(sqrt(mean((x - mean(x))^2)), IQR(x) / 1.349)
+  for (optimiser in c("adam", "lbfgs")) {
+    control <- quick(epochs = 10, sd_floor = 0.02, optimiser = optimiser)
+    fit <- fit_network(x, validation = 0, control = control)
+    expect_gte(min(fit$sd), 0.02 * spread * (1 - 1e-9))
+    expect_true(all(is.finite(unlist(coef(fit)))))
+  }
+})
+
+test_that("ties, repeated rows and outliers are trained on without harm", {
+  cases <- list(
+    ties = rep(c(1, 2), each = 20), one_differs = c(rep(0, 40), 1),
+    outlier = c(sin(1:100), 1e10), repeated = faithful[rep(1:6, 10), ], few = c(1, 4, 9)
+  )
+  for (name in names(cases)) {
+    for (precision in c("double", "single")) {
+      x <- cases[[name]]
+      fit <- fit_network(x, control = quick(epochs = 3, precision = precision))
+      expect_true(is.finite(fit$log_likelihood), info = name)
+      expect_true(all(is.finite(unlist(coef(fit)))), info = name)
+      expect_false(anyNA(predict(fit, x)), info = name)
+    }
+  }
+})
+
+test_that("L-BFGS never falls and gains on EM", {
+  control <- cwmix_control(optimiser = "lbfgs", epochs = 60, starts = 2, weight_decay = 0)
+  fit <- fit_network(faithful, validation = 0, control = control)
+  expect_equal(largest_fall(fit$trace$training), 0)
+  expect_gt(fit$log_likelihood, 272 * fit$trace$training[1] + 1)
+  expect_equal(
+    fit$trace$training[1],
+    with_fixed_seed(1, gaussian_mixture(faithful, K = 3, control = control))$log_likelihood / 272,
+    tolerance = 1e-12
+  )
+  expect_equal(fit$log_likelihood / 272, fit$trace$training[nrow(fit$trace)], tolerance = 1e-12)
+})
+
+test_that("L-BFGS matches or beats Adam on a small problem", {
+  settings <- list(epochs = 100, starts = 2, weight_decay = 0, precision = "double", patience = Inf)
+  fit_with <- function(optimiser) {
+    control <- do.call(cwmix_control, c(settings, optimiser = optimiser))
+    fit_network(faithful, hidden = 6, validation = 0, control = control)$log_likelihood
+  }
+  expect_gte(fit_with("lbfgs"), fit_with("adam"))
+})
+
+test_that("L-BFGS respects patience and validation rows", {
+  control <- cwmix_control(optimiser = "lbfgs", epochs = 200, patience = 3)
+  fit <- fit_network(faithful, hidden = c(32, 32), control = control)
+  expect_identical(fit$best_epoch, fit$trace$epoch[which.max(fit$trace$validation)])
+  expect_identical(fit$stopped, "patience")
+  expect_equal(
+    log_likelihood(fit, faithful[fit$held_rows, ]) / 27, max(fit$trace$validation),
+    tolerance = 1e-12
+  )
+})
+
+test_that("a score that is not finite ends training with the best epoch before", {
+  expect_warning(
+    fit <- fit_network(faithful, control = quick(epochs = 5, learning_rate = 1e10)),
+    class = "cwmix_numerical_warning"
+  )
+  expect_identical(fit$stopped, "not finite")
+  expect_true(is.finite(fit$log_likelihood))
+  expect_true(all(is.finite(unlist(coef(fit)))))
+})
+
+test_that("an interrupt returns the best epoch so far with a warning", {
+  # the interrupt comes with the third epoch's random order
+  real <- adam_steps
+  count <- 0
+  interrupted <- function(...) {
+    count <<- count + 1
+    if (count == 3) signalCondition(structure(class = c("interrupt", "condition"), list()))
+    real(...)
+  }
+  local_mocked_bindings(adam_steps = interrupted)
+  expect_warning(
+    fit <- fit_network(faithful, control = quick(epochs = 10, batch_size = 300)),
+    class = "cwmix_interrupted"
+  )
+  expect_identical(fit$stopped, "interrupt")
+  expect_identical(fit$trace$epoch, 0:2)
+})
+
+test_that("fitting is silent and leaves no trace in options or devices", {
+  before <- options()
+  expect_silent(fit_network(faithful))
+  expect_identical(options(), before)
+})
