@@ -52,8 +52,7 @@ pcwmix <- function(q, object, lower.tail = TRUE, log.p = FALSE) {
   check_flag(lower.tail, "lower.tail", call)
   check_flag(log.p, "log.p", call)
   check_vector(q, "q", call)
-  p <- distribution_function(object, q, weight_integrals(object, call), call)
-  if (!lower.tail) p <- 1 - p
+  p <- distribution_function(object, q, weight_integrals(object, call), lower.tail, call)
   names(p) <- names(q)
   if (log.p) log(p) else p
 }
@@ -74,12 +73,11 @@ qcwmix <- function(p, object, lower.tail = TRUE, log.p = FALSE) {
       call = call
     )
   }
-  if (!lower.tail) target <- 1 - target
   q <- rep(NA_real_, length(p))
-  q[target %in% 0] <- object$support[1, 1]
-  q[target %in% 1] <- object$support[1, 2]
+  q[target %in% 0] <- object$support[1, if (lower.tail) 1 else 2]
+  q[target %in% 1] <- object$support[1, if (lower.tail) 2 else 1]
   open <- which(target > 0 & target < 1)
-  q[open] <- invert(object, target[open], call)
+  if (length(open) > 0) q[open] <- invert(object, target[open], lower.tail, call)
   names(q) <- names(p)
   q
 }
@@ -121,15 +119,15 @@ interval_integrals <- function(classifier, a, b, call) {
   rowsum(w, rep(seq_along(a), each = m), reorder = FALSE) * half
 }
 
-# The half-line beyond 39 standard deviations has no mass in double precision.
+# A half-line beyond 39 standard deviations has no mass in double precision.
 quadrature_range <- 39
 
-# Intervals are halved until both halves together agree with the whole to 1e-12, so that whole
-# and partial intervals are exact to rounding where w is smooth. list(edges, cumulated): W_k at
-# the edges.
+# Intervals are halved until both halves together agree with the whole to 1e-12, so that whole and
+# partial intervals are exact to rounding where w is smooth. list(edges, below, above): the
+# integrals up to each edge and from it on, a column a component.
 weight_integrals <- function(object, call) {
   classifier <- object$classifier
-  edges <- c(-quadrature_range, seq(-10, 10, by = 0.5), quadrature_range)
+  edges <- seq(-quadrature_range, quadrature_range, by = 0.5)
   a <- edges[-length(edges)]
   b <- edges[-1]
   whole <- interval_integrals(classifier, a, b, call)
@@ -145,12 +143,15 @@ weight_integrals <- function(object, call) {
       unresolved <- sum(error[!fine])
       fine[] <- TRUE
     }
-    done[[depth]] <- cbind(c(a[fine], middle[fine]), rbind(left[fine, , drop = FALSE], right[fine, , drop = FALSE]))
+    done[[depth]] <- cbind(
+      c(a[fine], middle[fine]), rbind(left[fine, , drop = FALSE], right[fine, , drop = FALSE])
+    )
     if (all(fine)) break
-    a <- c(rbind(a[!fine], middle[!fine]))
-    b <- c(rbind(middle[!fine], b[!fine]))
-    whole <- rbind(left[!fine, , drop = FALSE], right[!fine, , drop = FALSE])
-    whole <- whole[order(rep(seq_len(sum(!fine)), 2)), , drop = FALSE]
+    by_interval <- order(rep(which(!fine), 2))
+    whole <- rbind(left[!fine, , drop = FALSE], right[!fine, , drop = FALSE])[by_interval, , drop = FALSE]
+    from <- c(a[!fine], middle[!fine])[by_interval]
+    b <- c(middle[!fine], b[!fine])[by_interval]
+    a <- from
   }
   if (unresolved > 1e-8) {
     warn_cwmix(
@@ -160,63 +161,66 @@ weight_integrals <- function(object, call) {
   }
   done <- do.call(rbind, done)
   done <- done[order(done[, 1]), , drop = FALSE]
-  cumulated <- apply(done[, -1, drop = FALSE], 2, function(column) c(0, cumsum(column)))
-  list(edges = c(done[, 1], quadrature_range), cumulated = cumulated)
+  parts <- done[, -1, drop = FALSE]
+  list(
+    edges = c(done[, 1], quadrature_range),
+    below = rbind(0, apply(parts, 2, cumsum)),
+    above = rbind(apply(parts, 2, function(part) rev(cumsum(rev(part)))), 0)
+  )
 }
 
-# F(q) = sum_k W_k(T_k(q)): W_k at the edge below and the partial interval from there.
-distribution_function <- function(object, q, integrals, call) {
+# F(q) = sum_k W_k(T_k(q)): W_k at the edge below and the partial interval from there; or 1 - F,
+# from the edge above, so that either tail keeps its digits.
+distribution_function <- function(object, q, integrals, lower.tail, call) {
   q <- as.double(q)
+  support <- object$support[1, ]
   p <- rep(NA_real_, length(q))
-  lower <- object$support[1, 1]
-  upper <- object$support[1, 2]
-  p[!is.na(q) & q <= lower] <- 0
-  p[!is.na(q) & q >= upper] <- 1
-  open <- which(!is.na(q) & q > lower & q < upper)
+  p[!is.na(q) & q <= support[1]] <- if (lower.tail) 0 else 1
+  p[!is.na(q) & q >= support[2]] <- if (lower.tail) 1 else 0
+  open <- which(q > support[1] & q < support[2])
   y <- to_working(matrix(q[open]), object$support)$y
   total <- double(length(open))
   for (k in seq_len(nrow(object$mean))) {
     t <- pmin(pmax(latent(object, y, k)[, 1], -quadrature_range), quadrature_range)
     edge <- findInterval(t, integrals$edges, all.inside = TRUE)
-    partial <- interval_integrals(object$classifier, integrals$edges[edge], t, call)[, k]
-    total <- total + integrals$cumulated[edge, k] + partial
+    total <- total + if (lower.tail) {
+      integrals$below[edge, k] +
+        interval_integrals(object$classifier, integrals$edges[edge], t, call)[, k]
+    } else {
+      integrals$above[edge + 1, k] +
+        interval_integrals(object$classifier, t, integrals$edges[edge + 1], call)[, k]
+    }
   }
-  p[open] <- pmin(pmax(total, 0), 1)
+  p[open] <- pmin(total, 1)
   p
 }
 
-# Quantiles by bisection of a bracket from a table, then Newton steps kept inside the bracket, on
-# the working scale.
-invert <- function(object, p, call) {
+# Quantiles: from a table of F, Newton steps on the working scale, with bisection where they leave
+# the bracket.
+invert <- function(object, p, lower.tail, call) {
   integrals <- weight_integrals(object, call)
-  scale_of <- function(k) if (is.null(object$sd)) object$cholesky[1, 1, k] else object$sd[k, 1]
-  sd <- vapply(seq_len(nrow(object$mean)), scale_of, 0)
+  support <- object$support
+  object$support[] <- c(-Inf, Inf)
+  sd <- if (is.null(object$sd)) object$cholesky[1, 1, ] else object$sd[, 1]
+  excess <- function(y) {
+    difference <- distribution_function(object, y, integrals, lower.tail, call) - p
+    if (lower.tail) difference else -difference
+  }
   low <- rep(min(object$mean[, 1] - quadrature_range * sd), length(p))
   high <- rep(max(object$mean[, 1] + quadrature_range * sd), length(p))
-  working <- object
-  working$support[] <- c(-Inf, Inf)
-  y <- stats::approx(
-    distribution_table(working, integrals, sd, call), xout = p, rule = 2, ties = "ordered"
-  )$y
+  grid <- sort(c(outer(sd, c(-8, -6, seq(-4, 4, by = 0.25), 6, 8)) + object$mean[, 1]))
+  table <- distribution_function(object, grid, integrals, lower.tail, call)
+  y <- stats::approx(table, grid, p, rule = 2, ties = mean)$y
   for (step in 1:200) {
-    error <- distribution_function(working, y, integrals, call) - p
+    error <- excess(y)
     low <- ifelse(error < 0, y, low)
     high <- ifelse(error > 0, y, high)
-    density <- exp(log_quantity_working(working, matrix(y), "density", call))
-    newton <- y - error / density
+    newton <- y - error / exp(log_quantity_working(object, matrix(y), "density", call))
     inside <- is.finite(newton) & newton > low & newton < high
-    next_y <- ifelse(error == 0, y, ifelse(inside, newton, (low + high) / 2))
-    moved <- abs(next_y - y) > 4 * .Machine$double.eps * pmax(abs(y), min(sd))
-    y <- next_y
-    if (!any(moved & abs(error) > 1e-14)) break
+    following <- ifelse(error == 0, y, ifelse(inside, newton, (low + high) / 2))
+    moved <- abs(following - y) > 4 * .Machine$double.eps * pmax(abs(y), min(sd))
+    y <- following
+    if (!any(moved & abs(error) > 1e-14 * p)) break
   }
-  from_working(matrix(y), object$support)[, 1]
-}
-
-# F at a grid that is dense where components are: a start for the inversion.
-distribution_table <- function(working, integrals, sd, call) {
-  z <- c(-8, -6, seq(-4, 4, by = 0.25), 6, 8)
-  y <- sort(unique(c(outer(sd, z) + working$mean[, 1])))
-  p <- distribution_function(working, y, integrals, call)
-  list(x = p, y = y)
+  from_working(matrix(y), support)[, 1]
 }

@@ -83,7 +83,9 @@ read_picture <- function(path, call) {
   check_installed(package, call)
   pixels <- tryCatch(
     if (package == "png") png::readPNG(path) else jpeg::readJPEG(path),
-    error = function(e) refuse(", but ", describe(path), " cannot be read: ", conditionMessage(e), ".")
+    error = function(e) {
+      refuse(", but ", describe(path), " cannot be read: ", conditionMessage(e), ".")
+    }
   )
   luminance(pixels)
 }
@@ -216,12 +218,17 @@ plot.image_density <- function(x, ...) {
   )
   shades <- grDevices::gray(seq(0, 1, length.out = 256))
   defaults <- list(
-    # A single pixel has no neighbours to infer its size from: edges, not centres.
+    # Edges, not centres: a single pixel has no neighbours to infer its size from.
     x = seq(0, 1, length.out = n + 1), y = seq(0, 1, length.out = m + 1), z = drawn$z,
     col = if (x$invert) rev(shades) else shades, zlim = c(0, max(drawn$z)), asp = m / n,
-    useRaster = TRUE, bty = "n", las = 1, xlab = "x", ylab = "y", main = ""
+    useRaster = TRUE, axes = FALSE, xlab = "x", ylab = "y", main = ""
   )
   do.call(graphics::image, utils::modifyList(defaults, list(...)))
+  if (!identical(list(...)$axes, FALSE)) {
+    # The region is wider or higher than the square, whose axes end at 1.
+    graphics::axis(1, seq(0, 1, 0.2))
+    graphics::axis(2, seq(0, 1, 0.2), las = 1)
+  }
   invisible(drawn)
 }
 

@@ -91,9 +91,10 @@ outline <- function(line, centre) {
   graphics::points(centre, pch = 21, bg = "white", col = ink, cex = 0.8)
 }
 
-# The rows and columns in which n panels have the longest short side on this device.
+# The rows and columns in which n panels have the longest short side on this device: side by side
+# where that makes no difference, as margins take more of the height.
 panel_grid <- function(n) {
-  columns <- seq_len(n)
+  columns <- rev(seq_len(n))
   rows <- ceiling(n / columns)
   size <- graphics::par("din")
   best <- which.max(pmin(size[1] / columns, size[2] / rows))

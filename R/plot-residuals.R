@@ -15,7 +15,7 @@ plot_residuals <- function(object, points, dots, call) {
   colnames(z) <- column_labels(object)
   d <- ncol(z)
   if (d > 1) {
-    old <- graphics::par(mfrow = panel_grid(2), pty = "s")
+    old <- graphics::par(mfrow = panel_grid(2), mar = c(4, 4, 4.1, 1), pty = "s")
     on.exit(graphics::par(old))
   }
   # What is given are titles, labels and limits of the first panel.

@@ -113,7 +113,7 @@ latent <- function(object, y, k) {
   } else {
     forwardsolve(matrix(object$cholesky[, , k], nrow(u)), u)
   }
-  matrix(t(z), nrow(y))
+  matrix(t(z), nrow(y), ncol(y))
 }
 
 # x = mu_k + L_k z with a component a row.

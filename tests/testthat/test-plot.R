@@ -158,7 +158,10 @@ test_that("the histogram of weighted data is weighted", {
   doubled <- weighted_histogram(list(x = cbind(rep(x, 1:5))), cbind(-Inf, Inf))
   at <- bars(c(1, 2, 3, 4, 5))
   expect_equal(sum(at$density * diff(at$breaks)), 1, tolerance = 1e-14)
-  share <- function(h) vapply(0:3, function(k) sum((h$density * diff(h$breaks))[h$mids > k & h$mids < k + 1]), 0)
+  share <- function(h) {
+    mass <- h$density * diff(h$breaks)
+    vapply(0:3, function(k) sum(mass[h$mids > k & h$mids < k + 1]), 0)
+  }
   expect_equal(share(at), share(doubled), tolerance = 1e-14)
   expect_equal(share(bars(NULL)), c(1, 2, 1, 1) / 5, tolerance = 1e-14)
 })

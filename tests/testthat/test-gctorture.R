@@ -1,0 +1,162 @@
+# Every entry point with a garbage collection at every allocation: what is not protected is lost.
+# Arguments are made before; they are larger than the 128 bytes below which R's small vectors hide
+# such mistakes.
+expect_survives_gc <- function(entry, ...) {
+  arguments <- list(entry, ...)
+  expected <- do.call(.Call, arguments)
+  gctorture(TRUE)
+  on.exit(gctorture(FALSE))
+  value <- do.call(.Call, arguments)
+  gctorture(FALSE)
+  expect_identical(value, expected)
+}
+
+torture_models <- function() {
+  shapes <- list(
+    list(NULL, "diagonal"), list(NULL, "full"), list(integer(0), "diagonal"), list(c(5, 4), "full")
+  )
+  lapply(shapes, function(shape) {
+    model <- make_model(3, 4, shape[[1]], shape[[2]])
+    engine_model(coef(model), "tanh")
+  })
+}
+
+test_that("information and the choice of an instance survive", {
+  expect_survives_gc(ffi_info)
+  expect_survives_gc(ffi_use_instance, .Call(ffi_info)$instance)
+})
+
+test_that("functions and products survive", {
+  x <- seq(-1, 1, length.out = 50)
+  w <- matrix(x[1:35], 7)
+  for (single in c(FALSE, TRUE)) {
+    expect_survives_gc(ffi_math, "tanh", x, single)
+    expect_survives_gc(ffi_product, w, x[1:7], matrix(x, 5), matrix(rev(c(x, x))[1:70], 7), single)
+  }
+})
+
+test_that("densities and their parts survive", {
+  y <- make_points(21, 3)
+  for (model in torture_models()) {
+    for (quantity in quantities) {
+      for (single in c(FALSE, TRUE)) expect_survives_gc(ffi_density, model, y, quantity, single, 2L)
+    }
+  }
+})
+
+test_that("classifiers survive", {
+  for (model in torture_models()) {
+    expect_survives_gc(ffi_classifier, model, make_points(21, 3), 2L)
+  }
+})
+
+test_that("gradients survive", {
+  y <- make_points(21, 3)
+  for (model in torture_models()) {
+    expect_survives_gc(ffi_gradient, model, y, NULL, FALSE, 2L)
+    expect_survives_gc(ffi_gradient, model, y, seq_len(21) / 7, TRUE, 2L)
+  }
+})
+
+test_that("draws survive", {
+  with_fixed_seed(1, {
+    seed <- .Random.seed
+    expected <- .Call(ffi_base_draws, 30L, 2L)
+    assign(".Random.seed", seed, globalenv())
+    gctorture(TRUE)
+    value <- .Call(ffi_base_draws, 30L, 2L)
+    gctorture(FALSE)
+    expect_identical(value, expected)
+  })
+  z <- make_points(30, 3)
+  u <- with_fixed_seed(2, runif(30))
+  for (model in torture_models()) expect_survives_gc(ffi_choose, model, z, u, 2L)
+})
+
+test_that("iterations of EM survive", {
+  x <- make_points(40, 3)
+  floor <- double(3)
+  for (model in torture_models()[1:2]) {
+    expect_survives_gc(ffi_em, model, x, NULL, floor, 3L, 1e-9, 2L)
+    expect_survives_gc(ffi_em, model, x, seq_len(40) / 7, floor, 3L, 1e-9, 1L)
+  }
+})
+
+test_that("steps of Adam survive", {
+  x <- make_points(40, 3)
+  options <- c(0.9, 0.999, 1e-8, 1e-3, 10)
+  for (model in torture_models()[3:4]) {
+    size <- length(model$parameters)
+    state <- list(parameters = model$parameters, first = double(size), second = double(size), step = 0)
+    for (single in c(FALSE, TRUE)) {
+      expect_survives_gc(
+        ffi_steps, model, state, x, seq_len(40) / 7, 0:39, 15L, c(1e-3, 2e-3, 3e-3), rep(-5, 3),
+        options, single, 2L
+      )
+    }
+  }
+})
+
+test_that("steps leave the state they were given as it was", {
+  model <- torture_models()[[4]]
+  size <- length(model$parameters)
+  state <- list(parameters = model$parameters, first = double(size), second = double(size), step = 0)
+  before <- unserialize(serialize(list(model, state), NULL))
+  x <- make_points(40, 3)
+  .Call(
+    ffi_steps, model, state, x, NULL, 0:39, 15L, c(1e-3, 2e-3, 3e-3), rep(-5, 3),
+    c(0.9, 0.999, 1e-8, 1e-3, 10), FALSE, 1L
+  )
+  expect_identical(list(model, state), before)
+  em <- torture_models()[[1]]
+  before <- unserialize(serialize(em, NULL))
+  .Call(ffi_em, em, x, NULL, double(3), 3L, 1e-9, 1L)
+  expect_identical(em, before)
+})
+
+test_that("arguments that do not fit are an error, not a crash", {
+  model <- torture_models()[[4]]
+  y <- make_points(5, 3)
+  expect_error(.Call(ffi_density, list(), y, 0L, FALSE, 1L), "Internal error")
+  expect_error(.Call(ffi_density, model, y[, 1:2], 0L, FALSE, 1L), "3 columns")
+  expect_error(.Call(ffi_density, model, y, 4L, FALSE, 1L), "no such quantity")
+  expect_error(.Call(ffi_density, model, y > 0, 0L, FALSE, 1L), "Internal error")
+  short <- model
+  short$parameters <- short$parameters[-1]
+  expect_error(.Call(ffi_density, short, y, 0L, FALSE, 1L), "doubles")
+  wrong <- model
+  wrong$widths[1] <- 2L
+  expect_error(.Call(ffi_density, wrong, y, 0L, FALSE, 1L), "Internal error")
+  for (width in c(0L, -1L, NA)) {
+    wrong$widths <- replace(model$widths, 2, width)
+    expect_error(.Call(ffi_density, wrong, y, 0L, FALSE, 1L), "no width")
+  }
+  for (field in c("d", "K", "full", "activation")) {
+    for (value in list(NULL, NA_integer_, -1L, 99L, "a", 1:2)) {
+      wrong <- model
+      wrong[field] <- list(value)
+      if (field == "full" && is.integer(value) && length(value) == 1) next
+      expect_error(.Call(ffi_density, wrong, y, 0L, FALSE, 1L), "Internal error")
+    }
+  }
+  expect_error(.Call(ffi_gradient, model, y, 1, FALSE, 1L), "doubles")
+  expect_error(.Call(ffi_choose, model, y, double(4), 1L), "doubles")
+  state <- list(parameters = model$parameters, first = 0, second = 0, step = 0)
+  steps <- function(state, rows = 0:4, batch = 5L) {
+    .Call(
+      ffi_steps, model, state, y, NULL, rows, batch, 1e-3, rep(-5, 3), c(0.9, 0.999, 1e-8, 0, 1),
+      FALSE, 1L
+    )
+  }
+  expect_error(steps(state), "doubles")
+  state$first <- state$second <- 0 * model$parameters
+  expect_error(steps(state, 0:5), "no such row")
+  expect_error(steps(state, c(-1L, 0L)), "no such row")
+  expect_error(steps(state, NA_integer_), "no such row")
+  expect_error(steps(state, integer()), "fewer rows")
+  expect_error(steps(state, 0:4, 0L), "fewer rows")
+  constant <- torture_models()[[1]]
+  expect_error(.Call(ffi_em, constant, y, NULL, 0, 1L, 1e-9, 1L), "doubles")
+  expect_error(.Call(ffi_em, constant, y, NULL, double(3), -5L, 1e-9, 1L), "Internal error")
+  expect_error(.Call(ffi_base_draws, -1L, 2L), "Internal error|negative")
+})

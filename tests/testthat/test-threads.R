@@ -1,0 +1,162 @@
+# Results do not depend on the number of threads, to the bit: expects code to evaluate alike with
+# one, two and three. The jobs are large enough for a second thread to be woken.
+expect_same_bits <- function(code) {
+  code <- substitute(code)
+  frame <- parent.frame()
+  at <- function(threads) {
+    old <- options(cwmix.threads = threads)
+    on.exit(options(old))
+    eval(code, frame)
+  }
+  expected <- at(1)
+  for (threads in 2:3) expect_identical(at(threads), expected)
+}
+
+# Where threads are limited from outside, three cannot be had: then these tests show less.
+without_limits <- function(code) {
+  limits <- c("OMP_THREAD_LIMIT", "OMP_NUM_THREADS", "_R_CHECK_LIMIT_CORES_")
+  old <- Sys.getenv(limits, NA)
+  Sys.unsetenv(limits)
+  on.exit({
+    set <- old[!is.na(old)]
+    if (length(set) > 0) do.call(Sys.setenv, as.list(set))
+  })
+  code
+}
+
+large_model <- function(covariance = "diagonal") {
+  make_model(3, 6, c(24, 16), covariance, seed = 31)
+}
+
+fit_numbers <- function(fit) {
+  fit[c("mean", "sd", "cholesky", "classifier", "proportions", "log_likelihood", "trace", "starts")]
+}
+
+test_that("densities and their parts are the same", {
+  x <- make_points(3001, 3)
+  for (covariance in c("diagonal", "full")) {
+    model <- large_model(covariance)
+    for (type in c("density", "posterior", "class", "weights", "component")) {
+      without_limits(expect_same_bits(predict(model, x, type = type)))
+    }
+  }
+  without_limits(expect_same_bits(predict(large_model()$classifier, x, log = TRUE)))
+})
+
+test_that("gradients and log-likelihoods are the same, in both precisions", {
+  x <- make_points(3001, 3)
+  w <- with_fixed_seed(1, runif(3001))
+  for (covariance in c("diagonal", "full")) {
+    model <- large_model(covariance)
+    for (precision in c("double", "single")) {
+      without_limits(expect_same_bits(
+        with_engine(log_likelihood(model, x, weights = w, gradient = TRUE), precision = precision)
+      ))
+    }
+  }
+})
+
+test_that("draws and residuals are the same", {
+  model <- large_model("full")
+  without_limits(expect_same_bits(simulate(model, 5001, seed = 1, component = TRUE)))
+  x <- simulate(model, 3001, seed = 1)
+  without_limits(expect_same_bits(with_fixed_seed(1, residuals(model, x))))
+})
+
+test_that("EM is the same", {
+  x <- make_points(20001, 3)
+  for (covariance in c("diagonal", "full")) {
+    control <- cwmix_control(starts = 2, em_iterations = 15, em_tolerance = 1e-2)
+    without_limits(expect_same_bits(fit_numbers(
+      with_fixed_seed(1, gaussian_mixture(x, 8, covariance = covariance, control = control))
+    )))
+  }
+})
+
+test_that("fits are the same, by the option and by cwmix_control()", {
+  x <- make_points(2001, 3)
+  for (precision in c("single", "double")) {
+    fit <- function(threads = NULL) {
+      control <- cwmix_control(
+        epochs = 2, starts = 1, batch_size = 700, precision = precision, threads = threads
+      )
+      fit_numbers(with_fixed_seed(1, cwmix(x, K = 5, hidden = c(24, 16), control = control)))
+    }
+    without_limits({
+      expect_same_bits(fit())
+      expect_identical(fit(2), fit(1))
+      expect_identical(fit(3), fit(1))
+    })
+  }
+  control <- cwmix_control(epochs = 3, starts = 1, optimiser = "lbfgs")
+  without_limits(expect_same_bits(
+    fit_numbers(with_fixed_seed(1, cwmix(x, K = 3, hidden = 8, control = control)))
+  ))
+})
+
+test_that("every instance of the engine does so", {
+  x <- make_points(1501, 3)
+  model <- large_model()
+  for (instance in cwmix_info()$instances) {
+    without_limits(expect_same_bits(
+      with_engine(log_likelihood(model, x, gradient = TRUE), instance = instance)
+    ))
+  }
+})
+
+test_that("more threads than rows, tiles or processors do no harm", {
+  model <- large_model()
+  for (n in c(0, 1, 2, 50)) {
+    x <- make_points(n, 3)
+    expected <- predict(model, x)
+    old <- options(cwmix.threads = 1000)
+    value <- without_limits(predict(model, x))
+    options(old)
+    expect_identical(value, expected)
+  }
+})
+
+test_that("the environment limits the number of threads", {
+  with_environment <- function(code, ...) {
+    do.call(Sys.setenv, list(...))
+    on.exit(Sys.unsetenv(names(list(...))))
+    code
+  }
+  old <- options(cwmix.threads = 8)
+  on.exit(options(old))
+  without_limits({
+    expect_identical(cwmix_info()$threads, 8L)
+    expect_identical(with_environment(cwmix_info()$threads, OMP_THREAD_LIMIT = "3"), 3L)
+    expect_identical(with_environment(cwmix_info()$threads, OMP_NUM_THREADS = "2"), 2L)
+    expect_identical(
+      with_environment(cwmix_info()$threads, OMP_NUM_THREADS = "4", OMP_THREAD_LIMIT = "1"), 1L
+    )
+    expect_identical(with_environment(cwmix_info()$threads, OMP_NUM_THREADS = "many"), 8L)
+    expect_identical(with_environment(cwmix_info()$threads, OMP_NUM_THREADS = "0"), 8L)
+    expect_identical(with_environment(cwmix_info()$threads, `_R_CHECK_LIMIT_CORES_` = "TRUE"), 2L)
+    expect_identical(with_environment(cwmix_info()$threads, `_R_CHECK_LIMIT_CORES_` = "false"), 8L)
+    options(cwmix.threads = NULL)
+    expect_identical(cwmix_info()$threads, cwmix_info()$processors)
+    expect_identical(with_environment(cwmix_info()$threads, OMP_THREAD_LIMIT = "1"), 1L)
+  })
+})
+
+test_that("forks after a threaded fit neither hang nor differ", {
+  skip_on_os("windows")
+  x <- make_points(2001, 3)
+  control <- cwmix_control(epochs = 1, starts = 1, batch_size = 1000, threads = 2)
+  fit <- function(seed) {
+    fit_numbers(with_fixed_seed(seed, cwmix(x, K = 5, hidden = c(24, 16), control = control)))
+  }
+  without_limits({
+    here <- lapply(1:2, fit)
+    forks <- lapply(1:2, function(seed) parallel::mcparallel(fit(seed)))
+    # NULL stands for a fork that has not ended in time
+    there <- lapply(forks, function(fork) {
+      parallel::mccollect(fork, wait = FALSE, timeout = 20)[[1]]
+    })
+  })
+  hanging <- vapply(there, is.null, NA)
+  for (fork in forks[hanging]) tools::pskill(fork$pid)
+  expect_identical(there, here)
+})

@@ -1,0 +1,41 @@
+test_that("tidy has a row a component, glance one row", {
+  fit <- gaussian_mixture(faithful, K = 2, covariance = "full")
+  rows <- tidy(fit)
+  expect_named(rows, c("component", "proportion", "mean.eruptions", "mean.waiting", "sd.eruptions", "sd.waiting"))
+  expect_equal(rows$proportion, fit$proportions)
+  row <- glance(fit)
+  expect_identical(nrow(row), 1L)
+  expect_equal(row$BIC, BIC(fit))
+  expect_identical(row$covariance, "full")
+})
+
+test_that("glance of a trained fit has its validation score", {
+  set.seed(1)
+  fit <- cwmix(faithful, K = 2, hidden = 4, control = cwmix_control(epochs = 2))
+  row <- glance(fit)
+  expect_equal(row$validation, fit$trace$validation[fit$best_epoch + 1])
+})
+
+test_that("augment adds density, class and uncertainty to every row", {
+  fit <- gaussian_mixture(faithful, K = 2)
+  data <- faithful
+  data$waiting[2] <- NA
+  data$other <- "kept"
+  out <- augment(fit, data)
+  expect_identical(out[names(data)], data)
+  expect_equal(out$.density, unname(predict(fit, data)))
+  posterior <- predict(fit, data, type = "posterior")
+  expect_equal(out$.uncertainty, unname(1 - apply(posterior, 1, max)))
+  expect_identical(out$.class, unname(predict(fit, data, type = "class")))
+  line <- gaussian_mixture(faithful$waiting, K = 2)
+  expect_named(augment(line, c(50, 60)), c("x", ".density", ".class", ".uncertainty"))
+})
+
+test_that("bad arguments are refused", {
+  fit <- gaussian_mixture(faithful, K = 2)
+  expect_error(augment(fit), "`data` must be given", class = "cwmix_input_error")
+  expect_error(augment(fit, faithful["waiting"]), "`data` must have the columns", class = "cwmix_input_error")
+  model <- cwmix_model(0, sd = 1, classifier = 1)
+  expect_error(glance(model), "`x` must be a fit", class = "cwmix_input_error")
+  expect_named(tidy(model), c("component", "mean.x", "sd.x"))
+})

@@ -1,0 +1,229 @@
+constant_control <- function(epochs, ...) {
+  cwmix_control(epochs = epochs, schedule = "constant", patience = Inf, starts = 2, ...)
+}
+
+expect_same_numbers <- function(object, expected) {
+  fields <- c(
+    "mean", "sd", "cholesky", "classifier", "proportions", "log_likelihood", "trace", "best_epoch",
+    "held_rows", "starts"
+  )
+  for (field in fields) expect_identical(object[[field]], expected[[field]], info = field)
+}
+
+test_that("five epochs and five more are ten, to the bit", {
+  for (precision in c("single", "double")) {
+    for (covariance in c("diagonal", "full")) {
+      fit <- function(epochs) {
+        cwmix(faithful,
+          K = 3, hidden = c(8, 8), covariance = covariance,
+          control = constant_control(epochs, precision = precision)
+        )
+      }
+      ten <- with_fixed_seed(1, fit(10))
+      # the random stream goes on where the first five left it
+      two_times_five <- with_fixed_seed(1, update(fit(5), epochs = 5))
+      expect_same_numbers(two_times_five, ten)
+      expect_identical(two_times_five$optimiser$state, ten$optimiser$state)
+    }
+  }
+})
+
+test_that("with weights, a support and a formula as well", {
+  w <- rep(1:4, 68)
+  fit <- function(epochs) {
+    cwmix(~ log(eruptions) + waiting, faithful,
+      K = 2, hidden = 4, weights = w, support = list(NULL, c(0, 200)),
+      control = constant_control(epochs)
+    )
+  }
+  expect_same_numbers(with_fixed_seed(1, update(fit(2), epochs = 3)), with_fixed_seed(1, fit(5)))
+})
+
+test_that("updates of updates go on, the trace with them", {
+  fit <- with_fixed_seed(1, {
+    fit <- cwmix(faithful, K = 3, hidden = 8, control = constant_control(3))
+    fit <- update(fit, epochs = 2)
+    update(fit, epochs = 4)
+  })
+  expect_identical(fit$trace$epoch, 0:9)
+  best <- which.max(fit$trace$validation)
+  expect_identical(fit$best_epoch, fit$trace$epoch[best])
+  expect_equal(
+    log_likelihood(fit, faithful[fit$held_rows, ]) / 27, fit$trace$validation[best],
+    tolerance = 1e-5
+  )
+})
+
+test_that("the best epoch may lie before the update", {
+  fit <- with_fixed_seed(1, cwmix(faithful, K = 3, hidden = 8, control = constant_control(3)))
+  spoilt <- with_fixed_seed(
+    2, update(fit, epochs = 2, control = constant_control(1, learning_rate = 3))
+  )
+  expect_identical(spoilt$best_epoch, fit$best_epoch)
+  expect_identical(coef(spoilt), coef(fit))
+  expect_length(spoilt$trace$epoch, 6)
+})
+
+test_that("a control for the further epochs counts from there on", {
+  fit <- with_fixed_seed(1, cwmix(faithful, K = 3, hidden = 8, control = constant_control(2)))
+  more <- with_fixed_seed(
+    2, update(fit, epochs = 2, control = constant_control(7, learning_rate = 0.001))
+  )
+  expect_equal(more$trace$learning_rate, c(NA, 0.005, 0.005, 0.001, 0.001))
+})
+
+test_that("patience counts from the update on", {
+  control <- cwmix_control(epochs = 200, patience = 2, learning_rate = 0.2, starts = 2)
+  fit <- with_fixed_seed(1, cwmix(faithful, K = 3, hidden = 8, control = control))
+  expect_identical(fit$stopped, "patience")
+  more <- with_fixed_seed(2, update(fit, epochs = 2))
+  expect_gt(max(more$trace$epoch), max(fit$trace$epoch))
+})
+
+test_that("L-BFGS goes on from where it was", {
+  control <- cwmix_control(optimiser = "lbfgs", epochs = 5, starts = 2)
+  fit <- with_fixed_seed(1, cwmix(faithful, K = 2, hidden = 4, validation = 0, control = control))
+  more <- update(fit, epochs = 10)
+  expect_gte(more$log_likelihood, fit$log_likelihood)
+  expect_gt(max(more$trace$epoch), max(fit$trace$epoch))
+})
+
+test_that("data kept in the fit need not be found", {
+  fit <- with_fixed_seed(1, local({
+    mine <- faithful
+    cwmix(mine,
+      K = 3, hidden = 8, weights = rep(1:2, 136), keep_data = TRUE,
+      control = constant_control(2)
+    )
+  }))
+  more <- with_fixed_seed(2, update(fit, epochs = 2))
+  expect_identical(more$trace$epoch, 0:4)
+  reference <- with_fixed_seed(1, cwmix(faithful,
+    K = 3, hidden = 8, weights = rep(1:2, 136), control = constant_control(2)
+  ))
+  expect_same_numbers(more, with_fixed_seed(2, update(reference, epochs = 2)))
+  # and a refit takes them, too
+  expect_identical(nrow(with_fixed_seed(1, update(fit, K = 4))$mean), 4L)
+})
+
+test_that("data that cannot be found are an error", {
+  x <- faithful
+  fit <- with_fixed_seed(1, cwmix(x, K = 2, hidden = 3, control = constant_control(1)))
+  rm(x)
+  expect_error(update(fit, epochs = 1), "`object` must have been fitted to data that can be found",
+    class = "cwmix_input_error"
+  )
+  expect_error(update(fit, K = 3), class = "cwmix_input_error")
+  mixture <- with_fixed_seed(1, local({
+    mine <- faithful
+    gaussian_mixture(mine, K = 2)
+  }))
+  expect_error(update(mixture, K = 3), class = "cwmix_input_error")
+})
+
+test_that("other data under the same name are an error", {
+  x <- faithful
+  fit <- with_fixed_seed(1, cwmix(x, K = 2, hidden = 3, control = constant_control(1)))
+  others <- list(
+    fewer = faithful[1:200, ], scaled = faithful * 2, one_changed = replace(faithful, 1, 1 + 0.01),
+    # the validation rows would be others
+    reordered = faithful[272:1, ], one_column = faithful["waiting"], swapped = faithful[2:1],
+    text = letters, constant = faithful * 0
+  )
+  others$one_changed <- faithful
+  others$one_changed[5, 2] <- 80
+  for (name in names(others)) {
+    x <- others[[name]]
+    expect_error(update(fit, epochs = 1), class = "cwmix_input_error", info = name)
+  }
+  x <- faithful
+  expect_no_error(with_fixed_seed(1, update(fit, epochs = 1)))
+})
+
+test_that("other weights under the same name are an error", {
+  x <- faithful
+  w <- rep(1:2, 136)
+  fit <- with_fixed_seed(1, cwmix(x, K = 2, hidden = 3, weights = w, control = constant_control(1)))
+  w <- rep(2:1, 136)
+  expect_error(update(fit, epochs = 1), class = "cwmix_input_error")
+  w <- rep("a", 272)
+  expect_error(update(fit, epochs = 1), class = "cwmix_input_error")
+  rm(w)
+  expect_error(update(fit, epochs = 1), class = "cwmix_input_error")
+})
+
+test_that("data outside the support under the same name are an error", {
+  x <- faithful
+  fit <- with_fixed_seed(
+    1, cwmix(x, K = 2, hidden = 3, support = c(0, Inf), control = constant_control(1))
+  )
+  x <- -faithful
+  expect_error(update(fit, epochs = 1), class = "cwmix_input_error")
+})
+
+test_that("any other change fits anew", {
+  fit <- with_fixed_seed(1, cwmix(faithful, K = 2, hidden = 3, control = constant_control(1)))
+  refit <- with_fixed_seed(5, update(fit, K = 3, hidden = c(4, 4)))
+  expected <- with_fixed_seed(5, cwmix(faithful, K = 3, hidden = c(4, 4), control = constant_control(1)))
+  expect_same_numbers(refit, expected)
+  expect_identical(refit$call, quote(cwmix(
+    x = faithful, K = 3, hidden = c(4, 4), control = constant_control(1)
+  )))
+  other_data <- with_fixed_seed(5, update(fit, x = faithful[1:100, ]))
+  expect_identical(nobs(other_data), 100L)
+  control <- with_fixed_seed(5, update(fit, control = constant_control(3)))
+  expect_identical(max(control$trace$epoch), 3L)
+  same <- with_fixed_seed(1, update(fit))
+  expect_same_numbers(same, fit)
+})
+
+test_that("a Gaussian mixture is refitted", {
+  fit <- with_fixed_seed(1, gaussian_mixture(faithful, K = 2))
+  refit <- with_fixed_seed(1, update(fit, K = 3, covariance = "full"))
+  expected <- with_fixed_seed(1, gaussian_mixture(faithful, K = 3, covariance = "full"))
+  expect_identical(coef(refit), coef(expected))
+  expect_s3_class(refit, "gaussian_mixture")
+  expect_identical(nrow(with_fixed_seed(1, update(fit, K = NULL))$mean), 10L)
+  formula <- with_fixed_seed(1, gaussian_mixture(~waiting, faithful, K = 2))
+  expect_identical(nobs(with_fixed_seed(1, update(formula, data = faithful[1:50, ]))), 50L)
+})
+
+test_that("do.call() leaves no data in the call", {
+  fits <- with_fixed_seed(1, list(
+    do.call(cwmix, list(faithful, K = 2, hidden = 3, control = constant_control(1))),
+    do.call("gaussian_mixture", list(faithful, 2, weights = rep(1, 272))),
+    do.call(gaussian_mixture, list(~eruptions, faithful, 2)),
+    do.call(gaussian_mixture, list(as.matrix(faithful), K = 2, start = as.matrix(faithful[1:2, ])))
+  ))
+  for (fit in fits) {
+    expect_lt(as.numeric(object.size(fit$call)), 6000)
+    expect_false(any(c("data", "weights", "start") %in% names(fit$call)))
+  }
+  expect_error(update(fits[[1]], epochs = 1), class = "cwmix_input_error")
+  expect_error(update(fits[[1]], K = 3), "`x` must be given", class = "cwmix_input_error")
+  expect_identical(nrow(with_fixed_seed(1, update(fits[[1]], x = faithful, K = 3))$mean), 3L)
+})
+
+test_that("fits are updated from inside functions, where their data are", {
+  train_more <- function(data) {
+    fit <- cwmix(data, K = 2, hidden = 3, control = constant_control(1))
+    update(fit, epochs = 2)
+  }
+  expect_identical(with_fixed_seed(1, train_more(faithful))$trace$epoch, 0:3)
+})
+
+test_that("constant weights have nothing to train", {
+  fit <- with_fixed_seed(1, cwmix(faithful, K = 2, hidden = NULL))
+  expect_error(update(fit, epochs = 1), "must have a network", class = "cwmix_input_error")
+})
+
+test_that("a fit that was saved goes on as if it had not been", {
+  file <- tempfile(fileext = ".rds")
+  on.exit(unlink(file))
+  fit <- with_fixed_seed(1, cwmix(faithful, K = 2, hidden = 3, control = constant_control(2)))
+  saveRDS(fit, file)
+  expect_same_numbers(
+    with_fixed_seed(2, update(readRDS(file), epochs = 2)),
+    with_fixed_seed(2, update(fit, epochs = 2))
+  )
+})
