@@ -66,9 +66,10 @@ cwmix.default <- function(x, K = NULL, ..., hidden = c(64, 64), covariance = c("
   call <- user_call()
   matched <- match.call()
   check_dots_empty(..., call = call)
+  check_flag(keep_data, "keep_data", call)
   fit_cwmix(
     read_training(x, call), K, hidden, covariance, activation, support, weights, validation,
-    start, control, keep_data, matched, call
+    start, control, if (keep_data) list(x = x, weights = weights), matched, call
   )
 }
 
@@ -81,14 +82,15 @@ cwmix.formula <- function(x, data, K = NULL, ..., hidden = c(64, 64),
   call <- user_call()
   matched <- match.call()
   check_dots_empty(..., call = call)
+  check_flag(keep_data, "keep_data", call)
   fit_cwmix(
     read_formula(x, data, call), K, hidden, covariance, activation, support, weights, validation,
-    start, control, keep_data, matched, call
+    start, control, if (keep_data) list(data = data, weights = weights), matched, call
   )
 }
 
 fit_cwmix <- function(points, K, hidden, covariance, activation, support, weights, validation, start,
-                      control, keep_data, matched, call) {
+                      control, kept, matched, call) {
   began <- proc.time()[["elapsed"]]
   covariance <- check_choice(covariance, c("diagonal", "full"), "covariance", call)
   activation <- check_choice(activation, activations, "activation", call)
@@ -97,7 +99,6 @@ fit_cwmix <- function(points, K, hidden, covariance, activation, support, weight
   if (validation >= 1) {
     stop_input("`validation` must be a number from 0 to below 1, not ", describe(validation), ".", call = call)
   }
-  check_flag(keep_data, "keep_data", call)
   problem <- new_problem(points, K, covariance, support, weights, control, call)
   start <- read_start(start, problem, call)
 
@@ -117,7 +118,7 @@ fit_cwmix <- function(points, K, hidden, covariance, activation, support, weight
   training <- train(new_state(parameters), parameters, sets, activation, problem, epochs)
   finish_cwmix(training, parameters, activation, problem, matched, call,
     hidden = hidden, starts = em$log_likelihoods, held_rows = held_rows,
-    seconds = proc.time()[["elapsed"]] - began, data = if (keep_data) c(points, list(weights = weights))
+    seconds = proc.time()[["elapsed"]] - began, data = kept
   )
 }
 

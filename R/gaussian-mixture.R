@@ -29,9 +29,10 @@ gaussian_mixture.default <- function(x, K = NULL, ..., covariance = c("diagonal"
   call <- user_call()
   matched <- match.call()
   check_dots_empty(..., call = call)
+  check_flag(keep_data, "keep_data", call)
   fit_gaussian_mixture(
-    read_training(x, call), K, covariance, support, weights, start, control, keep_data,
-    matched, call
+    read_training(x, call), K, covariance, support, weights, start, control,
+    if (keep_data) list(x = x, weights = weights), matched, call
   )
 }
 
@@ -43,17 +44,17 @@ gaussian_mixture.formula <- function(x, data, K = NULL, ..., covariance = c("dia
   call <- user_call()
   matched <- match.call()
   check_dots_empty(..., call = call)
+  check_flag(keep_data, "keep_data", call)
   fit_gaussian_mixture(
-    read_formula(x, data, call), K, covariance, support, weights, start, control, keep_data,
-    matched, call
+    read_formula(x, data, call), K, covariance, support, weights, start, control,
+    if (keep_data) list(data = data, weights = weights), matched, call
   )
 }
 
-fit_gaussian_mixture <- function(points, K, covariance, support, weights, start, control, keep_data,
+fit_gaussian_mixture <- function(points, K, covariance, support, weights, start, control, kept,
                                  matched, call) {
   began <- proc.time()[["elapsed"]]
   covariance <- check_choice(covariance, c("diagonal", "full"), "covariance", call)
-  check_flag(keep_data, "keep_data", call)
   problem <- new_problem(points, K, covariance, support, weights, control, call)
   start <- read_start(start, problem, call)
   if (length(start$weights) > 0) {
@@ -70,7 +71,7 @@ fit_gaussian_mixture <- function(points, K, covariance, support, weights, start,
   finish_fit(em$parameters, "tanh", problem, "gaussian_mixture", matched,
     trace = data.frame(iteration = seq_along(em$trace) - 1L, log_likelihood = em$trace + offset),
     starts = em$log_likelihoods + offset, converged = em$converged,
-    seconds = proc.time()[["elapsed"]] - began, data = if (keep_data) points
+    seconds = proc.time()[["elapsed"]] - began, data = kept
   )
 }
 

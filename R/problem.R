@@ -8,11 +8,21 @@ new_problem <- function(points, K, covariance, support, weights, control, call) 
   labels <- columns$names %||% seq_len(ncol(x))
   check_inside(x, support, labels, call)
   weights <- check_weights(weights, nrow(x), call)
-  n <- nrow(x)
+  mark <- fingerprint(x, weights)
   working <- to_working(x, support)
-  kept <- if (is.null(weights)) seq_len(n) else which(weights > 0)
-  y <- working$y[kept, , drop = FALSE]
-  if (!is.null(weights)) weights <- weights[kept]
+  y <- working$y
+  log_jacobian <- working$log_jacobian
+  unit <- 1
+  if (!is.null(weights)) {
+    kept <- weights > 0
+    y <- y[kept, , drop = FALSE]
+    log_jacobian <- log_jacobian[kept]
+    # Mean 1 inside; the unit is for sums that are reported.
+    largest <- max(weights)
+    weights <- weights[kept] / largest
+    unit <- largest * mean(weights)
+    weights <- weights / mean(weights)
+  }
   K <- if (is.null(K)) default_components(nrow(y)) else check_count(K, "K", call)
   if (nrow(y) < K) {
     stop_input("`K` must be at most the number of rows, ", nrow(y), ", not ", K, ".", call = call)
@@ -20,11 +30,18 @@ new_problem <- function(points, K, covariance, support, weights, control, call) 
   standard <- standardise(y, weights)
   check_varying(y, standard, labels, covariance == "full", call)
   list(
-    x = standard$x, weights = weights, K = K, full = covariance == "full",
+    x = standard$x, y = y, weights = weights, unit = unit, K = K, full = covariance == "full",
     center = standard$center, scale = standard$scale, floor = control$sd_floor * standard$core,
-    log_jacobian = working$log_jacobian[kept], support = support, columns = columns,
-    control = control, n = n
+    log_jacobian = log_jacobian, support = support, columns = columns,
+    control = control, fingerprint = mark
   )
+}
+
+# Numbers that change with any value, row order or weight: enough to tell whether data found again
+# are those of a fit.
+fingerprint <- function(x, weights) {
+  w <- weights %||% rep(1, nrow(x))
+  c(dim(x), colSums(x), colSums(x * seq_len(nrow(x))), sum(w), sum(w * seq_along(w)))
 }
 
 default_components <- function(n) max(1L, min(10L, n %/% 25L))
@@ -32,7 +49,7 @@ default_components <- function(n) max(1L, min(10L, n %/% 25L))
 # Columns to mean 0 and standard deviation 1. `core` is the interquartile range over 1.349 where
 # that is smaller (and positive): what a floor should be relative to in heavy tails.
 standardise <- function(y, weights) {
-  w <- (weights %||% rep(1, nrow(y))) / sum(weights %||% nrow(y))
+  w <- (weights %||% 1) / nrow(y)
   center <- colSums(y * w)
   x <- y - rep(center, each = nrow(y))
   largest <- pmax(apply(abs(x), 2, max), .Machine$double.xmin)
@@ -96,11 +113,10 @@ read_start <- function(start, problem, call) {
 # The fields of a fit that follow from its density: what it scores on the training rows, and the
 # share of rows that each component takes.
 fit_scores <- function(object, problem) {
-  y <- problem$x * rep(problem$scale, each = nrow(problem$x)) + rep(problem$center, each = nrow(problem$x))
-  log_density <- log_quantity_working(object, y, "density") + problem$log_jacobian
+  log_density <- log_quantity_working(object, problem$y, "density") + problem$log_jacobian
   list(
-    log_likelihood = sum(log_density * (problem$weights %||% 1)),
-    df = count_parameters(object), nobs = nrow(y)
+    log_likelihood = problem$unit * sum(log_density * (problem$weights %||% 1)),
+    df = count_parameters(object), nobs = nrow(problem$y)
   )
 }
 
@@ -126,8 +142,7 @@ finish_fit <- function(parameters, activation, problem, class, call, ...) {
   fields <- c(
     fit_scores(object, problem),
     list(
-      proportions = shares[order], center = problem$center, scale = problem$scale,
-      n = problem$n, control = problem$control, call = tidy_call(call, class), ...
+      proportions = shares[order], fingerprint = problem$fingerprint, control = problem$control, call = tidy_call(call, class), ...
     )
   )
   structure(c(unclass(object), fields), class = class(object))
@@ -137,7 +152,7 @@ finish_fit <- function(parameters, activation, problem, class, call, ...) {
 # them, are dropped.
 tidy_call <- function(call, name) {
   call[[1]] <- as.name(name)
-  for (name in intersect(names(call), c("x", "data", "weights", "start"))) {
+  for (name in intersect(names(call), data_arguments)) {
     if (!is.language(call[[name]])) call[[name]] <- NULL
   }
   call

@@ -31,10 +31,12 @@ train <- function(state, template, sets, activation, problem, epochs, trace_so_f
   list(state = run$state, trace = do.call(rbind, run$trace), stopped = run$stopped)
 }
 
+in_single <- function(control) control$precision == "single" && control$optimiser == "adam"
+
 # The mean log density of a set on the data's scale, in the precision of training.
 score <- function(model, set, control) {
   log_density <- .Call(
-    ffi_density, model, set$x, 0L, control$precision == "single", thread_count(control$threads)
+    ffi_density, model, set$x, 0L, in_single(control), thread_count(control$threads)
   )
   mean(log_density * (set$weights %||% 1)) + set$offset
 }
@@ -128,7 +130,7 @@ adam_steps <- function(model, state, set, rows, batch, rates, problem) {
   options <- c(0.9, 0.999, 1e-8, weight_decay(set, control), control$gradient_clip)
   .Call(
     ffi_steps, model, state[c("parameters", "first", "second", "step")], set$x, set$weights, rows,
-    batch, rates, log(problem$floor), options, control$precision == "single",
+    batch, rates, log(problem$floor), options, in_single(control),
     thread_count(control$threads)
   )
 }

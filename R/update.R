@@ -37,16 +37,29 @@ update.gaussian_mixture <- function(object, ...) {
   refit(object, match.call(expand.dots = FALSE)$..., parent.frame(), user_call())
 }
 
+# Arguments that hold data: left out of calls as values, looked for again by name.
+data_arguments <- c("x", "data", "weights", "start")
+
 refit <- function(object, changes, frame, call) {
   if (length(changes) > 0 && (is.null(names(changes)) || any(names(changes) == ""))) {
     stop_input("Arguments to change must be named.", call = call)
   }
   again <- object$call
+  for (name in names(object$data)) again[[name]] <- if (!is.null(object$data[[name]])) as.name(name)
   for (name in names(changes)) again[[name]] <- changes[[name]]
+  kept <- object$data[setdiff(names(object$data), names(changes))]
+  for (name in setdiff(intersect(names(again), data_arguments), names(kept))) {
+    if (is.name(again[[name]]) && !exists(as.character(again[[name]]), envir = frame)) {
+      stop_input("`object` must have been fitted to data that can be found by its call, but there is no `",
+        as.character(again[[name]]), "`.",
+        call = call
+      )
+    }
+  }
   if (is.null(again$x)) {
     stop_input("`x` must be given: the call of this fit does not name its data.", call = call)
   }
-  eval(again, frame)
+  eval(again, kept, frame)
 }
 
 continue <- function(object, epochs, control, frame, call) {
@@ -69,13 +82,10 @@ continue <- function(object, epochs, control, frame, call) {
   )
 }
 
-# The data of a fit: kept, or found again by its call. They must be the same.
+# The data of a fit, list(points, weights): kept, or found again by its call. They must be the same.
 training_data <- function(object, frame, call) {
-  if (!is.null(object$data)) {
-    return(list(points = object$data[c("x", "columns", "rows")], weights = object$data$weights))
-  }
   find <- function(name) {
-    tryCatch(eval(object$call[[name]], frame), error = function(e) NULL)
+    object$data[[name]] %||% tryCatch(eval(object$call[[name]], frame), error = function(e) NULL)
   }
   formula <- !is.null(object$columns$terms)
   x <- find(if (formula) "data" else "x")
@@ -84,15 +94,10 @@ training_data <- function(object, frame, call) {
       call = call
     )
   }
-  points <- if (formula) read_formula(find("x"), x, call) else read_training(x, call)
-  weights <- find("weights")
-  y <- tryCatch(to_working(points$x, object$support)$y, error = function(e) NULL)
-  kept <- if (is.null(weights)) seq_len(nrow(points$x)) else which(weights > 0)
-  same <- nrow(points$x) == object$n && !is.null(y) && ncol(points$x) == ncol(object$mean) && {
-    standard <- standardise(y[kept, , drop = FALSE], weights[kept])
-    isTRUE(all.equal(list(standard$center, standard$scale), list(object$center, object$scale), tolerance = 1e-10))
-  }
-  if (!same) {
+  points <- if (formula) read_formula(object$columns$terms, x, call) else read_training(x, call)
+  weights <- check_weights(find("weights"), nrow(points$x), call)
+  if (!identical(points$columns$names, object$columns$names) ||
+    !identical(fingerprint(points$x, weights), object$fingerprint)) {
     stop_input("`object` must have been fitted to what its call now names, but these are other data.", call = call)
   }
   list(points = points, weights = weights)

@@ -9,7 +9,8 @@ static double clip_factor(const double *gradient, ptrdiff_t n, double clip) {
   return norm > clip ? clip / norm : 1;
 }
 
-static void raise_scales(double *scale, const struct shape *shape, const double *log_floor) {
+static void raise_scales(double *scale, const struct shape *shape,
+                         const double *log_floor) {
   const ptrdiff_t d = shape->d, n_k = shape->k;
   for (ptrdiff_t k = 0; k < n_k; k++)
     for (ptrdiff_t j = 0; j < d; j++) {
@@ -31,8 +32,8 @@ void adam_step(double *parameters, double *first, double *second, const double *
     const double g = clip * gradient[j];
     first[j] += (1 - options->beta1) * (g - first[j]);
     second[j] += (1 - options->beta2) * (g * g - second[j]);
-    parameters[j] += rate * (first[j] / correct1) /
-                     (sqrt(second[j] / correct2) + options->epsilon);
+    parameters[j] +=
+        rate * (first[j] / correct1) / (sqrt(second[j] / correct2) + options->epsilon);
   }
   raise_scales(parameters + at.scale, shape, log_floor);
 }

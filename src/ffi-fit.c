@@ -34,8 +34,8 @@ static int em_run(double *parameters, double *log_likelihood, double *statistics
  * total weights at the parameters returned. */
 SEXP ffi_em(SEXP model, SEXP x, SEXP weights, SEXP floor, SEXP iterations, SEXP tolerance,
             SEXP threads) {
-  static const char *const fields[] = {"parameters", "log_likelihood", "counts", "converged",
-                                       "status"};
+  static const char *const fields[] = {"parameters", "log_likelihood", "counts",
+                                       "converged", "status"};
   const struct shape shape = ffi_shape(model);
   const struct rows rows = ffi_rows(x, weights, shape.d);
   const double *least = ffi_doubles(floor, shape.d, "floor");
@@ -58,8 +58,8 @@ SEXP ffi_em(SEXP model, SEXP x, SEXP weights, SEXP floor, SEXP iterations, SEXP 
 
   int converged = 0;
   enum status status = STATUS_OK;
-  const int done = em_run(parameters, log_likelihood, statistics, &converged, &status, &tiles,
-                          &rows, least, most, tol, total, work);
+  const int done = em_run(parameters, log_likelihood, statistics, &converged, &status,
+                          &tiles, &rows, least, most, tol, total, work);
 
   for (ptrdiff_t k = 0; k < shape.k; k++) counts[k] = statistics[k * size];
   SET_VECTOR_ELT(out, 1, Rf_allocVector(REALSXP, done + 1));

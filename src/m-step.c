@@ -1,7 +1,9 @@
 /* The M step of EM for Gaussian mixtures, with a floor under the standard deviations. */
 #include "engine.h"
 
-ptrdiff_t em_update_doubles(const struct shape *shape) { return (3 * shape->d + 1) * shape->d; }
+ptrdiff_t em_update_doubles(const struct shape *shape) {
+  return (3 * shape->d + 1) * shape->d;
+}
 
 /* Replaces the lower triangle of a (d x d by rows) by its Cholesky factor; 0 if a pivot is
  * not positive. */
@@ -48,7 +50,8 @@ static void eigen(double *a, double *vectors, ptrdiff_t d) {
   for (int sweep = 0; sweep < 30; sweep++) {
     double off = 0, on = 0;
     for (ptrdiff_t i = 0; i < d; i++)
-      for (ptrdiff_t j = 0; j < d; j++) *(i == j ? &on : &off) += a[i * d + j] * a[i * d + j];
+      for (ptrdiff_t j = 0; j < d; j++)
+        *(i == j ? &on : &off) += a[i * d + j] * a[i * d + j];
     if (off <= 1e-30 * on) return;
     for (ptrdiff_t p = 0; p < d; p++)
       for (ptrdiff_t q = p + 1; q < d; q++)
@@ -58,8 +61,8 @@ static void eigen(double *a, double *vectors, ptrdiff_t d) {
 
 /* The maximiser among covariances with no standard deviation below the floor: in units of the
  * floor, eigenvalues below one become one. `b` and `vectors` are scratch, d x d. */
-static void raise_eigenvalues(double *cov, double *b, double *vectors, const double *floor,
-                              ptrdiff_t d) {
+static void raise_eigenvalues(double *cov, double *b, double *vectors,
+                              const double *floor, ptrdiff_t d) {
   for (ptrdiff_t j = 0; j < d; j++)
     if (!(floor[j] > 0)) return;
   for (ptrdiff_t i = 0; i < d; i++)
@@ -67,7 +70,8 @@ static void raise_eigenvalues(double *cov, double *b, double *vectors, const dou
       b[i * d + j] = cov[i * d + j] / (floor[i] * floor[j]) - (i == j);
   if (cholesky(b, d)) return; /* every eigenvalue is above one */
   for (ptrdiff_t i = 0; i < d; i++)
-    for (ptrdiff_t j = 0; j < d; j++) b[i * d + j] = cov[i * d + j] / (floor[i] * floor[j]);
+    for (ptrdiff_t j = 0; j < d; j++)
+      b[i * d + j] = cov[i * d + j] / (floor[i] * floor[j]);
   eigen(b, vectors, d);
   for (ptrdiff_t i = 0; i < d; i++)
     for (ptrdiff_t j = 0; j < d; j++) {
@@ -81,7 +85,8 @@ static void raise_eigenvalues(double *cov, double *b, double *vectors, const dou
 }
 
 static void update_diagonal(double *log_s, const double *m, const double *second,
-                            double weight, const double *floor, const struct shape *shape) {
+                            double weight, const double *floor,
+                            const struct shape *shape) {
   for (ptrdiff_t j = 0; j < shape->d; j++) {
     const double variance = second[j] / weight - m[j] * m[j];
     const double least = floor[j] * floor[j];
@@ -89,8 +94,8 @@ static void update_diagonal(double *log_s, const double *m, const double *second
   }
 }
 
-static int update_full(double *factor, const double *m, const double *second, double weight,
-                       const double *floor, ptrdiff_t d, double *work) {
+static int update_full(double *factor, const double *m, const double *second,
+                       double weight, const double *floor, ptrdiff_t d, double *work) {
   double *cov = work, *b = work + d * d, *vectors = work + 2 * d * d;
   for (ptrdiff_t i = 0; i < d; i++)
     for (ptrdiff_t j = 0; j <= i; j++) {

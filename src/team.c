@@ -15,7 +15,8 @@ static void *member_main(void *argument) {
   pthread_mutex_lock(&team->lock);
   const int member = ++team->joined;
   for (;;) {
-    while (team->round == seen && !team->closing) pthread_cond_wait(&team->wake, &team->lock);
+    while (team->round == seen && !team->closing)
+      pthread_cond_wait(&team->wake, &team->lock);
     if (team->closing) break;
     seen = team->round;
     pthread_mutex_unlock(&team->lock);

@@ -37,7 +37,8 @@ void tiles_plan(struct tiles *tiles, enum job job, const struct engine *engine,
   tiles->shape = shape;
   tiles->tile_rows =
       job == JOB_DENSITY ? engine->density_rows(shape) : engine->gradient_rows(shape);
-  const ptrdiff_t items = job == JOB_DENSITY ? n_tiles(tiles, n_rows) : n_slots(tiles, n_rows);
+  const ptrdiff_t items =
+      job == JOB_DENSITY ? n_tiles(tiles, n_rows) : n_slots(tiles, n_rows);
   tiles->members = worthwhile(shape, n_rows, items, threads);
   tiles->slot_size = job == JOB_GRADIENT ? shape_layout(shape).size
                      : job == JOB_EM     ? shape->k * em_statistics(shape)
@@ -118,8 +119,8 @@ static void gradient_body(void *context, ptrdiff_t slot, int member) {
   tiles->score[slot] = 0;
   for (ptrdiff_t t = slot; t < n_tiles(tiles, run->rows->count); t += TILES_SLOTS) {
     const struct rows part = tile_of(tiles, run->rows, t);
-    tiles->engine->gradient_tile(slot_of(tiles, slot), &tiles->score[slot], model_of(tiles),
-                                 &part, scratch_of(tiles, member));
+    tiles->engine->gradient_tile(slot_of(tiles, slot), &tiles->score[slot],
+                                 model_of(tiles), &part, scratch_of(tiles, member));
   }
 }
 

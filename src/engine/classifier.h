@@ -6,7 +6,8 @@ static void log_sum_exp(real *out, const real *logits, ptrdiff_t k) {
   const vec lowest = vec_splat(-(real)INFINITY), zero = vec_splat(0);
   for (ptrdiff_t v = 0; v < PANEL; v += LANES) {
     vec top = lowest;
-    for (ptrdiff_t j = 0; j < k; j++) top = vec_max(vec_load(logits + j * PANEL + v), top);
+    for (ptrdiff_t j = 0; j < k; j++)
+      top = vec_max(vec_load(logits + j * PANEL + v), top);
     const vec shift = vec_select(vec_greater(top, lowest), top, zero);
     vec sum = zero;
     for (ptrdiff_t j = 0; j < k; j++)
@@ -28,6 +29,7 @@ static void softmax_backward(real *logits, const real *normaliser, const real *v
       const vec w = vec_exp(vec_load(logit) - top);
       vec_store(logit, (j == own ? weight : vec_splat(0)) - weight * w);
     }
-    for (ptrdiff_t j = k; j < padded(k); j++) vec_store(logits + j * PANEL + p, vec_splat(0));
+    for (ptrdiff_t j = k; j < padded(k); j++)
+      vec_store(logits + j * PANEL + p, vec_splat(0));
   }
 }

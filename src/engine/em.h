@@ -40,6 +40,7 @@ static void em_tile(double *statistics, double *score, const void *block,
     panel_posterior(work.posterior, work.total, work.joint, work.weight, n_k);
     add_score(score, work.total, rows, begin);
     for (ptrdiff_t k = 0; k < n_k; k++)
-      em_component(statistics + k * size, work.x, work.posterior + k * PANEL, &model->map, k);
+      em_component(statistics + k * size, work.x, work.posterior + k * PANEL, &model->map,
+                   k);
   }
 }

@@ -52,9 +52,10 @@ static void panel_product(real *y, const real *packed, const real *bias, const r
 
 /* dw[o + n_out * i] += sum over panels and points of dy[o] x[i], for one block of MR outputs
  * and two inputs; what lies beyond n_out or n_in is not written. */
-static inline void outer_block(real *dw, const real *dy, const real *x, ptrdiff_t dy_stride,
-                               ptrdiff_t x_stride, ptrdiff_t n_panels, ptrdiff_t n_out,
-                               ptrdiff_t n_in, ptrdiff_t o, ptrdiff_t i) {
+static inline void outer_block(real *dw, const real *dy, const real *x,
+                               ptrdiff_t dy_stride, ptrdiff_t x_stride,
+                               ptrdiff_t n_panels, ptrdiff_t n_out, ptrdiff_t n_in,
+                               ptrdiff_t o, ptrdiff_t i) {
   vec a0 = vec_splat(0), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0;
   vec b0 = a0, b1 = a0, b2 = a0, b3 = a0, b4 = a0, b5 = a0;
   const real *dy_o = dy + o * PANEL, *x_i = x + i * PANEL;

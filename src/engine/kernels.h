@@ -60,15 +60,16 @@ static void from_panel(double *out, const real *panel, ptrdiff_t n_features, ptr
 
 /* A dense layer and its way back: y = W x + b, dx = W' dy, dw = dy x'; x is n_in x n, y and dy
  * n_out x n. Overwrites. */
-static void product(double *y, double *dx, double *dw, const double *w, const double *bias,
-                    const double *x, const double *dy, ptrdiff_t n_out, ptrdiff_t n_in,
-                    ptrdiff_t n, void *scratch) {
+static void product(double *y, double *dx, double *dw, const double *w,
+                    const double *bias, const double *x, const double *dy,
+                    ptrdiff_t n_out, ptrdiff_t n_in, ptrdiff_t n, void *scratch) {
   struct arena arena = arena_open(scratch);
   struct product_work work = product_layout(&arena, n_out, n_in, n);
   const ptrdiff_t in = padded(n_in) * PANEL, out = padded(n_out) * PANEL;
   pack(work.forward, w, n_out, n_in, 1, n_out);
   pack(work.backward, w, n_in, n_out, n_out, 1);
-  for (ptrdiff_t o = 0; o < padded(n_out); o++) work.bias[o] = o < n_out ? (real)bias[o] : 0;
+  for (ptrdiff_t o = 0; o < padded(n_out); o++)
+    work.bias[o] = o < n_out ? (real)bias[o] : 0;
   for (ptrdiff_t i = 0; i < padded(n_in); i++) work.zero[i] = 0;
   for (ptrdiff_t i = 0; i < n_out * n_in; i++) work.dw[i] = 0;
   to_panels(work.x, x, n_in, n);

@@ -71,8 +71,8 @@ static void affine_backward(real *dmean, real *dscale, real *dz, const real *z,
   const ptrdiff_t d = map->d, n_k = map->k;
   for (ptrdiff_t j = d - 1; j >= 0; j--) {
     const vec inverse = vec_splat(map->inverse[k * d + j]);
-    const vec s = vec_splat(map->full ? map->scale[(k * d + j) * d + j]
-                                      : map->scale[k * d + j]);
+    const vec s =
+        vec_splat(map->full ? map->scale[(k * d + j) * d + j] : map->scale[k * d + j]);
     vec sum_mean = vec_splat(0), sum_scale = vec_splat(0);
     for (ptrdiff_t p = 0; p < PANEL; p += LANES) {
       vec u = vec_load(dz + j * PANEL + p);

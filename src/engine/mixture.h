@@ -31,7 +31,8 @@ static const struct model *model_at(const void *block) {
   return (const struct model *)((const char *)block + skip);
 }
 
-static void model_prepare(void *block, const double *parameters, const struct shape *shape) {
+static void model_prepare(void *block, const double *parameters,
+                          const struct shape *shape) {
   struct arena arena = arena_open(block);
   struct model *model = model_layout(&arena, shape);
   const struct layout at = model->at;
@@ -69,7 +70,8 @@ static void log_weight_own(real *log_weight, real *normaliser, const real *logit
                            ptrdiff_t own, ptrdiff_t k) {
   log_sum_exp(normaliser, logits, k);
   for (ptrdiff_t p = 0; p < PANEL; p += LANES)
-    vec_store(log_weight + p, vec_load(logits + own * PANEL + p) - vec_load(normaliser + p));
+    vec_store(log_weight + p,
+              vec_load(logits + own * PANEL + p) - vec_load(normaliser + p));
 }
 
 /* ---- density ---- */
@@ -79,7 +81,8 @@ struct density_work {
   real *log_weight, *log_component; /* k x PANEL */
 };
 
-static struct density_work density_layout(struct arena *arena, const struct shape *shape) {
+static struct density_work density_layout(struct arena *arena,
+                                          const struct shape *shape) {
   struct density_work work;
   struct mlp mlp;
   struct arena counted = arena_open(NULL);
@@ -232,7 +235,8 @@ struct gradient_work {
 
 static ptrdiff_t gradient_panels(const struct shape *shape) {
   ptrdiff_t features = padded(shape->d);
-  for (ptrdiff_t l = 0; l < shape->n_layers; l++) features += padded(shape->widths[l + 1]);
+  for (ptrdiff_t l = 0; l < shape->n_layers; l++)
+    features += padded(shape->widths[l + 1]);
   const ptrdiff_t bytes = features * shape->k * PANEL * (ptrdiff_t)sizeof(real);
   const ptrdiff_t n = GRADIENT_TILE_BYTES / bytes;
   return n < 1 ? 1 : n > 8 ? 8 : n;
@@ -242,7 +246,8 @@ static ptrdiff_t gradient_rows(const struct shape *shape) {
   return gradient_panels(shape) * PANEL;
 }
 
-static struct gradient_work gradient_layout(struct arena *arena, const struct shape *shape) {
+static struct gradient_work gradient_layout(struct arena *arena,
+                                            const struct shape *shape) {
   struct gradient_work work;
   struct mlp mlp;
   struct arena counted = arena_open(NULL);
@@ -300,9 +305,11 @@ static void gradient_forward(struct gradient_work *work, const struct model *mod
   struct activations *a = &work->activations;
   real own[PANEL];
   memcpy(a->value[0] + g * d_size, z, (size_t)(model->shape.d * PANEL) * sizeof(real));
-  for (ptrdiff_t i = model->shape.d * PANEL; i < d_size; i++) a->value[0][g * d_size + i] = 0;
+  for (ptrdiff_t i = model->shape.d * PANEL; i < d_size; i++)
+    a->value[0][g * d_size + i] = 0;
   mlp_forward(a, &model->mlp, g);
-  const real *logits = a->value[model->shape.n_layers] + g * padded(model->shape.k) * PANEL;
+  const real *logits =
+      a->value[model->shape.n_layers] + g * padded(model->shape.k) * PANEL;
   log_weight_own(own, work->normaliser + g * PANEL, logits, k, model->shape.k);
   for (ptrdiff_t p = 0; p < PANEL; p += LANES)
     vec_store(joint + p, vec_load(joint + p) + vec_load(own + p));
@@ -340,7 +347,8 @@ static void constant_backward(real *dbias, const struct gradient_work *work,
 
 static void gradient_backward(real *gradient, struct gradient_work *work,
                               const struct model *model, ptrdiff_t n_panels) {
-  const ptrdiff_t n_k = model->shape.k, d = model->shape.d, n_layers = model->shape.n_layers;
+  const ptrdiff_t n_k = model->shape.k, d = model->shape.d,
+                  n_layers = model->shape.n_layers;
   const ptrdiff_t d_size = padded(d) * PANEL, n = n_panels * n_k;
   struct activations *a = &work->activations;
   if (model->log_weight) {
@@ -352,8 +360,8 @@ static void gradient_backward(real *gradient, struct gradient_work *work,
       softmax_backward(a->value[n_layers] + g * padded(n_k) * PANEL,
                        work->normaliser + g * PANEL, work->posterior + g * PANEL, g % n_k,
                        n_k);
-    mlp_backward(a, gradient + model->at.weights, gradient + model->at.biases, &model->mlp,
-                 work->dx);
+    mlp_backward(a, gradient + model->at.weights, gradient + model->at.biases,
+                 &model->mlp, work->dx);
   }
   for (ptrdiff_t g = 0; g < n; g++) {
     /* log N adds -v z to dz */
@@ -361,8 +369,8 @@ static void gradient_backward(real *gradient, struct gradient_work *work,
     const real *z = work->z + g * d_size, *v = work->posterior + g * PANEL;
     for (ptrdiff_t j = 0; j < d; j++)
       for (ptrdiff_t p = 0; p < PANEL; p += LANES)
-        vec_store(dz + j * PANEL + p,
-                  vec_load(dz + j * PANEL + p) - vec_load(v + p) * vec_load(z + j * PANEL + p));
+        vec_store(dz + j * PANEL + p, vec_load(dz + j * PANEL + p) -
+                                          vec_load(v + p) * vec_load(z + j * PANEL + p));
     affine_backward(gradient, gradient + model->at.scale, dz, z, v, &model->map, g % n_k);
   }
 }

@@ -49,7 +49,8 @@ static void activate(real *y, real *slope, enum activation activation, ptrdiff_t
   const vec one = vec_splat(1), zero = vec_splat(0);
   switch (activation) {
     case ACTIVATION_TANH:
-      for (ptrdiff_t i = 0; i < n; i += LANES) vec_store(y + i, vec_tanh(vec_load(y + i)));
+      for (ptrdiff_t i = 0; i < n; i += LANES)
+        vec_store(y + i, vec_tanh(vec_load(y + i)));
       break;
     case ACTIVATION_RELU:
       for (ptrdiff_t i = 0; i < n; i += LANES)
@@ -153,7 +154,8 @@ static void mlp_backward(struct activations *a, real *dweights, real *dbiases,
     dbiases -= layer->n_out;
 
     /* y = W x + b:  dW += dy x',  db += dy,  dx = W' dy */
-    panels_outer(dweights, dy, a->value[l], out, in, a->n_panels, layer->n_out, layer->n_in);
+    panels_outer(dweights, dy, a->value[l], out, in, a->n_panels, layer->n_out,
+                 layer->n_in);
     for (ptrdiff_t o = 0; o < layer->n_out; o++) {
       vec sum = vec_splat(0);
       for (ptrdiff_t g = 0; g < a->n_panels; g++)
