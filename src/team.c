@@ -1,3 +1,5 @@
+/* POSIX signals and sysconf() under a strict -std, too. */
+#define _DEFAULT_SOURCE
 #include "team.h"
 
 #include <stdatomic.h>
