@@ -19,9 +19,11 @@ stop_input <- function(..., call) {
   stop_cwmix(paste0(...), "cwmix_input_error", call)
 }
 
-# The call as the user wrote it: the caller's, without a method's suffix.
+# The call as the user wrote it: the caller's, without a method's suffix. The caller is looked for by
+# its frame: as an argument this may be evaluated late, deeper down.
 user_call <- function() {
-  call <- sys.call(-1)
+  frame <- parent.frame()
+  call <- sys.call(Position(function(f) identical(f, frame), sys.frames(), right = TRUE))
   if (is.name(call[[1]])) {
     name <- as.character(call[[1]])
     call[[1]] <- as.name(sub("^(.+)\\.(default|formula|cwmix.*|gaussian_mixture|image_density)$", "\\1", name))
@@ -34,7 +36,7 @@ describe <- function(x) {
     return("NULL")
   }
   if (is.data.frame(x)) {
-    return(sprintf("a data frame of %d rows and %d columns", nrow(x), ncol(x)))
+    return(sprintf("a data frame of %s and %s", plural(nrow(x), "row"), plural(ncol(x), "column")))
   }
   if (is.function(x)) {
     return("a function")
@@ -43,17 +45,22 @@ describe <- function(x) {
     return(sprintf("an object of class \"%s\"", class(x)[1]))
   }
   if (!is.atomic(x)) {
-    return(if (is.list(x)) sprintf("a list of length %d", length(x)) else sprintf("a %s", typeof(x)))
+    kind <- typeof(x)
+    return(if (is.list(x)) sprintf("a list of length %d", length(x)) else paste(article(kind), kind))
   }
   kind <- if (is.numeric(x)) "numeric" else typeof(x)
   if (!is.null(dim(x))) {
-    return(sprintf("a %s array of dimension %s", kind, paste(dim(x), collapse = " x ")))
+    return(sprintf("%s %s array of dimension %s", article(kind), kind, paste(dim(x), collapse = " x ")))
   }
   if (length(x) != 1) {
-    return(sprintf("a %s vector of length %d", kind, length(x)))
+    return(sprintf("%s %s vector of length %d", article(kind), kind, length(x)))
   }
   if (is.character(x) && !is.na(x)) sprintf("\"%s\"", x) else format(x, digits = 15)
 }
+
+article <- function(noun) if (grepl("^[aeiou]", noun)) "an" else "a"
+
+plural <- function(n, noun) sprintf("%s %s%s", base::format(n, big.mark = ","), noun, if (n == 1) "" else "s")
 
 is_number <- function(x) {
   is.numeric(x) && !is.object(x) && is.null(dim(x)) && length(x) == 1 && !is.nan(x) && !is.na(x)
@@ -61,7 +68,8 @@ is_number <- function(x) {
 
 check_count <- function(x, arg, call, min = 1) {
   if (!is_number(x) || !is.finite(x) || x != round(x) || x < min || x > .Machine$integer.max) {
-    stop_input("`", arg, "` must be a whole number of at least ", min, ", not ", describe(x), ".",
+    most <- if (is_number(x) && x > .Machine$integer.max) paste(" and at most", .Machine$integer.max)
+    stop_input("`", arg, "` must be a whole number of at least ", min, most, ", not ", describe(x), ".",
       call = call
     )
   }
@@ -69,14 +77,14 @@ check_count <- function(x, arg, call, min = 1) {
 }
 
 check_number <- function(x, arg, call, min = -Inf, max = Inf, open = FALSE) {
-  inside <- is_number(x) && (if (open) x > min && x < max else x >= min && x <= max)
+  inside <- is_number(x) && is.finite(x) && (if (open) x > min && x < max else x >= min && x <= max)
   if (!inside) {
     range <- if (is.finite(max)) {
       sprintf("a number between %s and %s", format(min), format(max))
     } else if (is.finite(min)) {
-      sprintf("a number %s %s", if (open) "above" else "of at least", format(min))
+      sprintf("a finite number %s %s", if (open) "above" else "of at least", format(min))
     } else {
-      "a number"
+      "a finite number"
     }
     stop_input("`", arg, "` must be ", range, ", not ", describe(x), ".", call = call)
   }
@@ -105,6 +113,24 @@ check_choice <- function(x, choices, arg, call) {
   x
 }
 
+# Required arguments of the calling function.
+check_given <- function(args, call) {
+  frame <- parent.frame()
+  for (arg in args) {
+    if (eval(substitute(missing(arg), list(arg = as.name(arg))), frame)) {
+      note <- if (arg %in% c("newdata", "data")) ": the training data are not kept"
+      stop_input("`", arg, "` must be given", note, ".", call = call)
+    }
+  }
+}
+
+check_data_given <- function(missing_x, ..., call) {
+  if (missing_x) {
+    note <- if ("formula" %in% ...names()) " (there is no argument `formula`)"
+    stop_input("`x` must be given: data, or a formula", note, ".", call = call)
+  }
+}
+
 check_class <- function(x, class, what, arg, call) {
   if (!inherits(x, class)) {
     stop_input("`", arg, "` must be ", what, ", not ", describe(x), ".", call = call)
@@ -120,7 +146,8 @@ check_dots_empty <- function(..., call) {
   names <- ...names()
   name <- if (is.null(names) || !any(nzchar(names))) "" else names[nzchar(names)][1]
   if (!nzchar(name)) {
-    stop_input("An argument without a name was not expected here: ", describe(..1), ".", call = call)
+    given <- tryCatch(describe(..1), error = function(e) "an empty argument")
+    stop_input("There is no place for ", given, " without the name of an argument.", call = call)
   }
   hint <- if (name %in% names(formals(cwmix_control))) {
     sprintf(" Give it in `control = cwmix_control(%s = )`.", name)

@@ -4,11 +4,13 @@
 #' standardised point.
 #'
 #' @param weights A list of numeric matrices, one a layer, each (outputs, inputs): the first has
-#'   d columns, the last K rows. An empty list gives constant weights.
+#'   d columns, the last K rows. Numbers up to 1e100. An empty list gives constant weights.
 #' @param biases A list of numeric vectors, one a layer, as long as its matrix has rows. With
-#'   constant weights one vector, the K log weights up to a constant.
+#'   constant weights one vector, the K log weights up to a constant. In the last layer -Inf rules a
+#'   component out.
 #' @param activation A string, `"tanh"`, `"relu"` or `"silu"`: applied after every layer but the
 #'   last.
+#' @param ... Must be empty.
 #' @return An object of class `"cwmix_classifier"`. `predict()` evaluates it.
 #' @section Errors: A condition of class `"cwmix_input_error"` when layers do not fit together
 #'   or hold anything but finite numbers.
@@ -19,15 +21,17 @@
 #' w <- cwmix_classifier(list(matrix(c(2, -2))), list(c(0, 0)))
 #' predict(w, matrix(c(-1, 0, 1)))
 #' @export
-cwmix_classifier <- function(weights, biases, activation = c("tanh", "relu", "silu")) {
+cwmix_classifier <- function(weights, biases, activation = c("tanh", "relu", "silu"), ...) {
   call <- user_call()
+  check_dots_empty(..., call = call)
+  check_given(c("weights", "biases"), call)
   activation <- check_choice(activation, activations, "activation", call)
   for (arg in c("weights", "biases")) {
     value <- if (arg == "weights") weights else biases
     if (!is.list(value) || is.data.frame(value)) {
       stop_input("`", arg, "` must be a list, one element a layer, not ", describe(value), ".", call = call)
     }
-    for (l in seq_along(value)) check_layer(value[[l]], arg, l, call)
+    for (l in seq_along(value)) check_layer(value[[l]], arg, l, l == length(value), call)
   }
   if (length(biases) != max(1, length(weights))) {
     stop_input("`biases` must have ", max(1, length(weights)), " elements, one a layer, not ",
@@ -52,14 +56,19 @@ cwmix_classifier <- function(weights, biases, activation = c("tanh", "relu", "si
   new_classifier(lapply(weights, unname), lapply(biases, as.vector), activation)
 }
 
-check_layer <- function(x, arg, l, call) {
+check_layer <- function(x, arg, l, last, call) {
   is_matrix <- arg == "weights"
-  # A component may be ruled out by a constant log weight of -Inf.
+  # A component may be ruled out by a last bias of -Inf. Products must not overflow.
   ok <- is_plain_numeric(x) && length(x) > 0 && is.matrix(x) == is_matrix && !anyNA(x) &&
-    all(x < Inf) && (!is_matrix || all(x > -Inf)) && any(x > -Inf)
+    all(x <= 1e100) && (all(x >= -1e100) || (last && !is_matrix && any(x > -Inf)))
   if (!ok) {
     stop_input("`", arg, "[[", l, "]]` must be a ", if (is_matrix) "matrix" else "vector",
-      " of finite numbers, not ", describe(x), ".",
+      " of finite numbers up to 1e100, not ",
+      if (is_plain_numeric(x) && is.matrix(x) == is_matrix && length(x) > 0) {
+        "one that holds others"
+      } else {
+        describe(x)
+      }, ".",
       call = call
     )
   }
@@ -146,6 +155,7 @@ read_classifier <- function(classifier, d, K, call) {
 predict.cwmix_classifier <- function(object, newdata, log = FALSE, ...) {
   call <- user_call()
   check_dots_empty(..., call = call)
+  check_given("newdata", call)
   check_flag(log, "log", call)
   z <- read_points(newdata, "newdata", call)
   d <- object$d %||% ncol(z$x)
@@ -156,7 +166,7 @@ predict.cwmix_classifier <- function(object, newdata, log = FALSE, ...) {
     )
   }
   usable <- which(rowSums(!is.finite(z$x)) == 0)
-  out <- matrix(NA_real_, nrow(z$x), object$K, dimnames = list(z$rows, NULL))
+  out <- matrix(NA_real_, nrow(z$x), object$K, dimnames = row_names(z$rows))
   out[usable, ] <- log_classifier(object, z$x[usable, , drop = FALSE], call)
   if (log) out else exp(out)
 }
@@ -179,7 +189,15 @@ classifier_model <- function(classifier, d) {
 }
 
 call_classifier <- function(classifier, z, call) {
-  w <- classifier$fn(z)
+  if (nrow(z) == 0) {
+    return(matrix(0, 0, classifier$K))
+  }
+  w <- tryCatch(classifier$fn(z), error = function(e) {
+    stop_input("`classifier` must be a function of an n x d matrix, but called with one of ", nrow(z), " x ",
+      ncol(z), " it failed: ", conditionMessage(e), ".",
+      call = call
+    )
+  })
   if (!is.numeric(w) || !identical(dim(w), c(nrow(z), classifier$K))) {
     stop_input("`classifier` must return a ", nrow(z), " x ", classifier$K, " matrix for ", nrow(z),
       " points, not ", describe(w), ".",

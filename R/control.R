@@ -29,6 +29,7 @@
 #' @param optimiser A string: `"adam"` (Kingma and Ba 2015) over minibatches, or `"lbfgs"`, R's
 #'   [stats::optim()] over all rows in double, for small problems.
 #' @param verbose A flag: show a progress bar.
+#' @param ... Must be empty.
 #' @return A list of class `"cwmix_control"`.
 #' @section Errors: A condition of class `"cwmix_input_error"`.
 #' @references Kingma and Ba (2015), Adam, ICLR. Loshchilov and Hutter (2019), Decoupled weight
@@ -41,8 +42,9 @@ cwmix_control <- function(epochs = NULL, batch_size = NULL, learning_rate = 5e-3
                           gradient_clip = 10, patience = 30, em_iterations = 500,
                           em_tolerance = 1e-6, starts = 5, sd_floor = 1e-3,
                           precision = c("single", "double"), threads = NULL,
-                          optimiser = c("adam", "lbfgs"), verbose = interactive()) {
+                          optimiser = c("adam", "lbfgs"), verbose = interactive(), ...) {
   call <- user_call()
+  check_dots_empty(..., call = call)
   count_or_null <- function(x, arg, min) if (!is.null(x)) check_count(x, arg, call, min)
   if (!identical(patience, Inf)) patience <- check_count(patience, "patience", call)
   structure(

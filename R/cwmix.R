@@ -55,7 +55,10 @@
 #' fit
 #' predict(fit, faithful[1:3, ])
 #' @export
-cwmix <- function(x, ...) UseMethod("cwmix")
+cwmix <- function(x, ...) {
+  check_data_given(missing(x), ..., call = user_call())
+  UseMethod("cwmix")
+}
 
 #' @rdname cwmix
 #' @export
@@ -82,6 +85,7 @@ cwmix.formula <- function(x, data, K = NULL, ..., hidden = c(64, 64),
   call <- user_call()
   matched <- match.call()
   check_dots_empty(..., call = call)
+  check_given("data", call)
   check_flag(keep_data, "keep_data", call)
   fit_cwmix(
     read_formula(x, data, call), K, hidden, covariance, activation, support, weights, validation,
@@ -95,8 +99,7 @@ fit_cwmix <- function(points, K, hidden, covariance, activation, support, weight
   covariance <- check_choice(covariance, c("diagonal", "full"), "covariance", call)
   activation <- check_choice(activation, activations, "activation", call)
   hidden <- check_hidden(hidden, call)
-  check_number(validation, "validation", call, 0)
-  if (validation >= 1) {
+  if (!is_number(validation) || validation < 0 || validation >= 1) {
     stop_input("`validation` must be a number from 0 to below 1, not ", describe(validation), ".", call = call)
   }
   problem <- new_problem(points, K, covariance, support, weights, control, call)
@@ -127,7 +130,7 @@ check_hidden <- function(hidden, call) {
     return(NULL)
   }
   if (!is_plain_numeric(hidden) || anyNA(hidden) || any(hidden < 1 | hidden != round(hidden) | hidden > 1e5)) {
-    stop_input("`hidden` must be whole numbers of at least 1, or NULL for constant weights, not ",
+    stop_input("`hidden` must be whole numbers from 1 to 100,000, or NULL for constant weights, not ",
       if (is_plain_numeric(hidden)) deparse(hidden) else describe(hidden), ".",
       call = call
     )

@@ -43,6 +43,7 @@ read_points <- function(x, arg, call) {
 }
 
 read_data_frame <- function(x, arg, call) {
+  check_column_names(names(x), arg, call)
   for (name in names(x)) {
     column <- x[[name]]
     if (!is_plain_numeric(column) || !is.null(dim(column))) {
@@ -52,7 +53,6 @@ read_data_frame <- function(x, arg, call) {
       )
     }
   }
-  check_column_names(names(x), arg, call)
   rows <- if (.row_names_info(x) > 0) row.names(x)
   values <- vapply(x, as.double, double(nrow(x)), USE.NAMES = FALSE)
   list(
@@ -98,13 +98,21 @@ read_formula <- function(formula, data, call) {
     stop_input("`data` must be a data frame, not ", describe(data), ".", call = call)
   }
   frame <- tryCatch(
-    stats::model.frame(formula, data, na.action = stats::na.pass),
+    suppressWarnings(stats::model.frame(formula, data, na.action = stats::na.pass)),
     error = function(e) {
       stop_input("`x` must be a formula of columns of `data`: ", conditionMessage(e), ".", call = call)
     }
   )
-  points <- read_training(frame, call, arg = "data")
   terms <- attr(frame, "terms")
+  if (any(attr(terms, "order") > 1) || !is.null(attr(terms, "offset")) || nrow(frame) != nrow(data)) {
+    stop_input("`x` must be a sum of columns, such as ~ a + log(b), without interactions, offsets or subsets, not ",
+      paste(deparse(formula), collapse = " "), ".",
+      call = call
+    )
+  }
+  points <- read_training(frame, call, arg = "data")
+  # The terms are evaluated in newdata alone; the user's frame need not be kept.
+  environment(terms) <- globalenv()
   points$columns$terms <- terms
   points
 }
@@ -114,7 +122,7 @@ read_newdata <- function(object, newdata, call, arg = "newdata") {
   terms <- object$columns$terms
   if (!is.null(terms) && is.data.frame(newdata) && !all(object$columns$names %in% names(newdata))) {
     newdata <- tryCatch(
-      stats::model.frame(terms, newdata, na.action = stats::na.pass),
+      suppressWarnings(stats::model.frame(terms, newdata, na.action = stats::na.pass)),
       error = function(e) {
         stop_input("`", arg, "` must have the variables of ", format(terms), ": ", conditionMessage(e), ".",
           call = call
@@ -124,7 +132,9 @@ read_newdata <- function(object, newdata, call, arg = "newdata") {
   }
   wanted <- object$columns$names
   if (is.data.frame(newdata) && !is.null(wanted)) {
-    newdata <- newdata[intersect(names(newdata), wanted)]
+    known <- names(newdata) %in% wanted
+    check_column_names(names(newdata)[known], arg, call)
+    newdata <- newdata[known]
   }
   points <- read_points(newdata, arg, call)
   given <- points$columns$names
@@ -152,7 +162,7 @@ restore_points <- function(x, columns) {
   if (columns$type == "vector") {
     return(as.vector(x))
   }
-  colnames(x) <- columns$names
+  if (!is.null(columns$names)) colnames(x) <- columns$names
   if (columns$type == "data.frame") as.data.frame(x) else x
 }
 

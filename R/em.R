@@ -23,12 +23,17 @@ em_start <- function(x, K, full, weights, floor) {
   d <- ncol(x)
   weights <- weights %||% rep(1, n)
   distance_to <- function(i) rowSums((x - rep(x[i, ], each = n))^2)
-  chosen <- sample.int(n, 1, prob = weights)
+  # Not sample.int(prob =): it sorts, and near ties would then hang on rounding.
+  pick <- function(weight) {
+    cumulated <- cumsum(weight)
+    findInterval(stats::runif(1) * cumulated[n], cumulated) + 1L
+  }
+  chosen <- pick(weights)
   nearest <- distance_to(chosen)
   for (k in seq_len(K - 1)) {
     probability <- weights * nearest
     if (sum(probability) == 0) probability <- weights
-    chosen[k + 1] <- sample.int(n, 1, prob = probability)
+    chosen[k + 1] <- pick(probability)
     nearest <- pmin(nearest, distance_to(chosen[k + 1]))
   }
   sd <- pmax(sqrt(sum(weights * nearest) / sum(weights) / d), floor, 1e-8)
@@ -83,7 +88,7 @@ em_run <- function(parameters, x, weights, control, floor, call) {
     step <- em_steps(parameters, x, weights, min(chunk, left), control$em_tolerance, floor, control$threads)
     if (step$status != 0) {
       stop_cwmix(
-        "EM broke down: a covariance lost positive definiteness. Give `covariance = \"diagonal\"` or a larger `sd_floor`.",
+        "EM broke down: a component lost its spread in some direction. Give cwmix_control() a larger `sd_floor`.",
         "cwmix_numerical_error", call
       )
     }

@@ -19,7 +19,10 @@
 #' fit
 #' predict(fit, faithful[1:3, ], type = "class")
 #' @export
-gaussian_mixture <- function(x, ...) UseMethod("gaussian_mixture")
+gaussian_mixture <- function(x, ...) {
+  check_data_given(missing(x), ..., call = user_call())
+  UseMethod("gaussian_mixture")
+}
 
 #' @rdname gaussian_mixture
 #' @export
@@ -44,6 +47,7 @@ gaussian_mixture.formula <- function(x, data, K = NULL, ..., covariance = c("dia
   call <- user_call()
   matched <- match.call()
   check_dots_empty(..., call = call)
+  check_given("data", call)
   check_flag(keep_data, "keep_data", call)
   fit_gaussian_mixture(
     read_formula(x, data, call), K, covariance, support, weights, start, control,

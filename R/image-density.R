@@ -26,6 +26,7 @@
 #' @export
 image_density <- function(x, invert = FALSE) {
   call <- user_call()
+  check_given("x", call)
   check_flag(invert, "invert", call)
   if (is.character(x) && is.null(dim(x))) {
     grey <- read_picture(x, call)
@@ -290,6 +291,9 @@ expected_log_density <- function(object, density, per_pixel = 2) {
   } else {
     needed <- "a density of this package or a function"
     check_class(density, "cwmix_density", needed, "density", call)
+    if (ncol(density$mean) != 2) {
+      stop_input("`density` must have 2 columns, not ", ncol(density$mean), ".", call = call)
+    }
     function(u) unname(log_quantity(density, u, "density", call))
   }
   pixels <- which(object$mass > 0)

@@ -4,6 +4,7 @@
 #' @param weights A numeric vector of observation weights, one a row of `newdata`, or `NULL` for
 #'   ones.
 #' @param gradient A flag: also compute the gradient in every parameter.
+#' @param ... Must be empty.
 #' @return The sum of log densities, a number (`NA` where `newdata` has missing values, `-Inf`
 #'   where a row lies outside the support). With `gradient = TRUE` its attribute `"gradient"` is a
 #'   list with the names and shapes of [coef()][coef.cwmix_density]: derivatives with respect to
@@ -16,8 +17,10 @@
 #' model <- cwmix_model(c(-1, 1), sd = c(1, 2), classifier = c(0.3, 0.7))
 #' log_likelihood(model, c(-2, 0, 1.5), gradient = TRUE)
 #' @export
-log_likelihood <- function(object, newdata, weights = NULL, gradient = FALSE) {
+log_likelihood <- function(object, newdata, weights = NULL, gradient = FALSE, ...) {
   call <- user_call()
+  check_dots_empty(..., call = call)
+  check_given(c("object", "newdata"), call)
   check_class(object, "cwmix_density", "a density of this package", "object", call)
   check_flag(gradient, "gradient", call)
   log_density <- log_quantity(object, newdata, "density", call)
@@ -39,6 +42,10 @@ log_likelihood <- function(object, newdata, weights = NULL, gradient = FALSE) {
     )
   }
   y <- to_working(read_newdata(object, newdata, call)$x, object$support)$y
+  if (!is.null(weights)) {
+    y <- y[weights > 0, , drop = FALSE]
+    weights <- weights[weights > 0]
+  }
   parameters <- coef(object)
   model <- engine_model(parameters, object$classifier$activation)
   flat <- .Call(ffi_gradient, model, y, weights, engine_single(), thread_count())$gradient

@@ -14,6 +14,7 @@
 #'   of their weights, rows summing to 1.
 #' @param support Bounds of the columns, as in [cwmix()]; `mean` and `sd` are then those of the
 #'   transformed columns.
+#' @param ... Must be empty.
 #' @return An object of class `c("cwmix_model", "cwmix_density")`, a plain list.
 #' @section Errors: A condition of class `"cwmix_input_error"` names the argument, what is needed
 #'   and what was given.
@@ -25,8 +26,10 @@
 #' model <- cwmix_model(c(-2.5, 2.5), sd = c(1, 1), classifier = w)
 #' integrate(function(x) predict(model, x), -Inf, Inf)
 #' @export
-cwmix_model <- function(mean, sd = NULL, covariance = NULL, classifier, support = NULL) {
+cwmix_model <- function(mean, sd = NULL, covariance = NULL, classifier, support = NULL, ...) {
   call <- user_call()
+  check_dots_empty(..., call = call)
+  check_given(c("mean", "classifier"), call)
   columns <- new_columns(colnames(mean), if (is.null(dim(mean))) "vector" else "matrix")
   check_column_names(columns$names, "mean", call)
   mean <- check_parameter_matrix(mean, "mean", call)
@@ -39,7 +42,7 @@ cwmix_model <- function(mean, sd = NULL, covariance = NULL, classifier, support 
   cholesky <- NULL
   if (is.null(covariance)) {
     sd <- check_parameter_matrix(sd, "sd", call)
-    if (!identical(dim(sd), dim(mean)) || any(sd <= 0)) {
+    if (!identical(dim(sd), dim(mean)) || any(sd <= 0) || !all(is.finite(1 / sd))) {
       stop_input("`sd` must be positive, a ", nrow(mean), " x ", ncol(mean), " matrix like `mean`, not ",
         if (identical(dim(sd), dim(mean))) base::format(min(sd)) else describe(sd), ".",
         call = call
@@ -48,11 +51,6 @@ cwmix_model <- function(mean, sd = NULL, covariance = NULL, classifier, support 
     dimnames(sd) <- list(NULL, columns$names)
   } else {
     cholesky <- check_covariance(covariance, nrow(mean), ncol(mean), call)
-  }
-  if (missing(classifier)) {
-    stop_input("`classifier` must be given: a cwmix_classifier(), a vector of probabilities or a function.",
-      call = call
-    )
   }
   new_density(
     mean = mean, sd = sd, cholesky = cholesky,
@@ -65,7 +63,11 @@ cwmix_model <- function(mean, sd = NULL, covariance = NULL, classifier, support 
 check_parameter_matrix <- function(x, arg, call) {
   if (!is_plain_numeric(x) || length(dim(x)) > 2 || length(x) == 0 || !all(is.finite(x))) {
     stop_input("`", arg, "` must be a K x d matrix of finite numbers, not ",
-      if (is_plain_numeric(x) && length(x) > 0) "one with missing or infinite values" else describe(x), ".",
+      if (is_plain_numeric(x) && length(dim(x)) <= 2 && length(x) > 0) {
+        "one with missing or infinite values"
+      } else {
+        describe(x)
+      }, ".",
       call = call
     )
   }

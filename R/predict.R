@@ -35,9 +35,7 @@ predict.cwmix_density <- function(object, newdata,
   check_dots_empty(..., call = call)
   type <- check_choice(type, c("density", "posterior", "class", "weights", "component"), "type", call)
   check_flag(log, "log", call)
-  if (missing(newdata)) {
-    stop_input("`newdata` must be given; the training data are not kept.", call = call)
-  }
+  check_given("newdata", call)
   if (type == "class") {
     if (log) stop_input("`log` must be FALSE for type = \"class\", not TRUE.", call = call)
     posterior <- log_quantity(object, newdata, "posterior", call)
@@ -63,11 +61,16 @@ log_quantity <- function(object, newdata, quantity, call, arg = "newdata") {
     out[usable] <- values
     out[outside] <- -Inf
   } else {
-    out <- matrix(NA_real_, nrow(points$x), nrow(object$mean), dimnames = list(points$rows, NULL))
+    out <- matrix(NA_real_, nrow(points$x), nrow(object$mean), dimnames = row_names(points$rows))
     out[usable, ] <- values
     if (quantity == "component") out[outside, ] <- -Inf
   }
   out
+}
+
+# Names of rows as dimnames; none at all where there are none, as in a plain matrix.
+row_names <- function(rows, columns = NULL) {
+  if (!is.null(rows) || !is.null(columns)) list(rows, columns)
 }
 
 # The number of the largest column, the first among equals; NA where the first is.

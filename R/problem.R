@@ -27,8 +27,9 @@ new_problem <- function(points, K, covariance, support, weights, control, call) 
   if (nrow(y) < K) {
     stop_input("`K` must be at most the number of rows, ", nrow(y), ", not ", K, ".", call = call)
   }
+  check_varying(y, labels, call)
   standard <- standardise(y, weights)
-  check_varying(y, standard, labels, covariance == "full", call)
+  check_scale(standard, labels, call)
   list(
     x = standard$x, y = y, weights = weights, unit = unit, K = K, full = covariance == "full",
     center = standard$center, scale = standard$scale, floor = control$sd_floor * standard$core,
@@ -55,11 +56,11 @@ standardise <- function(y, weights) {
   largest <- pmax(apply(abs(x), 2, max), .Machine$double.xmin)
   scale <- largest * sqrt(colSums((x / rep(largest, each = nrow(y)))^2 * w))
   x <- x / rep(scale, each = nrow(y))
-  spread <- apply(x, 2, stats::IQR) / 1.349
+  spread <- apply(x, 2, stats::IQR, na.rm = TRUE) / 1.349
   list(x = x, center = center, scale = scale, core = ifelse(spread > 0 & spread < 1, spread, 1))
 }
 
-check_varying <- function(y, standard, labels, full, call) {
+check_varying <- function(y, labels, call) {
   constant <- which(apply(y, 2, function(column) all(column == column[1])))
   if (length(constant) > 0) {
     stop_input("`x` must vary in every column, but column `", labels[constant[1]], "` is constant at ",
@@ -67,10 +68,28 @@ check_varying <- function(y, standard, labels, full, call) {
       call = call
     )
   }
-  correlation <- eigen(crossprod(standard$x) / nrow(y), symmetric = TRUE)
+  if (nrow(y) <= ncol(y)) {
+    stop_input("`x` must have more rows than columns, not ", plural(nrow(y), "row"), " and ",
+      plural(ncol(y), "column"), ".",
+      call = call
+    )
+  }
+}
+
+# Scales whose inverses leave the range of doubles, and columns that determine each other.
+check_scale <- function(standard, labels, call) {
+  bad <- which(!is.finite(standard$scale) | !is.finite(1 / standard$scale))
+  if (length(bad) > 0) {
+    stop_input("`x` must have standard deviations that are neither 0 nor infinite in double precision, but that of column `", labels[bad[1]],
+      "` is ", format(standard$scale[bad[1]]), ".",
+      call = call
+    )
+  }
+  d <- ncol(standard$x)
+  correlation <- eigen(crossprod(standard$x) / nrow(standard$x), symmetric = TRUE)
   # Rounding leaves exact collinearity some units of 1e-16 times d from zero.
-  if (ncol(y) > 1 && min(correlation$values) < 1e-13) {
-    loading <- abs(correlation$vectors[, ncol(y)])
+  if (d > 1 && min(correlation$values) < 1e-13) {
+    loading <- abs(correlation$vectors[, d])
     involved <- labels[loading > 1e-3 * max(loading)]
     stop_input("`x` must not have exactly collinear columns, but ",
       paste0("`", involved, "`", collapse = ", "), " determine each other: no density exists. Drop one.",

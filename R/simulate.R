@@ -101,12 +101,10 @@ choose_column <- function(probabilities, u) {
 residuals.cwmix_density <- function(object, newdata, ...) {
   call <- user_call()
   check_dots_empty(..., call = call)
-  if (missing(newdata)) {
-    stop_input("`newdata` must be given; the training data are not kept.", call = call)
-  }
+  check_given("newdata", call)
   posterior <- exp(log_quantity(object, newdata, "posterior", call))
   y <- to_working(read_newdata(object, newdata, call)$x, object$support)$y
-  z <- matrix(NA_real_, nrow(y), ncol(y), dimnames = list(rownames(posterior), object$columns$names))
+  z <- matrix(NA_real_, nrow(y), ncol(y), dimnames = row_names(rownames(posterior), object$columns$names))
   usable <- which(!is.na(posterior[, 1]))
   component <- choose_column(posterior[usable, , drop = FALSE], stats::runif(length(usable)))
   for (k in unique(component)) {

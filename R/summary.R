@@ -2,8 +2,6 @@ model_name <- function(x) {
   if (inherits(x, "gaussian_mixture")) "Gaussian mixture" else "Classifier weighted mixture"
 }
 
-plural <- function(n, noun) sprintf("%s %s%s", base::format(n, big.mark = ","), noun, if (n == 1) "" else "s")
-
 describe_shape <- function(x) {
   sprintf(
     "%s: %s in %s, %s covariances", model_name(x), plural(nrow(x$mean), "component"),

@@ -15,6 +15,12 @@ read_support <- function(support, d, names, call) {
     if (length(unknown) > 0) {
       stop_input("`support` must be named after columns; there is no column `", unknown[1], "`.", call = call)
     }
+    if (anyDuplicated(names(support)) > 0) {
+      stop_input("`support` must name a column once, not `", names(support)[anyDuplicated(names(support))],
+        "` twice.",
+        call = call
+      )
+    }
     support <- lapply(seq_len(d), function(j) support[[names[j]]])
   } else if (length(support) != d) {
     stop_input("`support` must have one pair of bounds for each of the ", d, " columns, not ",
@@ -25,8 +31,9 @@ read_support <- function(support, d, names, call) {
   for (j in seq_len(d)) {
     pair <- support[[j]]
     if (is.null(pair)) next
-    if (!is_plain_numeric(pair) || length(pair) != 2 || anyNA(pair) || pair[1] >= pair[2]) {
-      stop_input("`support` must hold pairs c(lower, upper) with lower < upper, not ",
+    if (!is_plain_numeric(pair) || length(pair) != 2 || anyNA(pair) || pair[1] >= pair[2] ||
+      (all(is.finite(pair)) && is.infinite(pair[2] - pair[1]))) {
+      stop_input("`support` must hold pairs c(lower, upper) with lower < upper and a width that is a number, not ",
         if (is_plain_numeric(pair) && length(pair) <= 4) deparse(pair) else describe(pair), ".",
         call = call
       )
@@ -67,7 +74,7 @@ from_working <- function(y, support) {
   for (j in which(rowSums(is.finite(support)) > 0)) {
     lower <- support[j, 1]
     upper <- support[j, 2]
-    y[, j] <- if (is.infinite(upper)) {
+    x <- if (is.infinite(upper)) {
       lower + exp(y[, j])
     } else if (is.infinite(lower)) {
       upper - exp(-y[, j])
@@ -78,8 +85,19 @@ from_working <- function(y, support) {
         upper - (upper - lower) * stats::plogis(-y[, j])
       )
     }
+    # What rounds to a bound is the nearest number inside.
+    y[, j] <- pmin(pmax(x, next_double(lower, 1)), next_double(upper, -1))
   }
   y
+}
+
+# The next double above (direction 1) or below (-1) a finite or infinite one.
+next_double <- function(x, direction) {
+  if (is.infinite(x)) {
+    return(sign(x) * .Machine$double.xmax)
+  }
+  step <- max(abs(x) * .Machine$double.eps / 2, .Machine$double.xmin * .Machine$double.eps)
+  if (x + direction * step == x) x + 2 * direction * step else x + direction * step
 }
 
 # Training points must lie inside: the boundary is infinitely far on the working scale.

@@ -49,9 +49,7 @@ glance.cwmix_density <- function(x, ...) {
 augment.cwmix_density <- function(x, data, ...) {
   call <- user_call()
   check_dots_empty(..., call = call)
-  if (missing(data)) {
-    stop_input("`data` must be given; the training data are not kept.", call = call)
-  }
+  check_given("data", call)
   posterior <- exp(log_quantity(x, data, "posterior", call, arg = "data"))
   density <- exp(log_quantity(x, data, "density", call, arg = "data"))
   class <- most_probable(posterior)

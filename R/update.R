@@ -9,7 +9,7 @@
 #' @param epochs A whole number of further epochs; a schedule starts anew. Not together with
 #'   other arguments but `control`.
 #' @param control A [cwmix_control()] for the further epochs; `NULL` for that of the fit.
-#' @return A fit of the same class. The trace goes on; the best epoch is the best of all.
+#' @return A fit of the same class (a specified model is refused). The trace goes on; the best epoch is the best of all.
 #' @section Errors: A condition of class `"cwmix_input_error"` when the data cannot be found or are
 #'   not those of the fit.
 #' @examples
@@ -29,6 +29,12 @@ update.cwmix <- function(object, ..., epochs = NULL, control = NULL) {
   check_dots_empty(..., call = call)
   epochs <- check_count(epochs, "epochs", call)
   continue(object, epochs, control %||% object$control, frame, call)
+}
+
+#' @rdname update.cwmix
+#' @export
+update.cwmix_model <- function(object, ...) {
+  check_fitted(object, user_call())
 }
 
 #' @rdname update.cwmix

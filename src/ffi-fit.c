@@ -41,6 +41,7 @@ SEXP ffi_em(SEXP model, SEXP x, SEXP weights, SEXP floor, SEXP iterations, SEXP 
   const double *least = ffi_doubles(floor, shape.d, "floor");
   const int most = ffi_int(iterations, "iterations");
   const double tol = *ffi_doubles(tolerance, 1, "tolerance");
+  if (most < 0) Rf_error("Internal error: `iterations` must not be negative.");
   const ptrdiff_t size = em_statistics(&shape);
   SEXP single = PROTECT(Rf_ScalarLogical(0));
   SEXP out = PROTECT(ffi_list(5, fields));

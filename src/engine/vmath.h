@@ -94,7 +94,7 @@ static inline vec vec_log(vec x) {
   return vec_select(vec_greater(C((real)INFINITY), x), y, x);
 }
 
-/* tanh x = t / (t + 2), t = e^(2x) - 1 without cancellation. Error 4e-16 (float 3e-7). */
+/* tanh x = t / (t + 2), t = e^(2x) - 1 without cancellation. Error 5e-16 (float 3e-7). */
 static inline vec vec_tanh(vec x) {
   mask n;
   vec y = C(2.0) * vec_max(vec_min(x, C(TANH_HIGHEST)), C(-TANH_HIGHEST));

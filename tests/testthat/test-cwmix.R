@@ -123,7 +123,9 @@ test_that("the fields of a fit are those documented", {
   expect_named(fit$trace, c("epoch", "training", "validation", "learning_rate"))
   expect_identical(fit$trace$epoch, 0:2)
   expect_gte(fit$seconds, 0)
-  expect_identical(vapply(fit$classifier$weights, dim, c(0L, 0L)), cbind(c(7L, 2L), c(5L, 7L), c(3L, 5L)))
+  expect_identical(
+    vapply(fit$classifier$weights, dim, c(0L, 0L)), cbind(c(7L, 2L), c(5L, 7L), c(3L, 5L))
+  )
 })
 
 test_that("a call names the fitting function and keeps its arguments as they were written", {
@@ -193,7 +195,9 @@ test_that("the classifier mixture scores above the Gaussian mixture of the same 
 test_that("on held-out rows it scores above the Gaussian mixture where ellipses fail", {
   x <- make_ring(2000)
   new <- make_ring(2000, seed = 2)
-  fit <- with_fixed_seed(1, cwmix(x, K = 3, hidden = c(32, 32), control = cwmix_control(epochs = 25)))
+  fit <- with_fixed_seed(
+    1, cwmix(x, K = 3, hidden = c(32, 32), control = cwmix_control(epochs = 25))
+  )
   em <- with_fixed_seed(1, gaussian_mixture(x, K = 3))
   expect_gt(log_likelihood(fit, new) / 2000, log_likelihood(em, new) / 2000 + 0.2)
 })
@@ -334,7 +338,9 @@ test_that("training goes on from a fit with the same network", {
 })
 
 test_that("a Gaussian mixture or a matrix of means starts EM there", {
-  em <- with_fixed_seed(1, gaussian_mixture(faithful, K = 3, control = cwmix_control(em_tolerance = 1e-13)))
+  em <- with_fixed_seed(
+    1, gaussian_mixture(faithful, K = 3, control = cwmix_control(em_tolerance = 1e-13))
+  )
   fit <- fit_network(faithful, validation = 0, start = em, control = quick(epochs = 0))
   expect_equal(fit$log_likelihood, em$log_likelihood, tolerance = 1e-10)
   expect_length(fit$starts, 1)
@@ -436,7 +442,9 @@ test_that("an interrupt returns the best epoch so far with a warning", {
     real(...)
   }
   expect_warning(
-    fit <- with_replaced("adam_steps", interrupted, fit_network(faithful, control = quick(epochs = 10))),
+    fit <- with_replaced(
+      "adam_steps", interrupted, fit_network(faithful, control = quick(epochs = 10))
+    ),
     class = "cwmix_interrupted"
   )
   expect_identical(fit$stopped, "interrupt")

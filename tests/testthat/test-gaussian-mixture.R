@@ -72,7 +72,9 @@ test_that("more starts never end lower", {
 
 test_that("the known mixture of the Old Faithful data is found", {
   # mclust 6.0.0, Mclust(faithful, 2, "VVV"): log-likelihood -1130.264, sizes 0.6441, 0.3559
-  fit <- fit_mixture(faithful, 2, covariance = "full", control = cwmix_control(em_tolerance = 1e-10))
+  fit <- fit_mixture(
+    faithful, 2, covariance = "full", control = cwmix_control(em_tolerance = 1e-10)
+  )
   expect_equal(fit$log_likelihood, -1130.264, tolerance = 1e-6)
   expect_equal(fit$proportions, c(0.6441, 0.3559), tolerance = 1e-4)
 })
@@ -111,12 +113,12 @@ test_that("the fields of a fit are those documented", {
 })
 
 test_that("K has a default that grows with the data and stops at 10", {
-  K_of <- function(n) {
+  components_of <- function(n) {
     nrow(fit_mixture(qnorm(ppoints(n)), NULL, control = cwmix_control(em_tolerance = 1e-3))$mean)
   }
-  expect_identical(K_of(10), 1L)
-  expect_identical(K_of(80), 3L)
-  expect_identical(K_of(400), 10L)
+  expect_identical(components_of(10), 1L)
+  expect_identical(components_of(80), 3L)
+  expect_identical(components_of(400), 10L)
 })
 
 test_that("a warning of its own class says that EM has not converged", {

@@ -42,8 +42,8 @@ expect_products <- function(shapes) {
       expect(
         all(error <= 1),
         sprintf(
-          "%s (%s, single = %s) of shape %s is %.2g times the bound off.", rownames(error)[worst[1]],
-          instance, single, toString(shapes[worst[2], ]), max(error)
+          "%s (%s, single = %s) of shape %s is %.2g times the bound off.",
+          rownames(error)[worst[1]], instance, single, toString(shapes[worst[2], ]), max(error)
         )
       )
     }

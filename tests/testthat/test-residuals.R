@@ -2,7 +2,9 @@ test_that("latent residuals of draws from the model are independent standard nor
   models <- list(
     make_model(1, 3, c(5, 4), seed = 21), make_model(3, 4, c(6, 5), "full", seed = 22),
     make_model(2, 3, NULL, seed = 23), make_model(2, 2, integer(0), "full", seed = 24),
-    cwmix_model(c(-1, 1), sd = c(1, 1), classifier = function(z) cbind(plogis(3 * z), plogis(-3 * z))),
+    cwmix_model(
+      c(-1, 1), sd = c(1, 1), classifier = function(z) cbind(plogis(3 * z), plogis(-3 * z))
+    ),
     cwmix_model(
       matrix(c(-1, 1, 0, 0.5), 2),
       sd = matrix(0.7, 2, 2), support = list(c(0, 1), c(0, Inf)),

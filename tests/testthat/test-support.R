@@ -122,7 +122,9 @@ test_that("bounded densities integrate to one, constant weights or a network", {
 test_that("draws lie strictly inside, however steep the ends", {
   for (support in supports()) {
     for (sd in c(0.5, 40)) {
-      model <- cwmix_model(c(-0.7, 0.8), sd = c(sd, sd), classifier = c(0.3, 0.7), support = support)
+      model <- cwmix_model(
+        c(-0.7, 0.8), sd = c(sd, sd), classifier = c(0.3, 0.7), support = support
+      )
       x <- simulate(model, 2000, seed = 1)
       inside <- x > support[1] & x < support[2]
       expect_identical(sum(!inside), 0L, info = paste(toString(support), sd))
@@ -135,7 +137,9 @@ test_that("a fit's parameters are those of the logs and logits", {
   support <- list(a = c(0, Inf), c = c(0, 1))
   y <- data.frame(a = log(x$a), b = x$b, c = qlogis(x$c))
   for (covariance in c("diagonal", "full")) {
-    bounded <- with_fixed_seed(2, gaussian_mixture(x, 3, covariance = covariance, support = support))
+    bounded <- with_fixed_seed(
+      2, gaussian_mixture(x, 3, covariance = covariance, support = support)
+    )
     free <- with_fixed_seed(2, gaussian_mixture(y, 3, covariance = covariance))
     # the same problem up to the last digit of the transforms
     expect_equal(coef(bounded), coef(free), tolerance = 1e-8)

@@ -39,6 +39,16 @@ test_that("with weights, a support and a formula as well", {
   expect_same_numbers(with_fixed_seed(1, update(fit(2), epochs = 3)), with_fixed_seed(1, fit(5)))
 })
 
+test_that("with weights of zero and data kept as well", {
+  w <- rep(c(1, 0, 2, 1), 68)
+  fit <- function(epochs) {
+    cwmix(faithful,
+      K = 2, hidden = 4, weights = w, keep_data = TRUE, control = constant_control(epochs)
+    )
+  }
+  expect_same_numbers(with_fixed_seed(1, update(fit(2), epochs = 3)), with_fixed_seed(1, fit(5)))
+})
+
 test_that("updates of updates go on, the trace with them", {
   fit <- with_fixed_seed(1, {
     fit <- cwmix(faithful, K = 3, hidden = 8, control = constant_control(3))
@@ -164,7 +174,9 @@ test_that("data outside the support under the same name are an error", {
 test_that("any other change fits anew", {
   fit <- with_fixed_seed(1, cwmix(faithful, K = 2, hidden = 3, control = constant_control(1)))
   refit <- with_fixed_seed(5, update(fit, K = 3, hidden = c(4, 4)))
-  expected <- with_fixed_seed(5, cwmix(faithful, K = 3, hidden = c(4, 4), control = constant_control(1)))
+  expected <- with_fixed_seed(
+    5, cwmix(faithful, K = 3, hidden = c(4, 4), control = constant_control(1))
+  )
   expect_same_numbers(refit, expected)
   expect_identical(refit$call, quote(cwmix(
     x = faithful, K = 3, hidden = c(4, 4), control = constant_control(1)
