@@ -70,7 +70,10 @@ cwmix_control <- function(epochs = NULL, batch_size = NULL, learning_rate = 5e-3
 }
 
 check_positive <- function(x, arg, call) {
-  if (identical(x, Inf)) x else check_number(x, arg, call, 0, open = TRUE)
+  if (!is_number(x) || x <= 0) {
+    stop_input("`", arg, "` must be a number above 0 (Inf for no limit), not ", describe(x), ".", call = call)
+  }
+  as.double(x)
 }
 
 #' @export

@@ -118,13 +118,16 @@ read_start <- function(start, problem, call) {
   check_class(start, "cwmix_density", "a fitted density, a cwmix_model() or a matrix of means", "start", call)
   if (!identical(dim(start$mean), c(problem$K, d)) || is.null(start$sd) != problem$full ||
     !is.null(start$classifier$fn)) {
-    stop_input("`start` must have ", problem$K, " components in ", d, " columns, ",
-      if (problem$full) "full" else "diagonal", " covariances and a classifier with parameters.",
+    stop_input("`start` must have ", plural(problem$K, "component"), " in ", plural(d, "column"), ", ",
+      if (problem$full) "full" else "diagonal", " covariances and a classifier with parameters, not be a ",
+      tolower(describe_shape(start)), ", ", describe_classifier(start$classifier), ".",
       call = call
     )
   }
   if (!isTRUE(all.equal(start$support, problem$support, check.attributes = FALSE))) {
-    stop_input("`start` must have the same `support`.", call = call)
+    stop_input("`start` must have the same `support`, not ", sub("^ +support +", "", describe_support(start) %||% "none"), ".",
+      call = call
+    )
   }
   standardise_parameters(coef(start), problem$center, problem$scale)
 }
