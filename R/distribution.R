@@ -216,11 +216,11 @@ invert <- function(object, p, lower.tail, call) {
     low <- ifelse(error < 0, y, low)
     high <- ifelse(error > 0, y, high)
     newton <- y - error / exp(log_quantity_working(object, matrix(y), "density", call))
+    # Below this the error is rounding, and its sign says nothing about where the quantile is.
+    settled <- abs(error) <= 1e-13 * p | newton == y
+    if (all(settled)) break
     inside <- is.finite(newton) & newton > low & newton < high
-    following <- ifelse(error == 0, y, ifelse(inside, newton, (low + high) / 2))
-    moved <- abs(following - y) > 4 * .Machine$double.eps * pmax(abs(y), min(sd))
-    y <- following
-    if (!any(moved & abs(error) > 1e-14 * p)) break
+    y <- ifelse(settled, y, ifelse(inside, newton, (low + high) / 2))
   }
   from_working(matrix(y), support)[, 1]
 }

@@ -219,7 +219,7 @@ plot_curves <- function(object, what, points, draws, dots) {
   panel(range(x), c(0, 1.04 * max(density, bars$density)), label, "Density", main, dots)
   if (!is.null(bars)) {
     left <- bars$breaks[-length(bars$breaks)]
-    graphics::rect(left, 0, bars$breaks[-1], bars$density, col = "grey90", border = "white")
+    graphics::rect(left, 0, bars$breaks[-1], bars$density, col = "grey82", border = "white")
   }
   show_rug(points)
   if (what == "density") {

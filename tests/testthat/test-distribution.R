@@ -52,6 +52,16 @@ test_that("quantiles invert the distribution function, to the ends of the suppor
   expect_equal(qcwmix(1 - 0.3, model, lower.tail = FALSE), qcwmix(0.3, model), tolerance = 1e-10)
 })
 
+test_that("quantiles are the same one at a time", {
+  set.seed(1)
+  p <- runif(200)
+  for (model in list(univariate(), univariate(c(0, Inf)))) {
+    q <- vapply(p, qcwmix, 0, object = model)
+    expect_equal(pcwmix(q, model), p, tolerance = 1e-10)
+    expect_equal(q, qcwmix(p, model), tolerance = 1e-10)
+  }
+})
+
 test_that("a classifier with a jump is integrated to 1e-8 without a warning", {
   step <- cwmix_model(c(-1, 1), sd = c(1, 1), classifier = function(z) cbind(z < 0.3, z >= 0.3) + 0)
   # Component 1 has x = z - 1 where z < 0.3, component 2 x = z + 1 where z >= 0.3.
