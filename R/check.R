@@ -28,6 +28,10 @@ user_call <- function() {
     name <- as.character(call[[1]])
     call[[1]] <- as.name(sub("^(.+)\\.(default|formula|cwmix.*|gaussian_mixture|image_density)$", "\\1", name))
   }
+  # do.call() leaves whole data sets in a call.
+  for (i in seq_along(call)[-1]) {
+    if (!is.language(call[[i]]) && length(call[[i]]) > 10) call[[i]] <- quote(...)
+  }
   call
 }
 
@@ -76,17 +80,12 @@ check_count <- function(x, arg, call, min = 1) {
   as.integer(x)
 }
 
-check_number <- function(x, arg, call, min = -Inf, max = Inf, open = FALSE) {
-  inside <- is_number(x) && is.finite(x) && (if (open) x > min && x < max else x >= min && x <= max)
-  if (!inside) {
-    range <- if (is.finite(max)) {
-      sprintf("a number between %s and %s", format(min), format(max))
-    } else if (is.finite(min)) {
-      sprintf("a finite number %s %s", if (open) "above" else "of at least", format(min))
-    } else {
-      "a finite number"
-    }
-    stop_input("`", arg, "` must be ", range, ", not ", describe(x), ".", call = call)
+check_number <- function(x, arg, call, min, open = FALSE) {
+  if (!is_number(x) || !is.finite(x) || x < min || (open && x == min)) {
+    stop_input("`", arg, "` must be a finite number ", if (open) "above " else "of at least ", min, ", not ",
+      describe(x), ".",
+      call = call
+    )
   }
   as.double(x)
 }
@@ -118,8 +117,7 @@ check_given <- function(args, call) {
   frame <- parent.frame()
   for (arg in args) {
     if (eval(substitute(missing(arg), list(arg = as.name(arg))), frame)) {
-      note <- if (arg %in% c("newdata", "data")) ": the training data are not kept"
-      stop_input("`", arg, "` must be given", note, ".", call = call)
+      stop_input("`", arg, "` must be given.", call = call)
     }
   }
 }

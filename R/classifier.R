@@ -176,7 +176,7 @@ log_classifier <- function(classifier, z, call) {
   if (!is.null(classifier$fn)) {
     return(log(call_classifier(classifier, z, call)))
   }
-  .Call(ffi_classifier, classifier_model(classifier, ncol(z)), z, thread_count())
+  .Call(ffi_classifier, classifier_model(classifier, ncol(z)), z, engine_single(), thread_count())
 }
 
 # The engine evaluates classifiers as parts of models; the maps play no role here.

@@ -1,11 +1,12 @@
 #' Computational settings of a fit
 #'
 #' @param epochs A whole number, the most passes over the training rows; `NULL` for about 10,000
-#'   steps, at least 5 and at most 100 passes. With `optimiser = "lbfgs"` the most iterations.
-#' @param batch_size A whole number of rows a gradient step; `NULL` for a twentieth of the rows,
-#'   at least 16 and at most 500.
-#' @param learning_rate A positive number, the largest step of Adam, in units of a column's
-#'   standard deviation.
+#'   steps, at least 5 and at most 100 passes. With `optimiser = "lbfgs"` an epoch is 20 iterations,
+#'   and `NULL` stands for 50.
+#' @param batch_size A whole number of rows a gradient step, the last of an epoch taking those left;
+#'   `NULL` for batches of nearly equal size, a twentieth of the rows, at least 16 and at most 500.
+#' @param learning_rate A positive number, about the largest change of a parameter in one step of
+#'   Adam; means are in units of their column's standard deviation.
 #' @param schedule A string: `"one-cycle"` warms the learning rate up over the first three tenths
 #'   of the steps and lets it fall to zero along a cosine (Smith and Topin 2019), `"constant"`
 #'   leaves it.
@@ -21,7 +22,8 @@
 #' @param starts A whole number of random starts of EM; the best is kept.
 #' @param sd_floor A number of at least 0: the smallest standard deviation of a component, in any
 #'   direction, as a fraction of the column's (of its interquartile range over 1.349, where that
-#'   is positive and smaller).
+#'   is positive and smaller). EM bounds it in every direction; training with full covariances
+#'   bounds the Cholesky factors' diagonal, the spread of each column given those before it.
 #' @param precision A string, `"single"` or `"double"`, of the training steps. Whatever is
 #'   reported is computed in double.
 #' @param threads A whole number of threads, or `NULL`; see [cwmix_info()]. Results do not depend
@@ -66,6 +68,15 @@ cwmix_control <- function(epochs = NULL, batch_size = NULL, learning_rate = 5e-3
       verbose = check_flag(verbose, "verbose", call)
     ),
     class = "cwmix_control"
+  )
+}
+
+# A control may have been edited by hand since it was made.
+validate_control <- function(control, call) {
+  check_class(control, "cwmix_control", "made by cwmix_control()", "control", call)
+  tryCatch(
+    do.call(cwmix_control, unclass(control)),
+    cwmix_input_error = function(e) stop_input("`control`: ", conditionMessage(e), call = call)
   )
 }
 

@@ -11,9 +11,11 @@
 #' every epoch; the best epoch, epoch 0 included, is returned.
 #'
 #' @param x The data: a numeric vector, a numeric matrix or a data frame of numeric columns, without
-#'   missing values; or a one-sided formula such as `~ a + b`.
-#' @param data A data frame in which to find the variables of the formula `x`.
-#' @param K A whole number of components, or `NULL` for one in 25 rows, at most 10.
+#'   missing values; or a one-sided formula such as `~ a + log(b)`, a sum of columns.
+#' @param data A data frame that holds all variables of the formula `x`; its functions must be found
+#'   from the global environment.
+#' @param K A whole number of components, or `NULL` for those of `start` or else one in 25 rows, at
+#'   most 10.
 #' @param ... Must be empty.
 #' @param hidden An integer vector, the widths of the network's hidden layers; `integer(0)` for a
 #'   softmax-linear classifier; `NULL` for constant weights, fitted by EM alone.
@@ -21,32 +23,42 @@
 #' @param activation A string, `"tanh"`, `"relu"` or `"silu"`.
 #' @param support The columns' bounds: `NULL` for none; a pair such as `c(0, Inf)` for every column;
 #'   or a list with one pair (or `NULL`) a column, by position or by name. The density is exactly
-#'   zero outside.
+#'   zero outside. Inside, what is modelled is log(x - lower), -log(upper - x) or, between two bounds,
+#'   the logit of (x - lower) / (upper - lower).
 #' @param weights A numeric vector of observation weights of at least 0, one a row, or `NULL`. Rows
-#'   of weight 0 count as absent.
+#'   of weight 0 count as absent. With a formula it is looked for in `data` first.
 #' @param validation A number from 0 to below 1, the share of rows set aside (rounded down). With no
 #'   such row there is no early stopping, and the last epoch is returned.
 #' @param start `NULL` to start from EM; a density to start from, with the same K, covariances and
-#'   support (and network, if it has one: EM is then skipped); or a K x d matrix of means for EM.
+#'   support (and network, if it has one: EM is then skipped), columns in the same order; or a K x d
+#'   matrix of means for EM.
 #' @param control A [cwmix_control()].
 #' @param keep_data A flag: keep the data in the fit, for `update()` and `plot()` where the data
 #'   cannot be found by the call.
 #' @return An object of class `c("cwmix", "cwmix_density")`, a plain list with the fields
 #'   - `mean` (K x d), `sd` (K x d) or `cholesky` (d x d x K, lower triangular factors of the
 #'     covariances), `classifier`, `support`;
-#'   - `proportions`, the components' mean posteriors over the rows, decreasing;
+#'   - `proportions`, the components' mean posteriors over the rows, decreasing; `at_floor`, how many
+#'     components have a standard deviation at `sd_floor`, as ties and duplicated rows give;
 #'   - `log_likelihood` of all rows, `df`, `nobs`;
 #'   - `trace`, a data frame with the mean log density of training and validation rows and the
 #'     learning rate, a row an epoch: epoch 0 is the EM fit, evaluated; later training scores are
 #'     means over the epoch's steps, each taken before its step;
-#'   - `best_epoch`, `stopped` (`"epochs"`, `"patience"`, `"interrupt"`, `"converged"`,
-#'     `"not finite"`), `starts`, `seconds`, `control`, `call`;
+#'   - `best_epoch`, and `stopped`, why training ended: `"epochs"` (all run), `"patience"`,
+#'     `"interrupt"`, `"not finite"` or, for L-BFGS, `"converged"` and `"line search"`;
+#'   - `starts`, the mean log-likelihood per row that each start of EM reached, and `converged`,
+#'     whether EM did (`NA` where it was skipped);
+#'   - `hidden`, `control` and `call` as given; `held_rows`, the validation rows, counted among those
+#'     of positive weight; `columns`, how the data came; `fingerprint`, sums that tell whether data
+#'     are those of the fit; `data`, what `keep_data` kept;
 #'   - `optimiser`, what [update()] needs to go on.
 #' @section Errors and warnings: A condition of class `"cwmix_input_error"` names the argument, what
 #'   is needed and what was given: anything not numeric, missing or infinite values, constant or
-#'   exactly collinear columns, fewer rows than components, points outside the support. An
-#'   interrupt returns the best epoch so far with a warning of class `"cwmix_interrupted"`; a score
-#'   that is not finite ends training with one of class `"cwmix_numerical_warning"`.
+#'   exactly collinear columns, fewer rows than components, points outside the support. One of class
+#'   `"cwmix_numerical_error"` when EM loses a component's spread, which a positive `sd_floor`
+#'   prevents. An interrupt returns the best so far with a warning of class `"cwmix_interrupted"`; a
+#'   score that is not finite ends training with one of class `"cwmix_numerical_warning"`; one of class
+#'   `"cwmix_not_converged"` says that L-BFGS or, with constant weights, EM did not converge.
 #' @references Argouarc'h, Desbouvries, Barat, Kawasaki and Dautremer (2025), Classifier Weighted
 #'   Mixture models, arXiv:2501.02989, equations (12) and (16).
 #' @examples
@@ -70,10 +82,12 @@ cwmix.default <- function(x, K = NULL, ..., hidden = c(64, 64), covariance = c("
   matched <- match.call()
   check_dots_empty(..., call = call)
   check_flag(keep_data, "keep_data", call)
-  fit_cwmix(
-    read_training(x, call), K, hidden, covariance, activation, support, weights, validation,
-    start, control, if (keep_data) list(x = x, weights = weights), matched, call
+  settings <- list(
+    K = K, hidden = hidden, covariance = covariance, activation = activation, support = support,
+    weights = weights, validation = validation, start = start, control = control
   )
+  kept <- if (keep_data) list(x = x, weights = weights)
+  fit_cwmix(read_training(x, call), settings, kept, matched, call)
 }
 
 #' @rdname cwmix
@@ -86,24 +100,23 @@ cwmix.formula <- function(x, data, K = NULL, ..., hidden = c(64, 64),
   matched <- match.call()
   check_dots_empty(..., call = call)
   check_given("data", call)
+  weights <- eval_in_data(substitute(weights), data, parent.frame(), call)
   check_flag(keep_data, "keep_data", call)
-  fit_cwmix(
-    read_formula(x, data, call), K, hidden, covariance, activation, support, weights, validation,
-    start, control, if (keep_data) list(data = data, weights = weights), matched, call
+  settings <- list(
+    K = K, hidden = hidden, covariance = covariance, activation = activation, support = support,
+    weights = weights, validation = validation, start = start, control = control
   )
+  kept <- if (keep_data) list(data = data, weights = weights)
+  fit_cwmix(read_formula(x, data, call), settings, kept, matched, call)
 }
 
-fit_cwmix <- function(points, K, hidden, covariance, activation, support, weights, validation, start,
-                      control, kept, matched, call) {
-  began <- proc.time()[["elapsed"]]
-  covariance <- check_choice(covariance, c("diagonal", "full"), "covariance", call)
-  activation <- check_choice(activation, activations, "activation", call)
-  hidden <- check_hidden(hidden, call)
-  if (!is_number(validation) || validation < 0 || validation >= 1) {
-    stop_input("`validation` must be a number from 0 to below 1, not ", describe(validation), ".", call = call)
-  }
-  problem <- new_problem(points, K, covariance, support, weights, control, call)
-  start <- read_start(start, problem, call)
+# `settings` are the arguments of cwmix(), unchecked; `kept` is what to keep of the data.
+fit_cwmix <- function(points, settings, kept, matched, call) {
+  activation <- check_choice(settings$activation, activations, "activation", call)
+  hidden <- check_hidden(settings$hidden, call)
+  validation <- check_validation(settings$validation, call)
+  problem <- read_problem(points, settings, call)
+  start <- read_start(settings$start, problem, call)
 
   held <- if (is.null(hidden)) 0 else floor(validation * nrow(problem$x))
   if (nrow(problem$x) - held < problem$K) {
@@ -114,15 +127,24 @@ fit_cwmix <- function(points, K, hidden, covariance, activation, support, weight
   }
   held_rows <- if (held > 0) sort(sample.int(nrow(problem$x), held)) else integer()
   sets <- split_sets(problem, held_rows)
-  em <- start_by_em(start, sets$training, problem, hidden, call)
-  parameters <- add_network(em$parameters, hidden, activation, call)
+  em <- start_by_em(start, sets$training, problem, hidden, activation, call)
+  parameters <- add_network(em$parameters, hidden, activation)
 
-  epochs <- if (is.null(hidden)) 0L else control$epochs
+  epochs <- problem$control$epochs %||% default_epochs(nrow(sets$training$x), problem$control)
+  if (is.null(hidden) || em$interrupted) epochs <- 0L
   training <- train(new_state(parameters), parameters, sets, activation, problem, epochs)
+  if (is.null(hidden) || em$interrupted) warn_em(em, problem$control, call)
   finish_cwmix(training, parameters, activation, problem, matched, call,
-    hidden = hidden, starts = em$log_likelihoods, held_rows = held_rows,
-    seconds = proc.time()[["elapsed"]] - began, data = kept
+    hidden = hidden, starts = em$log_likelihoods, converged = em$converged, held_rows = held_rows,
+    data = kept
   )
+}
+
+check_validation <- function(validation, call) {
+  if (!is_number(validation) || validation < 0 || validation >= 1) {
+    stop_input("`validation` must be a number from 0 to below 1, not ", describe(validation), ".", call = call)
+  }
+  validation
 }
 
 check_hidden <- function(hidden, call) {
@@ -134,6 +156,9 @@ check_hidden <- function(hidden, call) {
       if (is_plain_numeric(hidden)) deparse(hidden) else describe(hidden), ".",
       call = call
     )
+  }
+  if (sum(as.double(hidden)[-1] * hidden[-length(hidden)]) > 1e8) {
+    stop_input("`hidden` must give at most 1e8 weights, not ", deparse(hidden), ".", call = call)
   }
   as.integer(hidden)
 }
@@ -157,22 +182,26 @@ split_sets <- function(problem, held_rows) {
 }
 
 # A start with a network is taken as it is; everything else goes through EM.
-start_by_em <- function(start, training, problem, hidden, call) {
-  if (length(start$weights) > 0) {
-    widths <- vapply(start$weights[-length(start$weights)], nrow, 0L)
-    if (!identical(widths, hidden)) {
-      stop_input("`start` must have the network of `hidden`, or constant weights.", call = call)
+start_by_em <- function(start, training, problem, hidden, activation, call) {
+  if (length(start$parameters$weights) > 0) {
+    widths <- vapply(start$parameters$weights, nrow, 0L)
+    if (!identical(widths[-length(widths)], hidden) || start$activation != activation) {
+      stop_input("`start` must have constant weights or the network that `hidden` and `activation` ask for (",
+        if (is.null(hidden)) "none" else deparse(hidden), ", ", activation, "), not that of ",
+        deparse(widths[-length(widths)]), ", ", start$activation, ".",
+        call = call
+      )
     }
-    return(list(parameters = start, log_likelihoods = double()))
+    return(list(
+      parameters = start$parameters, log_likelihoods = double(), converged = NA, interrupted = FALSE
+    ))
   }
-  em <- em_fit(
-    training$x, problem$K, problem$full, training$weights, start, problem$control, problem$floor, call
-  )
+  em <- em_fit(training, start$parameters, problem, call)
   em$log_likelihoods <- em$log_likelihoods + training$offset
   em
 }
 
-add_network <- function(parameters, hidden, activation, call) {
+add_network <- function(parameters, hidden, activation) {
   if (is.null(hidden) || length(parameters$weights) > 0) {
     return(parameters)
   }
@@ -188,15 +217,15 @@ finish_cwmix <- function(training, template, activation, problem, matched, call,
     trace = training$trace, best_epoch = state$best_epoch, stopped = training$stopped,
     optimiser = list(state = state, template = template), ...
   )
+  returned <- sprintf("the best epoch so far, %d, is returned.", state$best_epoch)
   if (training$stopped == "interrupt") {
-    warn_cwmix(
-      sprintf("Interrupted in epoch %d: the best epoch so far, %d, is returned.", state$epoch + 1L, state$best_epoch),
-      "cwmix_interrupted", call
-    )
+    warn_cwmix(paste("Training was interrupted:", returned), "cwmix_interrupted", call)
   } else if (training$stopped == "not finite") {
+    warn_cwmix(paste("Training met a score that is not finite:", returned), "cwmix_numerical_warning", call)
+  } else if (training$stopped == "line search") {
     warn_cwmix(
-      sprintf("Training met a score that is not finite in epoch %d: the best epoch before, %d, is returned.", state$epoch + 1L, state$best_epoch),
-      "cwmix_numerical_warning", call
+      paste("L-BFGS stopped where its line search found nothing better:", returned),
+      "cwmix_not_converged", call
     )
   }
   object

@@ -1,9 +1,7 @@
 # From what users hold to matrices of doubles, and back.
 
 # How points came in, so that draws go out alike: list(names, type, terms).
-new_columns <- function(names = NULL, type = "matrix", terms = NULL) {
-  list(names = names, type = type, terms = terms)
-}
+new_columns <- function(names, type) list(names = names, type = type, terms = NULL)
 
 column_labels <- function(object) {
   object$columns$names %||% if (ncol(object$mean) == 1) "x" else paste0("x", seq_len(ncol(object$mean)))
@@ -12,7 +10,7 @@ column_labels <- function(object) {
 `%||%` <- function(x, y) if (is.null(x)) y else x
 
 is_plain_numeric <- function(x) {
-  is.numeric(x) && !inherits(x, c("factor", "integer64", "Date", "POSIXct", "difftime"))
+  is.numeric(x) && !inherits(x, c("factor", "integer64", "Date", "POSIXct", "difftime", "table"))
 }
 
 # A numeric vector, matrix or data frame as list(x = double matrix, columns, names of rows).
@@ -90,6 +88,16 @@ read_training <- function(x, call, arg = "x") {
   points
 }
 
+# An argument that may name a column of data.
+eval_in_data <- function(expression, data, frame, call) {
+  tryCatch(
+    eval(expression, if (is.data.frame(data)) data, frame),
+    error = function(e) {
+      stop_input("`weights` must be a column of `data` or a numeric vector: ", conditionMessage(e), ".", call = call)
+    }
+  )
+}
+
 read_formula <- function(formula, data, call) {
   if (length(formula) == 3) {
     stop_input("`x` must be a one-sided formula such as ~ a + b, not ", format(formula), ".", call = call)
@@ -110,25 +118,38 @@ read_formula <- function(formula, data, call) {
       call = call
     )
   }
-  points <- read_training(frame, call, arg = "data")
-  # The terms are evaluated in newdata alone; the user's frame need not be kept.
+  # A fit does not keep the user's frame.
   environment(terms) <- globalenv()
+  frame <- model_frame(terms, data, "data", call)
+  points <- read_training(frame, call, arg = "data")
   points$columns$terms <- terms
   points
+}
+
+# The columns of a formula, from a data frame alone and functions found from the global environment.
+model_frame <- function(terms, data, arg, call) {
+  missing <- setdiff(all.vars(terms), names(data))
+  if (length(missing) > 0) {
+    stop_input("`", arg, "` must have the variables of ", format(terms), "; there is no ",
+      paste0("`", missing, "`", collapse = ", "), ".",
+      call = call
+    )
+  }
+  tryCatch(
+    suppressWarnings(stats::model.frame(terms, data, na.action = stats::na.pass)),
+    error = function(e) {
+      stop_input("`", arg, "` must give the columns of ", format(terms), ": ", conditionMessage(e), ".",
+        call = call
+      )
+    }
+  )
 }
 
 # Points to evaluate: list(x, rows), columns matched by name where both sides have names.
 read_newdata <- function(object, newdata, call, arg = "newdata") {
   terms <- object$columns$terms
   if (!is.null(terms) && is.data.frame(newdata) && !all(object$columns$names %in% names(newdata))) {
-    newdata <- tryCatch(
-      suppressWarnings(stats::model.frame(terms, newdata, na.action = stats::na.pass)),
-      error = function(e) {
-        stop_input("`", arg, "` must have the variables of ", format(terms), ": ", conditionMessage(e), ".",
-          call = call
-        )
-      }
-    )
+    newdata <- model_frame(terms, newdata, arg, call)
   }
   wanted <- object$columns$names
   if (is.data.frame(newdata) && !is.null(wanted)) {

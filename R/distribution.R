@@ -3,7 +3,12 @@
 #' Density, distribution function, quantile function and random draws, in the manner of
 #' [stats::Normal]. `pcwmix()` and `qcwmix()` are for one dimension, where
 #' F(q) = sum over k of W_k(T_k(q)) with W_k(t) the integral of w_k(z) phi(z) from minus infinity
-#' to t, computed by adaptive Gauss-Legendre quadrature.
+#' to t, computed by adaptive Gauss-Legendre quadrature on the log scale.
+#'
+#' Intervals of a network are halved until a bound on the slope of its log odds says that nothing
+#' can hide between the points of evaluation, however steep it is. Of an R function as classifier
+#' nothing but values is known: what it does over a stretch of z shorter than 2e-4 where |z| < 2,
+#' 6e-4 where |z| < 4, 0.005 where |z| < 8 or 0.04 farther out can be missed, without a warning.
 #'
 #' @param x,q A numeric vector of points; for `dcwmix()` in several dimensions a matrix or data
 #'   frame.
@@ -15,9 +20,10 @@
 #' @param lower.tail A flag: probabilities are P(X <= q), otherwise P(X > q).
 #' @return `dcwmix()`, `pcwmix()` and `qcwmix()`: a numeric vector as long as their first argument
 #'   has rows; missing values give `NA`. `rcwmix()`: `n` draws in the training data's columns and
-#'   type. Probabilities are accurate to 1e-10 for classifiers that are smooth, and a warning of
-#'   class `"cwmix_quadrature_warning"` is given where they may not be so to 1e-8; quantiles solve
-#'   F(x) = p to that accuracy.
+#'   type. Probabilities are accurate to 1e-10 for networks and for smooth R functions as
+#'   classifiers; where they may not be so to 1e-8, a warning of class
+#'   `"cwmix_quadrature_warning"` is given. Quantiles solve F(x) = p to that accuracy. Logarithms of
+#'   probabilities are not taken of rounded ones: they hold far in either tail.
 #' @section Errors: A condition of class `"cwmix_input_error"`, for instance for `pcwmix()` in two
 #'   dimensions.
 #' @references Argouarc'h, Desbouvries, Barat, Kawasaki and Dautremer (2025), Classifier Weighted
@@ -52,9 +58,14 @@ pcwmix <- function(q, object, lower.tail = TRUE, log.p = FALSE) {
   check_flag(lower.tail, "lower.tail", call)
   check_flag(log.p, "log.p", call)
   check_vector(q, "q", call)
-  p <- distribution_function(object, q, weight_integrals(object, call), lower.tail, call)
+  integrals <- weight_integrals(object, call)
+  log_probability <- function(q, lower) log_tail(object, q, integrals, lower, call)
+  p <- log_probability(q, lower.tail)
+  # The logarithm of a probability near 1 has its digits in the other tail.
+  large <- which(log.p & p > -log(2))
+  p[large] <- log_complement(log_probability(q[large], !lower.tail))
   names(p) <- names(q)
-  if (log.p) log(p) else p
+  if (log.p) p else exp(p)
 }
 
 #' @rdname dcwmix
@@ -65,19 +76,28 @@ qcwmix <- function(p, object, lower.tail = TRUE, log.p = FALSE) {
   check_flag(lower.tail, "lower.tail", call)
   check_flag(log.p, "log.p", call)
   check_vector(p, "p", call)
-  target <- if (log.p) exp(as.double(p)) else as.double(p)
-  bad <- which(target < 0 | target > 1)
+  bad <- which(if (log.p) p > 0 else p < 0 | p > 1)
   if (length(bad) > 0) {
-    stop_input("`p` must be ", if (log.p) "logarithms of " else "", "probabilities from 0 to 1, but element ",
+    stop_input("`p` must be ", if (log.p) "logarithms of ", "probabilities from 0 to 1, but element ",
       bad[1], " is ", format(p[bad[1]]), ".",
       call = call
     )
   }
-  q <- rep(NA_real_, length(p))
-  q[target %in% 0] <- object$support[1, if (lower.tail) 1 else 2]
-  q[target %in% 1] <- object$support[1, if (lower.tail) 2 else 1]
-  open <- which(target > 0 & target < 1)
-  if (length(open) > 0) q[open] <- invert(object, target[open], lower.tail, call)
+  probability <- as.double(p)
+  # The smaller tail of each, where quantiles are well defined however small it is.
+  log_small <- if (log.p) probability else log(probability)
+  large <- which(log_small > -log(2))
+  log_small[large] <- if (log.p) log_complement(log_small[large]) else log1p(-probability[large])
+  lower <- rep(lower.tail, length(p))
+  lower[large] <- !lower.tail
+  q <- ifelse(lower, object$support[1, 1], object$support[1, 2])
+  q[is.na(probability)] <- NA
+  open <- which(log_small > -Inf)
+  integrals <- if (length(open) > 0) weight_integrals(object, call)
+  for (side in c(TRUE, FALSE)) {
+    some <- open[lower[open] == side]
+    if (length(some) > 0) q[some] <- invert(object, log_small[some], integrals, side, call)
+  }
   names(q) <- names(p)
   q
 }
@@ -98,129 +118,85 @@ check_vector <- function(x, arg, call) {
   }
 }
 
-# ---- quadrature of W_k ----
-
-# Ten-point Gauss-Legendre nodes and weights on [-1, 1], by Golub and Welsch (1969).
-gauss_legendre <- function(n = 10) {
-  i <- seq_len(n - 1)
-  jacobi <- matrix(0, n, n)
-  jacobi[cbind(i, i + 1)] <- jacobi[cbind(i + 1, i)] <- i / sqrt(4 * i^2 - 1)
-  decomposition <- eigen(jacobi, symmetric = TRUE)
-  list(node = decomposition$values, weight = 2 * decomposition$vectors[1, ]^2)
-}
-
-# Integrals of w_k(z) phi(z) over the intervals [a, b]: a row an interval, a column a component.
-interval_integrals <- function(classifier, a, b, call) {
-  rule <- gauss_legendre()
-  m <- length(rule$node)
-  half <- (b - a) / 2
-  z <- rep((a + b) / 2, each = m) + rep(half, each = m) * rule$node
-  w <- exp(log_classifier(classifier, matrix(z), call)) * stats::dnorm(z) * rule$weight
-  rowsum(w, rep(seq_along(a), each = m), reorder = FALSE) * half
-}
-
-# A half-line beyond 39 standard deviations has no mass in double precision.
-quadrature_range <- 39
-
-# Intervals are halved until both halves together agree with the whole to 1e-12, so that whole and
-# partial intervals are exact to rounding where w is smooth. list(edges, below, above): the
-# integrals up to each edge and from it on, a column a component.
-weight_integrals <- function(object, call) {
-  classifier <- object$classifier
-  edges <- seq(-quadrature_range, quadrature_range, by = 0.5)
-  a <- edges[-length(edges)]
-  b <- edges[-1]
-  whole <- interval_integrals(classifier, a, b, call)
-  done <- list()
-  unresolved <- 0
-  for (depth in 1:40) {
-    middle <- (a + b) / 2
-    left <- interval_integrals(classifier, a, middle, call)
-    right <- interval_integrals(classifier, middle, b, call)
-    error <- apply(abs(left + right - whole), 1, max)
-    fine <- error < 1e-12
-    if (depth == 40) {
-      unresolved <- sum(error[!fine])
-      fine[] <- TRUE
-    }
-    done[[depth]] <- cbind(
-      c(a[fine], middle[fine]), rbind(left[fine, , drop = FALSE], right[fine, , drop = FALSE])
-    )
-    if (all(fine)) break
-    by_interval <- order(rep(which(!fine), 2))
-    whole <- rbind(left[!fine, , drop = FALSE], right[!fine, , drop = FALSE])[by_interval, , drop = FALSE]
-    from <- c(a[!fine], middle[!fine])[by_interval]
-    b <- c(middle[!fine], b[!fine])[by_interval]
-    a <- from
-  }
-  if (unresolved > 1e-8) {
-    warn_cwmix(
-      sprintf("Quadrature of the classifier reached only %.1g: it may not be smooth.", unresolved),
-      "cwmix_quadrature_warning", call
-    )
-  }
-  done <- do.call(rbind, done)
-  done <- done[order(done[, 1]), , drop = FALSE]
-  parts <- done[, -1, drop = FALSE]
-  list(
-    edges = c(done[, 1], quadrature_range),
-    below = rbind(0, apply(parts, 2, cumsum)),
-    above = rbind(apply(parts, 2, function(part) rev(cumsum(rev(part)))), 0)
-  )
-}
-
-# F(q) = sum_k W_k(T_k(q)): W_k at the edge below and the partial interval from there; or 1 - F,
-# from the edge above, so that either tail keeps its digits.
-distribution_function <- function(object, q, integrals, lower.tail, call) {
+# Logarithms of F(q) = sum_k W_k(T_k(q)), W_k at the edge below and the partial interval from there;
+# or those of 1 - F, from the edge above, so that either tail keeps its digits.
+log_tail <- function(object, q, integrals, lower, call) {
   q <- as.double(q)
   support <- object$support[1, ]
-  p <- rep(NA_real_, length(q))
-  p[!is.na(q) & q <= support[1]] <- if (lower.tail) 0 else 1
-  p[!is.na(q) & q >= support[2]] <- if (lower.tail) 1 else 0
+  log_p <- rep(NA_real_, length(q))
+  log_p[!is.na(q) & q <= support[1]] <- if (lower) -Inf else 0
+  log_p[!is.na(q) & q >= support[2]] <- if (lower) 0 else -Inf
   open <- which(q > support[1] & q < support[2])
   y <- to_working(matrix(q[open]), object$support)$y
-  total <- double(length(open))
-  for (k in seq_len(nrow(object$mean))) {
-    t <- pmin(pmax(latent(object, y, k)[, 1], -quadrature_range), quadrature_range)
-    edge <- findInterval(t, integrals$edges, all.inside = TRUE)
-    total <- total + if (lower.tail) {
-      integrals$below[edge, k] +
-        interval_integrals(object$classifier, integrals$edges[edge], t, call)[, k]
+  components <- seq_len(nrow(object$mean))
+  t <- matrix(vapply(components, function(k) latent(object, y, k)[, 1], double(length(open))),
+    ncol = length(components)
+  )
+  total <- rep(-Inf, length(open))
+  for (k in components) {
+    some <- which(if (lower) t[, k] >= -quadrature_range else t[, k] <= quadrature_range)
+    inner <- pmin(pmax(t[some, k], -quadrature_range), quadrature_range)
+    edge <- findInterval(inner, integrals$edges, all.inside = TRUE)
+    whole <- if (lower) integrals$below[edge, k] else integrals$above[edge + 1, k]
+    part <- if (lower) {
+      log_integrals(object$classifier, integrals$edges[edge], inner, call)[, k]
     } else {
-      integrals$above[edge + 1, k] +
-        interval_integrals(object$classifier, t, integrals$edges[edge + 1], call)[, k]
+      log_integrals(object$classifier, inner, integrals$edges[edge + 1], call)[, k]
     }
+    total[some] <- log_add(total[some], log_add(whole, part))
   }
-  p[open] <- pmin(total, 1)
-  p
+  # Components whose tail begins farther out, unless it could not change the sum.
+  for (k in components) {
+    log_most <- stats::pnorm(t[, k], lower.tail = lower, log.p = TRUE)
+    far <- if (lower) t[, k] < -quadrature_range else t[, k] > quadrature_range
+    far <- which(far & log_most > -Inf & log_most > total - 40)
+    if (length(far) == 0) next
+    total[far] <- log_add(total[far], far_integrals(object$classifier, t[far, k], call)[, k])
+  }
+  log_p[open] <- pmin(total, 0)
+  log_p
 }
 
-# Quantiles: from a table of F, Newton steps on the working scale, with bisection where they leave
-# the bracket.
-invert <- function(object, p, lower.tail, call) {
-  integrals <- weight_integrals(object, call)
+# Quantiles of the lower or the upper tail's probabilities, given by their logarithms: from a table,
+# Newton steps for log F on the working scale, with bisection where they leave the bracket.
+invert <- function(object, log_p, integrals, lower, call) {
   support <- object$support
   object$support[] <- c(-Inf, Inf)
+  mean <- object$mean[, 1]
   sd <- if (is.null(object$sd)) object$cholesky[1, 1, ] else object$sd[, 1]
-  excess <- function(y) {
-    difference <- distribution_function(object, y, integrals, lower.tail, call) - p
-    if (lower.tail) difference else -difference
+  # Each W_k(t) is at most exp(-t^2 / 2) for t < 0, and so is its upper tail for t > 0.
+  reach <- function(log_p) sqrt(2 * pmax(0, log(length(mean)) - log_p))
+  to_left <- reach(if (lower) log_p else log_complement(log_p))
+  to_right <- reach(if (lower) log_complement(log_p) else log_p)
+  low <- apply(mean - outer(sd, to_left), 2, min)
+  high <- apply(mean + outer(sd, to_right), 2, max)
+  knots <- c(-36, -24, -16, -12, -8, -6, seq(-4, 4, by = 0.25), 6, 8, 12, 16, 24, 36)
+  grid <- sort(c(outer(sd, knots) + mean))
+  table <- log_tail(object, grid, integrals, lower, call)
+  known <- is.finite(table)
+  y <- if (length(unique(table[known])) > 1) {
+    stats::approx(table[known], grid[known], log_p, rule = 2, ties = base::mean)$y
+  } else {
+    (low + high) / 2
   }
-  low <- rep(min(object$mean[, 1] - quadrature_range * sd), length(p))
-  high <- rep(max(object$mean[, 1] + quadrature_range * sd), length(p))
-  grid <- sort(c(outer(sd, c(-8, -6, seq(-4, 4, by = 0.25), 6, 8)) + object$mean[, 1]))
-  table <- distribution_function(object, grid, integrals, lower.tail, call)
-  y <- stats::approx(table, grid, p, rule = 2, ties = mean)$y
-  for (step in 1:200) {
-    error <- excess(y)
-    low <- ifelse(error < 0, y, low)
-    high <- ifelse(error > 0, y, high)
-    newton <- y - error / exp(log_quantity_working(object, matrix(y), "density", call))
+  y <- pmin(pmax(y, low), high)
+  active <- seq_along(y)
+  for (step in 1:400) {
+    at <- y[active]
+    target <- log_p[active]
+    log_f <- log_tail(object, at, integrals, lower, call)
+    error <- if (lower) log_f - target else target - log_f
+    low[active] <- ifelse(error < 0, at, low[active])
+    high[active] <- ifelse(error > 0, at, high[active])
+    log_density <- log_quantity_working(object, matrix(at), "density", call)
+    newton <- at - error * exp(log_f - log_density)
+    inside <- is.finite(newton) & newton > low[active] & newton < high[active]
+    following <- ifelse(inside, newton, (low[active] + high[active]) / 2)
     # Below this the error is rounding, and its sign says nothing about where the quantile is.
-    settled <- abs(error) <= 1e-13 * p | newton == y
-    if (all(settled)) break
-    inside <- is.finite(newton) & newton > low & newton < high
-    y <- ifelse(settled, y, ifelse(inside, newton, (low + high) / 2))
+    settled <- abs(error) <= 1e-13 * pmax(1, abs(target)) | following == at
+    y[active] <- ifelse(settled, at, following)
+    active <- active[!settled]
+    if (length(active) == 0) break
   }
   from_working(matrix(y), support)[, 1]
 }

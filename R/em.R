@@ -75,46 +75,75 @@ reseed_empty <- function(parameters, counts, x, weights) {
   parameters
 }
 
-# Multiplications in one call of the engine: a fraction of a second, so that interrupts are heard.
-work_per_call <- 5e8
-
-# EM from one start: list(parameters, trace, log_likelihood, converged).
-em_run <- function(parameters, x, weights, control, floor, call) {
-  chunk <- max(1, work_per_call %/% (nrow(x) * nrow(parameters$mean) * (ncol(x)^2 + 20)))
-  trace <- double()
-  reseeds <- 0
-  repeat {
-    left <- control$em_iterations - max(length(trace) - 1, 0)
-    step <- em_steps(parameters, x, weights, min(chunk, left), control$em_tolerance, floor, control$threads)
+# EM from one start: list(parameters, trace, log_likelihood, converged, interrupted). An interrupt
+# ends it with the parameters so far.
+em_run <- function(parameters, set, problem, call) {
+  control <- problem$control
+  K <- nrow(parameters$mean)
+  chunk <- max(1, work_per_call %/% (nrow(set$x) * K * (ncol(set$x)^2 + 20)))
+  run <- list(
+    parameters = parameters, trace = double(), converged = FALSE, interrupted = FALSE, reseeds = 0
+  )
+  advance <- function() {
+    left <- control$em_iterations - max(length(run$trace) - 1, 0)
+    step <- em_steps(
+      run$parameters, set$x, set$weights, min(chunk, left), control$em_tolerance, problem$floor,
+      control$threads
+    )
     if (step$status != 0) {
       stop_cwmix(
         "EM broke down: a component lost its spread in some direction. Give cwmix_control() a larger `sd_floor`.",
         "cwmix_numerical_error", call
       )
     }
-    parameters <- c(step[1:2], list(weights = list()), step["biases"])
-    trace <- c(trace[-length(trace)], step$log_likelihood)
-    if (!step$converged && length(trace) <= control$em_iterations) next
-    moved <- if (reseeds < nrow(parameters$mean)) reseed_empty(parameters, step$counts, x, weights)
-    if (is.null(moved) || length(trace) > control$em_iterations) break
-    reseeds <- reseeds + 1
-    parameters <- moved
+    run$parameters <<- c(step[1:2], list(weights = list()), step["biases"])
+    run$trace <<- c(run$trace[-length(run$trace)], step$log_likelihood)
+    run$converged <<- step$converged
+    if (length(run$trace) > control$em_iterations) {
+      return(TRUE)
+    }
+    if (!step$converged) {
+      return(FALSE)
+    }
+    moved <- if (run$reseeds < K) reseed_empty(run$parameters, step$counts, set$x, set$weights)
+    if (is.null(moved)) {
+      return(TRUE)
+    }
+    run$reseeds <<- run$reseeds + 1
+    run$parameters <<- moved
+    FALSE
   }
-  list(
-    parameters = parameters, trace = trace, log_likelihood = trace[length(trace)],
-    converged = step$converged
+  tryCatch(
+    while (!advance()) NULL,
+    interrupt = function(condition) run$interrupted <<- TRUE
   )
+  run$log_likelihood <- if (length(run$trace) > 0) run$trace[length(run$trace)] else -Inf
+  run
 }
 
-# The best of several starts; `log_likelihoods` keeps what each reached.
-em_fit <- function(x, K, full, weights, start, control, floor, call) {
-  if (!is.null(start)) {
-    runs <- list(em_run(start, x, weights, control, floor, call))
-  } else {
-    runs <- lapply(seq_len(control$starts), function(i) {
-      em_run(em_start(x, K, full, weights, floor), x, weights, control, floor, call)
-    })
+# The best of several starts, or of those that an interrupt has left; `log_likelihoods` keeps what
+# each reached. `set` is list(x, weights), `start` the parameters of the only start or NULL.
+em_fit <- function(set, start, problem, call) {
+  runs <- list()
+  count <- if (is.null(start)) problem$control$starts else 1
+  while (length(runs) < count) {
+    from <- start %||% em_start(set$x, problem$K, problem$full, set$weights, problem$floor)
+    runs[[length(runs) + 1]] <- em_run(from, set, problem, call)
+    if (runs[[length(runs)]]$interrupted) break
   }
   log_likelihoods <- vapply(runs, `[[`, 0, "log_likelihood")
-  c(runs[[which.max(log_likelihoods)]], list(log_likelihoods = log_likelihoods))
+  best <- runs[[which.max(log_likelihoods)]]
+  best$interrupted <- runs[[length(runs)]]$interrupted
+  c(best, list(log_likelihoods = log_likelihoods))
+}
+
+warn_em <- function(em, control, call) {
+  if (em$interrupted) {
+    warn_cwmix("Interrupted during EM: the best mixture so far is returned.", "cwmix_interrupted", call)
+  } else if (!em$converged) {
+    warn_cwmix(
+      sprintf("EM stopped after %d iterations without converging.", control$em_iterations),
+      "cwmix_not_converged", call
+    )
+  }
 }

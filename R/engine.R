@@ -40,12 +40,15 @@ print.cwmix_info <- function(x, ...) {
   invisible(x)
 }
 
-thread_count <- function(threads = getOption("cwmix.threads")) {
+# Multiplications in one call of the engine: a fraction of a second, so that interrupts are heard.
+work_per_call <- 5e8
+
+thread_count <- function(threads = NULL) {
   limit <- function(name) {
     value <- suppressWarnings(as.integer(Sys.getenv(name)))
     if (is.na(value) || value < 1) Inf else value
   }
-  threads <- threads %||% .Call(ffi_info)$processors
+  threads <- threads %||% getOption("cwmix.threads") %||% .Call(ffi_info)$processors
   in_check <- !tolower(Sys.getenv("_R_CHECK_LIMIT_CORES_")) %in% c("", "false")
   as.integer(min(
     check_count(threads, "cwmix.threads", NULL), limit("OMP_THREAD_LIMIT"), limit("OMP_NUM_THREADS"),

@@ -11,7 +11,7 @@
 #'   reached; `trace`, a data frame of iterations of the best start and the mean
 #'   log-likelihood per row; `converged`.
 #' @section Errors and warnings: As for [cwmix()]. A warning of class `"cwmix_not_converged"` when
-#'   EM stopped at `em_iterations`.
+#'   EM stopped at `em_iterations`, of class `"cwmix_interrupted"` when an interrupt ended it.
 #' @references Dempster, Laird and Rubin (1977), Maximum likelihood from incomplete data via the
 #'   EM algorithm, JRSS B 39, 1-38. Arthur and Vassilvitskii (2007), k-means++, SODA.
 #' @examples
@@ -33,10 +33,12 @@ gaussian_mixture.default <- function(x, K = NULL, ..., covariance = c("diagonal"
   matched <- match.call()
   check_dots_empty(..., call = call)
   check_flag(keep_data, "keep_data", call)
-  fit_gaussian_mixture(
-    read_training(x, call), K, covariance, support, weights, start, control,
-    if (keep_data) list(x = x, weights = weights), matched, call
+  settings <- list(
+    K = K, covariance = covariance, support = support, weights = weights, start = start,
+    control = control
   )
+  kept <- if (keep_data) list(x = x, weights = weights)
+  fit_gaussian_mixture(read_training(x, call), settings, kept, matched, call)
 }
 
 #' @rdname gaussian_mixture
@@ -48,39 +50,28 @@ gaussian_mixture.formula <- function(x, data, K = NULL, ..., covariance = c("dia
   matched <- match.call()
   check_dots_empty(..., call = call)
   check_given("data", call)
+  weights <- eval_in_data(substitute(weights), data, parent.frame(), call)
   check_flag(keep_data, "keep_data", call)
-  fit_gaussian_mixture(
-    read_formula(x, data, call), K, covariance, support, weights, start, control,
-    if (keep_data) list(data = data, weights = weights), matched, call
+  settings <- list(
+    K = K, covariance = covariance, support = support, weights = weights, start = start,
+    control = control
   )
+  kept <- if (keep_data) list(data = data, weights = weights)
+  fit_gaussian_mixture(read_formula(x, data, call), settings, kept, matched, call)
 }
 
-fit_gaussian_mixture <- function(points, K, covariance, support, weights, start, control, kept,
-                                 matched, call) {
-  began <- proc.time()[["elapsed"]]
-  covariance <- check_choice(covariance, c("diagonal", "full"), "covariance", call)
-  problem <- new_problem(points, K, covariance, support, weights, control, call)
-  start <- read_start(start, problem, call)
-  if (length(start$weights) > 0) {
-    stop_input("`start` must have constant weights.", call = call)
+# As fit_cwmix().
+fit_gaussian_mixture <- function(points, settings, kept, matched, call) {
+  problem <- read_problem(points, settings, call)
+  start <- read_start(settings$start, problem, call)
+  if (length(start$parameters$weights) > 0) {
+    stop_input("`start` must have constant weights, not a network.", call = call)
   }
-  em <- em_fit(problem$x, problem$K, problem$full, problem$weights, start, control, problem$floor, call)
-  if (!em$converged) {
-    warn_cwmix(
-      sprintf("EM stopped after %d iterations without converging.", control$em_iterations),
-      "cwmix_not_converged", call
-    )
-  }
+  em <- em_fit(problem[c("x", "weights")], start$parameters, problem, call)
+  warn_em(em, problem$control, call)
   offset <- mean_offset(problem)
   finish_fit(em$parameters, "tanh", problem, "gaussian_mixture", matched,
     trace = data.frame(iteration = seq_along(em$trace) - 1L, log_likelihood = em$trace + offset),
-    starts = em$log_likelihoods + offset, converged = em$converged,
-    seconds = proc.time()[["elapsed"]] - began, data = kept
+    starts = em$log_likelihoods + offset, converged = em$converged, data = kept
   )
-}
-
-# Mean log density on the data's scale less that on the standardised one.
-mean_offset <- function(problem) {
-  w <- problem$weights %||% rep(1, nrow(problem$x))
-  sum(w * problem$log_jacobian) / sum(w) - sum(log(problem$scale))
 }

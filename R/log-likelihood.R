@@ -55,7 +55,9 @@ log_likelihood <- function(object, newdata, weights = NULL, gradient = FALSE, ..
 
 #' Log-likelihood of a fit
 #'
-#' At the training data, all rows, validation rows included. [AIC()] and [BIC()] build on it.
+#' At the training data, all rows, validation rows included. [AIC()] and [BIC()] build on it; for a
+#' network, whose weights are held back by decay and early stopping, they count far too many
+#' parameters, and held-out scores are what to compare.
 #'
 #' @param object A fit of [cwmix()] or [gaussian_mixture()].
 #' @param ... Must be empty.

@@ -124,8 +124,12 @@ order_components <- function(parameters, order) {
   parameters
 }
 
-# Free parameters: constant weights sum to one, and only the lower triangles are free.
+# Free parameters: constant weights sum to one, and only the lower triangles are free. NA for a
+# classifier whose parameters are not known.
 count_parameters <- function(object) {
+  if (!is.null(object$classifier$fn)) {
+    return(NA_integer_)
+  }
   d <- ncol(object$mean)
   K <- nrow(object$mean)
   scale <- if (is.null(object$cholesky)) K * d else K * d * (d + 1) / 2

@@ -1,13 +1,15 @@
 # What every fit starts from: checked arguments and standardised training rows.
 
-new_problem <- function(points, K, covariance, support, weights, control, call) {
+# `settings` are arguments of a fitting function, unchecked.
+read_problem <- function(points, settings, call) {
   x <- points$x
   columns <- points$columns
-  check_class(control, "cwmix_control", "made by cwmix_control()", "control", call)
-  support <- read_support(support, ncol(x), columns$names, call)
+  control <- validate_control(settings$control, call)
+  full <- check_choice(settings$covariance, c("diagonal", "full"), "covariance", call) == "full"
+  support <- read_support(settings$support, ncol(x), columns$names, call)
   labels <- columns$names %||% seq_len(ncol(x))
   check_inside(x, support, labels, call)
-  weights <- check_weights(weights, nrow(x), call)
+  weights <- check_weights(settings$weights, nrow(x), call)
   mark <- fingerprint(x, weights)
   working <- to_working(x, support)
   y <- working$y
@@ -23,15 +25,16 @@ new_problem <- function(points, K, covariance, support, weights, control, call) 
     unit <- largest * mean(weights)
     weights <- weights / mean(weights)
   }
-  K <- if (is.null(K)) default_components(nrow(y)) else check_count(K, "K", call)
+  K <- settings$K %||% start_components(settings$start) %||% default_components(nrow(y))
+  K <- check_count(K, "K", call)
   if (nrow(y) < K) {
     stop_input("`K` must be at most the number of rows, ", nrow(y), ", not ", K, ".", call = call)
   }
   check_varying(y, labels, call)
   standard <- standardise(y, weights)
-  check_scale(standard, labels, call)
+  check_scale(standard, weights, labels, call)
   list(
-    x = standard$x, y = y, weights = weights, unit = unit, K = K, full = covariance == "full",
+    x = standard$x, y = y, weights = weights, unit = unit, K = K, full = full,
     center = standard$center, scale = standard$scale, floor = control$sd_floor * standard$core,
     log_jacobian = log_jacobian, support = support, columns = columns,
     control = control, fingerprint = mark
@@ -45,6 +48,10 @@ fingerprint <- function(x, weights) {
   c(dim(x), colSums(x), colSums(x * seq_len(nrow(x))), sum(w), sum(w * seq_along(w)))
 }
 
+start_components <- function(start) {
+  if (inherits(start, "cwmix_density")) nrow(start$mean) else if (is.matrix(start)) nrow(start)
+}
+
 default_components <- function(n) max(1L, min(10L, n %/% 25L))
 
 # Columns to mean 0 and standard deviation 1. `core` is the interquartile range over 1.349 where
@@ -56,8 +63,17 @@ standardise <- function(y, weights) {
   largest <- pmax(apply(abs(x), 2, max), .Machine$double.xmin)
   scale <- largest * sqrt(colSums((x / rep(largest, each = nrow(y)))^2 * w))
   x <- x / rep(scale, each = nrow(y))
-  spread <- apply(x, 2, stats::IQR, na.rm = TRUE) / 1.349
+  spread <- apply(x, 2, quartile_range, w = w) / 1.349
   list(x = x, center = center, scale = scale, core = ifelse(spread > 0 & spread < 1, spread, 1))
+}
+
+# The range between weighted quartiles, the smallest values with a quarter and three quarters of the
+# weight at or below them.
+quartile_range <- function(x, w) {
+  order <- order(x)
+  cumulated <- cumsum(rep_len(w, length(x))[order])
+  quartiles <- findInterval(c(0.25, 0.75) * cumulated[length(x)], cumulated, left.open = TRUE) + 1L
+  diff(x[order][quartiles])
 }
 
 check_varying <- function(y, labels, call) {
@@ -77,7 +93,7 @@ check_varying <- function(y, labels, call) {
 }
 
 # Scales whose inverses leave the range of doubles, and columns that determine each other.
-check_scale <- function(standard, labels, call) {
+check_scale <- function(standard, weights, labels, call) {
   bad <- which(!is.finite(standard$scale) | !is.finite(1 / standard$scale))
   if (length(bad) > 0) {
     stop_input("`x` must have standard deviations that are neither 0 nor infinite in double precision, but that of column `", labels[bad[1]],
@@ -86,25 +102,33 @@ check_scale <- function(standard, labels, call) {
     )
   }
   d <- ncol(standard$x)
-  correlation <- eigen(crossprod(standard$x) / nrow(standard$x), symmetric = TRUE)
+  correlation <- eigen(crossprod(standard$x * sqrt(weights %||% 1)) / nrow(standard$x), symmetric = TRUE)
   # Rounding leaves exact collinearity some units of 1e-16 times d from zero.
   if (d > 1 && min(correlation$values) < 1e-13) {
     loading <- abs(correlation$vectors[, d])
     involved <- labels[loading > 1e-3 * max(loading)]
-    stop_input("`x` must not have exactly collinear columns, but ",
-      paste0("`", involved, "`", collapse = ", "), " determine each other: no density exists. Drop one.",
+    stop_input("`x` must not have collinear columns, but ",
+      paste0("`", involved, "`", collapse = ", "), " determine each other to rounding: no density exists. Drop one.",
       call = call
     )
   }
 }
 
-# A start given by the user as parameters on the standardised scale: a density of the same shape
-# or a K x d matrix of means.
+# A start given by the user, a density of the same shape or a K x d matrix of means, as
+# list(parameters, activation) on the standardised scale.
 read_start <- function(start, problem, call) {
   if (is.null(start)) {
     return(NULL)
   }
   d <- ncol(problem$x)
+  given <- if (is.matrix(start)) colnames(start) else if (is.list(start)) start$columns$names
+  wanted <- problem$columns$names
+  if (!is.null(given) && !is.null(wanted) && !identical(given, wanted)) {
+    stop_input("`start` must have the columns ", paste0("`", wanted, "`", collapse = ", "), " in this order, not ",
+      paste0("`", given, "`", collapse = ", "), ".",
+      call = call
+    )
+  }
   if (is.matrix(start) && is_plain_numeric(start)) {
     if (!identical(dim(start), c(problem$K, d)) || !all(is.finite(start))) {
       stop_input("`start` must be a finite ", problem$K, " x ", d, " matrix of means, not ", describe(start), ".",
@@ -113,7 +137,8 @@ read_start <- function(start, problem, call) {
     }
     mean <- (start - rep(problem$center, each = problem$K)) / rep(problem$scale, each = problem$K)
     sd <- rep(problem$K^(-1 / d), d)
-    return(mixture_parameters(mean, sd, problem$full, rep(-log(problem$K), problem$K)))
+    parameters <- mixture_parameters(mean, sd, problem$full, rep(-log(problem$K), problem$K))
+    return(list(parameters = parameters, activation = NULL))
   }
   check_class(start, "cwmix_density", "a fitted density, a cwmix_model() or a matrix of means", "start", call)
   if (!identical(dim(start$mean), c(problem$K, d)) || is.null(start$sd) != problem$full ||
@@ -125,15 +150,23 @@ read_start <- function(start, problem, call) {
     )
   }
   if (!isTRUE(all.equal(start$support, problem$support, check.attributes = FALSE))) {
-    stop_input("`start` must have the same `support`, not ", sub("^ +support +", "", describe_support(start) %||% "none"), ".",
+    stop_input("`start` must have the same `support`, not ", c(describe_support(start), "none")[1], ".",
       call = call
     )
   }
-  standardise_parameters(coef(start), problem$center, problem$scale)
+  list(
+    parameters = standardise_parameters(coef(start), problem$center, problem$scale),
+    activation = start$classifier$activation
+  )
 }
 
-# The fields of a fit that follow from its density: what it scores on the training rows, and the
-# share of rows that each component takes.
+# Mean log density on the data's scale less that on the standardised one.
+mean_offset <- function(problem) {
+  w <- problem$weights %||% rep(1, nrow(problem$x))
+  sum(w * problem$log_jacobian) / sum(w) - sum(log(problem$scale))
+}
+
+# What a density scores on the training rows.
 fit_scores <- function(object, problem) {
   log_density <- log_quantity_working(object, problem$y, "density") + problem$log_jacobian
   list(
@@ -159,15 +192,28 @@ finish_fit <- function(parameters, activation, problem, class, call, ...) {
   shares <- component_shares(parameters, activation, problem)
   order <- order(shares, decreasing = TRUE)
   parameters <- order_components(parameters, order)
-  parameters <- unstandardise_parameters(parameters, problem$center, problem$scale)
-  object <- density_of(parameters, activation, problem$support, problem$columns, class)
+  on_data <- unstandardise_parameters(parameters, problem$center, problem$scale)
+  object <- density_of(on_data, activation, problem$support, problem$columns, class)
   fields <- c(
     fit_scores(object, problem),
     list(
-      proportions = shares[order], fingerprint = problem$fingerprint, control = problem$control, call = tidy_call(call, class), ...
+      proportions = shares[order], at_floor = components_at(problem$floor, parameters), fingerprint = problem$fingerprint, control = problem$control, call = tidy_call(call, class), ...
     )
   )
   structure(c(unclass(object), fields), class = class(object))
+}
+
+# How many components have a standard deviation at the floor, up to rounding, in some direction.
+components_at <- function(floor, parameters) {
+  K <- nrow(parameters$mean)
+  least <- vapply(seq_len(K), function(k) {
+    if (!is.null(parameters$log_sd)) {
+      return(min(exp(parameters$log_sd[k, ]) / floor))
+    }
+    factor <- exp_diagonal(parameters$log_cholesky[, , k, drop = FALSE])
+    min(svd(matrix(factor, length(floor)) / floor, 0, 0)$d)
+  }, 0)
+  sum(least < 1 + 1e-6)
 }
 
 # The call to keep, under the generic's name: data that stand in it as values, as do.call() leaves

@@ -12,12 +12,12 @@ describe_shape <- function(x) {
 describe_support <- function(x) {
   bounded <- rowSums(is.finite(x$support)) > 0
   if (!any(bounded)) {
-    return(NULL)
+    return(character())
   }
   bounds <- sprintf("%s in (%g, %g)", column_labels(x), x$support[, 1], x$support[, 2])[bounded]
   shown <- paste(utils::head(bounds, 3), collapse = ", ")
   if (length(bounds) > 3) shown <- paste0(shown, ", ...")
-  sprintf("  support     %s", shown)
+  shown
 }
 
 describe_training <- function(x) {
@@ -29,7 +29,7 @@ describe_training <- function(x) {
   }
   best <- x$trace[match(x$best_epoch, x$trace$epoch), ]
   if (max(x$trace$epoch) == 0) {
-    return("  training    none: EM alone")
+    return("  training    none")
   }
   score <- if (is.na(best$validation)) {
     sprintf("training score %.4f, from %.4f", best$training, x$trace$training[1])
@@ -37,9 +37,13 @@ describe_training <- function(x) {
     sprintf("validation score %.4f, from %.4f", best$validation, x$trace$validation[1])
   }
   sprintf(
-    "  training    epoch %d of %d (%s): %s at EM", x$best_epoch, max(x$trace$epoch),
+    "  training    epoch %d of %d (%s): %s at epoch 0", x$best_epoch, max(x$trace$epoch),
     switch(x$stopped, epochs = "all run", patience = "stopped early", x$stopped), score
   )
+}
+
+fixed <- function(x, digits) {
+  if (abs(x) < 1e-3 || abs(x) > 1e9) base::format(x, digits = 5) else sprintf("%.*f", digits, x)
 }
 
 #' @export
@@ -47,10 +51,11 @@ format.cwmix_density <- function(x, ...) {
   check_dots_empty(..., call = user_call())
   lines <- c(
     describe_shape(x), if (!inherits(x, "gaussian_mixture")) sprintf("  classifier  %s", describe_classifier(x$classifier)),
-    describe_support(x)
+    sprintf("  support     %s", describe_support(x))
   )
   if (is.null(x$nobs)) {
-    return(c(lines, sprintf("  specified   %s", plural(count_parameters(x), "parameter"))))
+    n <- count_parameters(x)
+    return(c(lines, if (!is.na(n)) sprintf("  specified   %s", plural(n, "parameter"))))
   }
   held <- length(x$held_rows)
   c(
@@ -60,9 +65,10 @@ format.cwmix_density <- function(x, ...) {
       if (held > 0) sprintf(", %d of them for validation", held) else ""
     ),
     describe_training(x),
+    if (x$at_floor > 0) sprintf("  at sd_floor %s", plural(x$at_floor, "component")),
     sprintf(
-      "  log-lik.    %.2f (df = %d), %.4f a row; AIC %.1f, BIC %.1f", x$log_likelihood, x$df,
-      x$log_likelihood / x$nobs, stats::AIC(x), stats::BIC(x)
+      "  log-lik.    %s (df = %d), %s a row; AIC %s, BIC %s", fixed(x$log_likelihood, 2), x$df,
+      fixed(x$log_likelihood / x$nobs, 4), fixed(stats::AIC(x), 1), fixed(stats::BIC(x), 1)
     )
   )
 }

@@ -43,8 +43,6 @@ read_support <- function(support, d, names, call) {
   bounds
 }
 
-is_bounded <- function(support) any(is.finite(support))
-
 to_working <- function(x, support) {
   log_jacobian <- double(nrow(x))
   inside <- rep(TRUE, nrow(x))

@@ -4,31 +4,43 @@
 # EM's components: plain vectors, so that a fit can be saved and continued.
 new_state <- function(parameters) {
   flat <- as.double(flatten(parameters))
+  zero <- double(length(flat))
   list(
-    parameters = flat, first = double(length(flat)), second = double(length(flat)), step = 0,
+    parameters = flat, first = zero, second = zero, step = 0,
     epoch = 0L, best = flat, best_epoch = 0L, best_score = -Inf
   )
 }
 
-# Returns list(state, trace, stopped). `trace` continues `trace_so_far`.
-train <- function(state, template, sets, activation, problem, epochs, trace_so_far = NULL) {
-  control <- problem$control
+# From the best epoch with fresh moments: where a broken run can go on from.
+restarted <- function(state) {
+  state$parameters <- state$best
+  state$first[] <- state$second[] <- 0
+  state$step <- 0
+  state
+}
+
+# Trains for some epochs: list(state, trace, stopped). `template` has the shape of the parameters,
+# `trace` is continued.
+train <- function(state, template, sets, activation, problem, epochs, trace = NULL) {
   run <- new.env(parent = emptyenv())
   run$state <- state
   run$from <- state$epoch
-  run$trace <- list(trace_so_far)
-  run$stopped <- "epochs"
+  run$trace <- list(trace)
+  run$stopped <- NULL
   model <- engine_model(unflatten(state$parameters, template), activation)
-  if (is.null(trace_so_far)) record(run, score(model, sets$training, control), model, sets, control, NA)
-  if (is.null(epochs)) epochs <- default_epochs(nrow(sets$training$x), control)
-  if (epochs > 0) {
-    ascend <- if (control$optimiser == "adam") ascend_adam else ascend_lbfgs
-    tryCatch(
+  if (is.null(trace)) {
+    start <- score(model, sets$training, problem$control)
+    run$stopped <- record(run, start, model, sets, problem$control, NA)
+  }
+  if (epochs > 0 && is.null(run$stopped)) {
+    ascend <- if (problem$control$optimiser == "adam") ascend_adam else ascend_lbfgs
+    run$stopped <- tryCatch(
       ascend(run, model, sets, problem, epochs),
-      interrupt = function(condition) run$stopped <- "interrupt"
+      interrupt = function(condition) "interrupt"
     )
   }
-  list(state = run$state, trace = do.call(rbind, run$trace), stopped = run$stopped)
+  if (identical(run$stopped, "not finite")) run$state <- restarted(run$state)
+  list(state = run$state, trace = do.call(rbind, run$trace), stopped = run$stopped %||% "epochs")
 }
 
 in_single <- function(control) control$precision == "single" && control$optimiser == "adam"
@@ -41,28 +53,40 @@ score <- function(model, set, control) {
   mean(log_density * (set$weights %||% 1)) + set$offset
 }
 
-# Enters an epoch into the trace and keeps its parameters where they are the best: by the
-# validation score, or the latest where there is none. Returns TRUE when patience, which begins
-# anew with every call of train(), is over.
-record <- function(run, training, model, sets, control, rate) {
-  state <- run$state
-  validation <- if (is.null(sets$validation)) NA_real_ else score(model, sets$validation, control)
-  run$trace[[length(run$trace) + 1]] <- data.frame(
-    epoch = state$epoch, training = training, validation = validation, learning_rate = rate
-  )
-  if (is.na(validation) || validation > state$best_score) {
-    state$best <- model$parameters
-    state$best_epoch <- state$epoch
-    state$best_score <- if (is.na(validation)) training else validation
-    run$state <- state
-  }
-  state$epoch - max(run$state$best_epoch, run$from) >= control$patience
+# The first rows of a set: enough to see whether parameters have broken.
+head_of <- function(set, n = 1000) {
+  rows <- seq_len(min(n, nrow(set$x)))
+  list(x = set$x[rows, , drop = FALSE], weights = set$weights[rows], offset = set$offset)
 }
 
-batches <- function(n, control) {
-  size <- control$batch_size %||% max(16, min(500, n %/% 20))
-  count <- ceiling(n / size)
-  list(count = count, size = as.integer(ceiling(n / count)))
+# Enters an epoch into the trace and keeps its parameters where they are the best: by the validation
+# score, or the latest where there is none. Returns why training must stop, or NULL. Patience
+# begins anew with every call of train().
+record <- function(run, training, model, sets, control, rate) {
+  state <- run$state
+  held_out <- !is.null(sets$validation)
+  tested <- score(model, if (held_out) sets$validation else head_of(sets$training), control)
+  if (state$epoch > 0 && !(is.finite(tested) && is.finite(training))) {
+    return("not finite")
+  }
+  run$trace[[length(run$trace) + 1]] <- data.frame(
+    epoch = state$epoch, training = training, validation = if (held_out) tested else NA_real_,
+    learning_rate = rate
+  )
+  if (!held_out || tested > state$best_score) {
+    state$best <- model$parameters
+    state$best_epoch <- state$epoch
+    state$best_score <- if (held_out) tested else training
+    run$state <- state
+  }
+  if (state$epoch - max(run$state$best_epoch, run$from) >= control$patience) "patience"
+}
+
+# Batches of one size, the last one shorter; without a size, of nearly equal ones.
+plan_batches <- function(n, control) {
+  size <- control$batch_size
+  if (is.null(size)) size <- ceiling(n / ceiling(n / max(16, min(500, n %/% 20))))
+  list(size = as.integer(min(size, n)), count = as.integer(ceiling(n / size)))
 }
 
 # Adam's decay is decoupled from its gradient; L-BFGS has a penalty, by default that of a standard
@@ -73,9 +97,9 @@ weight_decay <- function(set, control) {
 
 default_epochs <- function(n, control) {
   if (control$optimiser == "lbfgs") {
-    return(200L)
+    return(50L)
   }
-  as.integer(max(5, min(100, ceiling(1e4 / batches(n, control)$count))))
+  as.integer(max(5, min(100, ceiling(1e4 / plan_batches(n, control)$count))))
 }
 
 # Learning rates at the given fractions of all steps.
@@ -94,35 +118,37 @@ learning_rates <- function(fraction, control) {
 ascend_adam <- function(run, model, sets, problem, epochs) {
   control <- problem$control
   n <- nrow(sets$training$x)
-  plan <- batches(n, control)
-  count <- ceiling(n / plan$size)
-  per_call <- max(1, work_per_call %/% (plan$size * model$K * (length(model$parameters) + 100)))
+  plan <- plan_batches(n, control)
+  steps <- seq_len(plan$count)
+  sizes <- pmin(plan$size, n - (steps - 1) * plan$size)
+  work <- plan$size * model$K * (length(model$parameters) + 100)
+  calls <- split(steps, (steps - 1) %/% max(1, work_per_call %/% work))
   progress <- new_progress(epochs, n, control)
   on.exit(progress$done())
   for (epoch in seq_len(epochs)) {
-    rates <- learning_rates(((epoch - 1) * count + seq_len(count) - 0.5) / (epochs * count), control)
+    fraction <- ((epoch - 1) * plan$count + steps - 0.5) / (epochs * plan$count)
+    rates <- learning_rates(fraction, control)
     order <- sample.int(n) - 1L
     scores <- double()
-    for (steps in split(seq_len(count), (seq_len(count) - 1) %/% per_call)) {
-      rows <- order[((steps[1] - 1) * plan$size + 1):min(n, steps[length(steps)] * plan$size)]
-      out <- adam_steps(model, run$state, sets$training, rows, plan$size, rates[steps], problem)
-      run$state[c("parameters", "first", "second", "step")] <- out[c("parameters", "first", "second", "step")]
+    for (some in calls) {
+      rows <- order[((some[1] - 1) * plan$size + 1):min(n, some[length(some)] * plan$size)]
+      out <- adam_steps(model, run$state, sets$training, rows, plan$size, rates[some], problem)
+      run$state[c("parameters", "first", "second", "step")] <- out[-5]
       model$parameters <- out$parameters
       scores <- c(scores, out$scores)
-      if (length(out$scores) < length(steps)) {
-        run$stopped <- "not finite"
-        return()
+      if (length(out$scores) < length(some)) {
+        return("not finite")
       }
-      progress$at(epoch, steps[length(steps)] / count, run$trace)
+      progress$at(epoch - 1, some[length(some)] / plan$count, run$trace)
     }
     run$state$epoch <- run$state$epoch + 1L
-    sizes <- pmin(plan$size, n - (seq_len(count) - 1) * plan$size)
     training <- sum(scores * sizes) / n + sets$training$offset
-    if (record(run, training, model, sets, control, rates[count])) {
-      run$stopped <- "patience"
-      return()
+    reason <- record(run, training, model, sets, control, rates[plan$count])
+    if (!is.null(reason)) {
+      return(reason)
     }
   }
+  "epochs"
 }
 
 adam_steps <- function(model, state, set, rows, batch, rates, problem) {
@@ -135,16 +161,41 @@ adam_steps <- function(model, state, set, rows, batch, rates, problem) {
   )
 }
 
-# L-BFGS over all rows. Every gradient that follows a better value than all before is an epoch.
+# An epoch of L-BFGS. optim() starts its memory of curvature anew in each.
+lbfgs_iterations <- 20L
+
 ascend_lbfgs <- function(run, model, sets, problem, epochs) {
   control <- problem$control
-  set <- sets$training
+  objective <- penalised(model, sets$training, control)
+  lower <- scale_bounds(model, problem$floor)
+  progress <- new_progress(epochs, nrow(sets$training$x), control)
+  on.exit(progress$done())
+  for (epoch in seq_len(epochs)) {
+    out <- stats::optim(run$state$parameters, objective$value, objective$gradient,
+      method = "L-BFGS-B", lower = lower, control = list(maxit = lbfgs_iterations, factr = 1e3)
+    )
+    model$parameters <- run$state$parameters <- out$par
+    run$state$epoch <- run$state$epoch + 1L
+    training <- objective$score(out$par) + sets$training$offset
+    reason <- record(run, training, model, sets, control, NA)
+    if (is.null(reason) && out$convergence != 1) {
+      reason <- if (out$convergence == 0) "converged" else "line search"
+    }
+    if (!is.null(reason)) {
+      return(reason)
+    }
+    progress$at(epoch, 0, run$trace)
+  }
+  "epochs"
+}
+
+# What L-BFGS minimises: the penalty less the mean log density, and its gradient. optim() asks for
+# both at the same points, so the last evaluation is kept.
+penalised <- function(model, set, control) {
   n <- nrow(set$x)
-  template <- run$state$parameters
-  decayed <- weight_positions(model)
   decay <- weight_decay(set, control)
+  weights <- weight_positions(model)
   last <- list(parameters = NULL)
-  best <- -Inf
   evaluate <- function(parameters) {
     if (!identical(parameters, last$parameters)) {
       model$parameters <- parameters
@@ -153,41 +204,19 @@ ascend_lbfgs <- function(run, model, sets, problem, epochs) {
     }
     last
   }
-  # optim() minimises and needs finite values: an overflow is as bad as a number can be.
-  value <- function(parameters) {
-    penalty <- decay / 2 * sum(parameters[decayed]^2)
-    objective <- penalty - evaluate(parameters)$value
-    if (is.finite(objective)) objective else 1e10
-  }
-  gradient <- function(parameters) {
-    at <- evaluate(parameters)
-    if (is.finite(at$value) && at$value > best) {
-      if (best > -Inf) step_taken(run, at, model, sets, control)
-      best <<- at$value
-    }
-    g <- -at$gradient
-    g[decayed] <- g[decayed] + decay * parameters[decayed]
-    replace(g, !is.finite(g), 0)
-  }
-  tryCatch(
-    {
-      out <- stats::optim(template, value, gradient,
-        method = "L-BFGS-B", lower = scale_bounds(model, problem$floor),
-        control = list(maxit = epochs, factr = 1e5)
-      )
-      if (out$convergence != 1) run$stopped <- "converged"
+  list(
+    score = function(parameters) evaluate(parameters)$value,
+    # optim() needs finite values: an overflow is as bad as a number can be.
+    value = function(parameters) {
+      value <- decay / 2 * sum(parameters[weights]^2) - evaluate(parameters)$value
+      if (is.finite(value)) value else 1e10
     },
-    cwmix_patience = function(condition) run$stopped <- "patience"
+    gradient = function(parameters) {
+      gradient <- -evaluate(parameters)$gradient
+      gradient[weights] <- gradient[weights] + decay * parameters[weights]
+      replace(gradient, !is.finite(gradient), 0)
+    }
   )
-}
-
-step_taken <- function(run, at, model, sets, control) {
-  model$parameters <- at$parameters
-  run$state$parameters <- at$parameters
-  run$state$epoch <- run$state$epoch + 1L
-  if (record(run, at$value + sets$training$offset, model, sets, control, NA)) {
-    stop(structure(class = c("cwmix_patience", "condition"), list(message = "", call = NULL)))
-  }
 }
 
 # Where the network's weights stand in the flat parameters: see src/engine.h.
@@ -213,25 +242,28 @@ scale_bounds <- function(model, floor) {
   bounds
 }
 
-# A progress bar with rate and held-out score, or nothing: list(at, done).
+# A progress bar with rate and held-out score, or nothing: list(at, done). `at` takes the epochs
+# done, the part of the next one, the trace.
 new_progress <- function(epochs, n, control) {
   quiet <- !control$verbose || isTRUE(getOption("knitr.in.progress")) || nzchar(Sys.getenv("TESTTHAT"))
   if (quiet) {
     return(list(at = function(...) NULL, done = function() NULL))
   }
   began <- proc.time()[["elapsed"]]
-  status <- ""
   bar <- cli::cli_progress_bar(
-    total = epochs, clear = TRUE, .auto_close = FALSE,
+    total = epochs, clear = TRUE, .auto_close = FALSE, extra = list(status = ""),
     format = "Epoch {cli::pb_current}/{cli::pb_total} {cli::pb_bar} {cli::pb_eta_str} {cli::pb_extra$status}"
   )
   list(
-    at = function(epoch, fraction, trace) {
+    at = function(epochs_done, part, trace) {
       latest <- trace[[length(trace)]]
       held_out <- latest$validation[nrow(latest)]
-      rate <- (epoch - 1 + fraction) * n / max(proc.time()[["elapsed"]] - began, 1e-3)
-      status <- sprintf("%s rows/s%s", format(signif(rate, 2), big.mark = ","), if (is.na(held_out)) "" else sprintf(", held-out %.4f", held_out))
-      cli::cli_progress_update(set = epoch - 1, id = bar, extra = list(status = status))
+      rate <- (epochs_done + part) * n / max(proc.time()[["elapsed"]] - began, 1e-3)
+      status <- paste0(
+        format(signif(rate, 2), big.mark = ","), " rows/s",
+        if (!is.na(held_out)) sprintf(", held-out %.4f", held_out)
+      )
+      cli::cli_progress_update(set = epochs_done, id = bar, extra = list(status = status))
     },
     done = function() cli::cli_progress_done(id = bar)
   )

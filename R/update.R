@@ -9,9 +9,9 @@
 #' @param epochs A whole number of further epochs; a schedule starts anew. Not together with
 #'   other arguments but `control`.
 #' @param control A [cwmix_control()] for the further epochs; `NULL` for that of the fit.
-#' @return A fit of the same class (a specified model is refused). The trace goes on; the best epoch is the best of all.
+#' @return A fit of the same class. The trace goes on; the best epoch is the best of all.
 #' @section Errors: A condition of class `"cwmix_input_error"` when the data cannot be found or are
-#'   not those of the fit.
+#'   not those of the fit, and for a specified model.
 #' @examples
 #' set.seed(1)
 #' fit <- cwmix(faithful, K = 3, hidden = 8, control = cwmix_control(epochs = 5))
@@ -65,43 +65,46 @@ refit <- function(object, changes, frame, call) {
   if (is.null(again$x)) {
     stop_input("`x` must be given: the call of this fit does not name its data.", call = call)
   }
-  eval(again, kept, frame)
+  tryCatch(eval(again, kept, frame), simpleError = function(e) {
+    stop_input("`object`'s call cannot be evaluated again: ", conditionMessage(e), ".", call = call)
+  })
 }
 
 continue <- function(object, epochs, control, frame, call) {
   training <- training_data(object, frame, call)
-  problem <- new_problem(
-    training$points, nrow(object$mean), if (is.null(object$sd)) "full" else "diagonal",
-    unname(split(object$support, row(object$support))), training$weights, control, call
+  settings <- list(
+    K = nrow(object$mean), covariance = if (is.null(object$sd)) "full" else "diagonal",
+    support = unname(split(object$support, row(object$support))), weights = training$weights,
+    control = control
   )
+  problem <- read_problem(training$points, settings, call)
   sets <- split_sets(problem, object$held_rows)
   if (is.null(object$hidden)) {
     stop_input("`object` must have a network to train; constant weights are fitted by EM alone.", call = call)
   }
-  began <- proc.time()[["elapsed"]]
   template <- object$optimiser$template
   activation <- object$classifier$activation
   more <- train(object$optimiser$state, template, sets, activation, problem, epochs, object$trace)
   finish_cwmix(more, template, activation, problem, object$call, call,
-    hidden = object$hidden, starts = object$starts, held_rows = object$held_rows,
-    seconds = object$seconds + proc.time()[["elapsed"]] - began, data = object$data
+    hidden = object$hidden, starts = object$starts, converged = object$converged,
+    held_rows = object$held_rows, data = object$data
   )
 }
 
 # The data of a fit, list(points, weights): kept, or found again by its call. They must be the same.
 training_data <- function(object, frame, call) {
-  find <- function(name) {
-    object$data[[name]] %||% tryCatch(eval(object$call[[name]], frame), error = function(e) NULL)
+  find <- function(name, data = NULL) {
+    object$data[[name]] %||% tryCatch(eval(object$call[[name]], data, frame), error = function(e) NULL)
   }
   formula <- !is.null(object$columns$terms)
   x <- find(if (formula) "data" else "x")
-  if (is.null(x)) {
+  if (is.null(x) || (formula && !is.data.frame(x))) {
     stop_input("`object` must have been fitted to data that can be found by its call, or with `keep_data = TRUE`.",
       call = call
     )
   }
   points <- if (formula) read_formula(object$columns$terms, x, call) else read_training(x, call)
-  weights <- check_weights(find("weights"), nrow(points$x), call)
+  weights <- check_weights(find("weights", if (formula) x), nrow(points$x), call)
   if (!identical(points$columns$names, object$columns$names) ||
     !identical(fingerprint(points$x, weights), object$fingerprint)) {
     stop_input("`object` must have been fitted to what its call now names, but these are other data.", call = call)

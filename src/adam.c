@@ -2,11 +2,10 @@
  * double whatever the precision of the gradient. */
 #include "engine.h"
 
-static double clip_factor(const double *gradient, ptrdiff_t n, double clip) {
+static double norm_of(const double *x, ptrdiff_t n) {
   double square = 0;
-  for (ptrdiff_t j = 0; j < n; j++) square += gradient[j] * gradient[j];
-  const double norm = sqrt(square);
-  return norm > clip ? clip / norm : 1;
+  for (ptrdiff_t j = 0; j < n; j++) square += x[j] * x[j];
+  return sqrt(square);
 }
 
 static void raise_scales(double *scale, const struct shape *shape,
@@ -19,21 +18,26 @@ static void raise_scales(double *scale, const struct shape *shape,
     }
 }
 
-void adam_step(double *parameters, double *first, double *second, const double *gradient,
-               const struct shape *shape, double step, double rate,
-               const double *log_floor, const struct adam *options) {
+enum status adam_step(struct adam_state *state, const double *gradient, double rate,
+                      const struct shape *shape, const struct adam_options *options) {
   const struct layout at = shape_layout(shape);
-  const double clip = clip_factor(gradient, at.size, options->clip);
-  const double correct1 = 1 - pow(options->beta1, step);
-  const double correct2 = 1 - pow(options->beta2, step);
+  double *parameters = state->parameters;
+  const double norm = norm_of(gradient, at.size);
+  if (!isfinite(norm)) return STATUS_NOT_FINITE;
+  state->step++;
+  const double clip = norm > options->clip ? options->clip / norm : 1;
+  const double correct1 = 1 - pow(options->beta1, state->step);
+  const double correct2 = 1 - pow(options->beta2, state->step);
   const double keep = 1 - rate * options->weight_decay;
   for (ptrdiff_t j = at.weights; j < at.biases; j++) parameters[j] *= keep;
   for (ptrdiff_t j = 0; j < at.size; j++) {
     const double g = clip * gradient[j];
-    first[j] += (1 - options->beta1) * (g - first[j]);
-    second[j] += (1 - options->beta2) * (g * g - second[j]);
+    double *first = state->first + j, *second = state->second + j;
+    *first += (1 - options->beta1) * (g - *first);
+    *second += (1 - options->beta2) * (g * g - *second);
     parameters[j] +=
-        rate * (first[j] / correct1) / (sqrt(second[j] / correct2) + options->epsilon);
+        rate * (*first / correct1) / (sqrt(*second / correct2) + options->epsilon);
   }
-  raise_scales(parameters + at.scale, shape, log_floor);
+  raise_scales(parameters + at.scale, shape, options->log_floor);
+  return STATUS_OK;
 }

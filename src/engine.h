@@ -9,8 +9,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/* The vector instances are written in GNU C's vector types; elsewhere the plain one serves.
- * GCC on Windows misaligns 32-byte spills (PR 54412), so AVX2 stays out there. */
+/* The vector instances are written in GNU C's vector types; elsewhere the plain one
+ * serves. GCC on Windows misaligns 32-byte spills (PR 54412), so AVX2 stays out there. */
 #if defined(__GNUC__)
 #define CWMIX_HAVE_VECTORS 1
 #if (defined(__x86_64__) || defined(__i386__)) && (!defined(_WIN32) || defined(__clang__))
@@ -58,7 +58,8 @@ static inline struct layout shape_layout(const struct shape *shape) {
 }
 
 /* Rows of a column-major matrix of doubles: `count` of them from `first`, taken through
- * `index` (0-based) where it is given. `weights` (or NULL for ones) has a number a row of x. */
+ * `index` (0-based) where it is given. `weights` (or NULL for ones) has a number a row
+ * of x. */
 struct rows {
   const double *x;
   ptrdiff_t stride; /* distance between the columns of x */
@@ -74,26 +75,42 @@ static inline ptrdiff_t em_statistics(const struct shape *shape) {
   return 1 + d + (shape->full ? d * (d + 1) / 2 : d);
 }
 
-/* One instance. All functions are pure and thread-safe; a `model` is a prepared model, `work`
- * is scratch of the stated size, both aligned for double. A tile is at most the stated number
- * of rows. */
+/* A dense layer and its way back: y = W x + b, dx = W' dy, dw = dy x'. All column-major:
+ * w and dw n_out x n_in, x and dx n_in x n, y and dy n_out x n, bias n_out. */
+struct dense {
+  double *y, *dx, *dw;
+  const double *w, *bias, *x, *dy;
+  ptrdiff_t n_out, n_in, n;
+};
+
+/* The kernels one at a time, for tests. `math` applies "exp", "log", "tanh" or
+ * "logistic" to n numbers and returns 0 for another name; `dense` overwrites the outputs
+ * of a layer. */
+struct kernels {
+  int (*math)(double *out, const char *function, const double *x, ptrdiff_t n);
+  size_t (*dense_bytes)(const struct dense *layer);
+  void (*dense)(const struct dense *layer, void *work);
+};
+
+/* One instance. All functions are pure and thread-safe; a `model` is a prepared model,
+ * `work` is scratch of the stated size, both aligned for double. A tile is at most the
+ * stated number of rows. */
 struct engine {
   const char *name;
-  size_t real_bytes;
 
   /* Converts, inverts and packs the parameters for the tiles. */
   size_t (*model_bytes)(const struct shape *shape);
   void (*model_prepare)(void *model, const double *parameters, const struct shape *shape);
 
-  /* A quantity of DESIGN's formula (16) on the log scale, for a tile: out[row + j * stride],
-   * j < 1 for LOG_DENSITY and j < k otherwise. Overwrites. */
-  ptrdiff_t (*density_rows)(const struct shape *shape);
+  /* A quantity of DESIGN's formula (16) on the log scale, for a tile: out[row + j *
+   * stride], j < 1 for LOG_DENSITY and j < k otherwise. Overwrites. */
+  ptrdiff_t (*density_rows)(void);
   size_t (*density_bytes)(const struct shape *shape);
   void (*density_tile)(double *out, ptrdiff_t stride, const void *model,
                        enum quantity quantity, const struct rows *rows, void *work);
 
-  /* log w(z) for a tile of base points: out[row + j * stride], j < k. Overwrites. Same tile
-   * and scratch as density_tile. */
+  /* log w(z) for a tile of base points: out[row + j * stride], j < k. Overwrites. Same
+   * tile and scratch as density_tile. */
   void (*classifier_tile)(double *out, ptrdiff_t stride, const void *model,
                           const struct rows *rows, void *work);
 
@@ -101,50 +118,51 @@ struct engine {
   void (*choose_tile)(int *component, const void *model, const struct rows *rows,
                       const double *u, void *work);
 
-  /* Adds the gradient of sum a_i log p(x_i), a the rows' weights, to `gradient` (layout.size
-   * reals) and its value to `score`. */
+  /* Adds the gradient of sum a_i log p(x_i), a the rows' weights, to `gradient`
+   * (layout.size doubles) and its value to `score` (one). */
   ptrdiff_t (*gradient_rows)(const struct shape *shape);
   size_t (*gradient_bytes)(const struct shape *shape);
-  void (*gradient_tile)(void *gradient, double *score, const void *model,
+  void (*gradient_tile)(double *gradient, double *score, const void *model,
                         const struct rows *rows, void *work);
-  /* sum[j] = the sum over slots of gradients[slot * stride + j], j < n. Overwrites. */
-  void (*gradient_sum)(double *sum, const void *gradients, ptrdiff_t n_slots,
-                       ptrdiff_t stride, ptrdiff_t n);
 
   /* E step of a tile: adds to statistics (k x em_statistics) and to `score`. */
   void (*em_tile)(double *statistics, double *score, const void *model,
                   const struct rows *rows, void *work);
 
-  /* One elementwise function or one dense layer, for tests. */
-  int (*math)(double *out, const char *function, const double *x, ptrdiff_t n);
-  size_t (*product_bytes)(ptrdiff_t n_out, ptrdiff_t n_in, ptrdiff_t n);
-  void (*product)(double *y, double *dx, double *dw, const double *w, const double *bias,
-                  const double *x, const double *dy, ptrdiff_t n_out, ptrdiff_t n_in,
-                  ptrdiff_t n, void *work);
+  struct kernels kernels;
 };
 
-/* M step: replaces the parameters of a constant classifier's model by the maximisers given
- * the statistics, with no standard deviation in any direction below `floor` (d, in units of
- * x). A component of weight `total` * 1e-10 or less keeps its place. STATUS_OK, or
- * STATUS_NOT_POSITIVE_DEFINITE. `work` holds em_update_doubles. */
+/* M step: replaces the parameters of a constant classifier's model by the maximisers
+ * given the statistics, with no standard deviation in any direction below `floor` (d, in
+ * units of x). A component of weight `total` * 1e-10 or less keeps its place. STATUS_OK,
+ * or STATUS_NOT_POSITIVE_DEFINITE. `work` holds em_update_doubles. */
 ptrdiff_t em_update_doubles(const struct shape *shape);
 enum status em_update(double *parameters, const double *statistics,
                       const struct shape *shape, const double *floor, double total,
                       double *work);
 
-struct adam {
-  double beta1, beta2, epsilon, weight_decay, clip;
+/* What Adam carries from step to step: parameters and moments (layout.size each), and
+ * the number of steps done. */
+struct adam_state {
+  double *parameters, *first, *second;
+  double step;
 };
 
-/* One step of Adam uphill with decoupled weight decay on the network's weights, after clipping
- * the gradient's norm. `first`, `second` are the moments, `step` counts from 1. Then the scales
- * are projected onto sd >= exp(log_floor) (d; -Inf for none). */
-void adam_step(double *parameters, double *first, double *second, const double *gradient,
-               const struct shape *shape, double step, double rate,
-               const double *log_floor, const struct adam *options);
+/* `log_floor`: the least log s, or log of L_jj, of each column (d; -Inf for none). */
+struct adam_options {
+  double beta1, beta2, epsilon, weight_decay, clip;
+  const double *log_floor;
+};
 
-/* The instance in use for a precision. Main thread only: engine_use() changes it (by name:
- * "plain", "base", "avx2"); it returns 0 where the machine lacks it. */
+/* One step of Adam uphill at the given rate, with decoupled weight decay on the
+ * network's weights, after clipping the gradient's norm; then the scales are raised to
+ * their floor. STATUS_NOT_FINITE, and nothing done, where the gradient's norm is not
+ * finite. */
+enum status adam_step(struct adam_state *state, const double *gradient, double rate,
+                      const struct shape *shape, const struct adam_options *options);
+
+/* The instance in use for a precision. Main thread only: engine_use() changes it (by
+ * name: "plain", "base", "avx2"); it returns 0 where the machine lacks it. */
 const struct engine *engine_get(int single);
 int engine_use(const char *name);
 const char *engine_name(void);

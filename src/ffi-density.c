@@ -1,8 +1,8 @@
 /* Log densities and their parts, the classifier, the gradient. */
 #include "ffi.h"
 
-/* Quantity 0: log p, a vector; 1: log posterior, 2: log weights, 3: log component densities,
- * n x K matrices. */
+/* Quantity 0: log p, a vector; 1: log posterior, 2: log weights, 3: log component
+ * densities, n x K matrices. */
 SEXP ffi_density(SEXP model, SEXP y, SEXP quantity, SEXP single, SEXP threads) {
   const struct shape shape = ffi_shape(model);
   const struct rows rows = ffi_rows(y, R_NilValue, shape.d);
@@ -25,10 +25,9 @@ SEXP ffi_density(SEXP model, SEXP y, SEXP quantity, SEXP single, SEXP threads) {
 }
 
 /* log w(z), n x K. */
-SEXP ffi_classifier(SEXP model, SEXP z, SEXP threads) {
+SEXP ffi_classifier(SEXP model, SEXP z, SEXP single, SEXP threads) {
   const struct shape shape = ffi_shape(model);
   const struct rows rows = ffi_rows(z, R_NilValue, shape.d);
-  SEXP single = PROTECT(Rf_ScalarLogical(0));
   SEXP out = PROTECT(Rf_allocMatrix(REALSXP, (int)rows.count, (int)shape.k));
   struct tiles tiles;
   ffi_plan(&tiles, JOB_DENSITY, single, &shape, rows.count, threads);
@@ -38,7 +37,7 @@ SEXP ffi_classifier(SEXP model, SEXP z, SEXP threads) {
   team_open(&team, tiles.members);
   tiles_classifier(values, &tiles, &rows, &team);
   team_close(&team);
-  UNPROTECT(2);
+  UNPROTECT(1);
   return out;
 }
 

@@ -7,24 +7,31 @@ static SEXP copy_doubles(SEXP x) {
   return copy;
 }
 
-/* E and M steps until the mean log-likelihood gains less than `tolerance` or `iterations` M
- * steps are done. log_likelihood[i] is the value before M step i; the last is that of the
- * parameters returned. Returns the number of M steps done. */
-static int em_run(double *parameters, double *log_likelihood, double *statistics,
-                  int *converged, enum status *status, struct tiles *tiles,
-                  const struct rows *rows, const double *floor, int iterations,
-                  double tolerance, double total, double *work) {
+struct em {
+  double *parameters, *log_likelihood, *statistics, *work;
+  const double *floor;
+  double tolerance, total; /* total: the weight of all rows */
+  int iterations, converged;
+  enum status status;
+};
+
+/* E and M steps until the mean log-likelihood gains less than the tolerance or all
+ * iterations are done. log_likelihood[i] is the value before M step i; the last is that
+ * of the parameters returned. Returns the number of M steps done. */
+static int em_run(struct em *em, struct tiles *tiles, const struct rows *rows) {
   struct team team;
   team_open(&team, tiles->members);
+  double *value = em->log_likelihood;
   int i = 0;
   for (;; i++) {
-    tiles_load(tiles, parameters);
-    log_likelihood[i] = tiles_em(statistics, tiles, rows, &team) / total;
-    if (!isfinite(log_likelihood[i])) *status = STATUS_NOT_FINITE;
-    *converged = i > 0 && log_likelihood[i] - log_likelihood[i - 1] < tolerance;
-    if (*status != STATUS_OK || *converged || i == iterations) break;
-    *status = em_update(parameters, statistics, tiles->shape, floor, total, work);
-    if (*status != STATUS_OK) break;
+    tiles_load(tiles, em->parameters);
+    value[i] = tiles_em(em->statistics, tiles, rows, &team) / em->total;
+    if (!isfinite(value[i])) em->status = STATUS_NOT_FINITE;
+    em->converged = i > 0 && value[i] - value[i - 1] < em->tolerance;
+    if (em->status != STATUS_OK || em->converged || i == em->iterations) break;
+    em->status = em_update(em->parameters, em->statistics, tiles->shape, em->floor,
+                           em->total, em->work);
+    if (em->status != STATUS_OK) break;
   }
   team_close(&team);
   return i;
@@ -38,48 +45,52 @@ SEXP ffi_em(SEXP model, SEXP x, SEXP weights, SEXP floor, SEXP iterations, SEXP 
                                        "converged", "status"};
   const struct shape shape = ffi_shape(model);
   const struct rows rows = ffi_rows(x, weights, shape.d);
-  const double *least = ffi_doubles(floor, shape.d, "floor");
   const int most = ffi_int(iterations, "iterations");
-  const double tol = *ffi_doubles(tolerance, 1, "tolerance");
   if (most < 0) Rf_error("Internal error: `iterations` must not be negative.");
   const ptrdiff_t size = em_statistics(&shape);
   SEXP single = PROTECT(Rf_ScalarLogical(0));
   SEXP out = PROTECT(ffi_list(5, fields));
   SET_VECTOR_ELT(out, 0, copy_doubles(ffi_element(model, "parameters")));
   SET_VECTOR_ELT(out, 2, Rf_allocVector(REALSXP, shape.k));
-  double *parameters = REAL(VECTOR_ELT(out, 0)), *counts = REAL(VECTOR_ELT(out, 2));
-  double *log_likelihood = (double *)R_alloc((size_t)most + 1, sizeof(double));
-  double *statistics = (double *)R_alloc((size_t)(shape.k * size), sizeof(double));
-  double *work = (double *)R_alloc((size_t)em_update_doubles(&shape), sizeof(double));
   double total = rows.weights ? 0 : (double)rows.count;
   if (rows.weights)
     for (ptrdiff_t i = 0; i < rows.count; i++) total += rows.weights[i];
+  struct em em = {
+      .parameters = REAL(VECTOR_ELT(out, 0)),
+      .log_likelihood = (double *)R_alloc((size_t)most + 1, sizeof(double)),
+      .statistics = (double *)R_alloc((size_t)(shape.k * size), sizeof(double)),
+      .work = (double *)R_alloc((size_t)em_update_doubles(&shape), sizeof(double)),
+      .floor = ffi_doubles(floor, shape.d, "floor"),
+      .tolerance = *ffi_doubles(tolerance, 1, "tolerance"),
+      .total = total,
+      .iterations = most,
+      .status = STATUS_OK};
   struct tiles tiles;
   ffi_plan(&tiles, JOB_EM, single, &shape, rows.count, threads);
 
-  int converged = 0;
-  enum status status = STATUS_OK;
-  const int done = em_run(parameters, log_likelihood, statistics, &converged, &status,
-                          &tiles, &rows, least, most, tol, total, work);
+  const int done = em_run(&em, &tiles, &rows);
 
-  for (ptrdiff_t k = 0; k < shape.k; k++) counts[k] = statistics[k * size];
+  double *counts = REAL(VECTOR_ELT(out, 2));
+  for (ptrdiff_t k = 0; k < shape.k; k++) counts[k] = em.statistics[k * size];
   SET_VECTOR_ELT(out, 1, Rf_allocVector(REALSXP, done + 1));
-  memcpy(REAL(VECTOR_ELT(out, 1)), log_likelihood, ((size_t)done + 1) * sizeof(double));
-  SET_VECTOR_ELT(out, 3, Rf_ScalarLogical(converged));
-  SET_VECTOR_ELT(out, 4, Rf_ScalarInteger((int)status));
+  memcpy(REAL(VECTOR_ELT(out, 1)), em.log_likelihood,
+         ((size_t)done + 1) * sizeof(double));
+  SET_VECTOR_ELT(out, 3, Rf_ScalarLogical(em.converged));
+  SET_VECTOR_ELT(out, 4, Rf_ScalarInteger((int)em.status));
   UNPROTECT(2);
   return out;
 }
 
 struct ascent {
-  double *parameters, *first, *second, *gradient, *scores;
-  double step; /* steps done, over all calls */
-  const double *rates, *log_floor;
-  struct adam options;
+  struct adam_state state;
+  struct adam_options options;
+  double *gradient, *scores;
+  const double *rates;
 };
 
-/* One step a rate, each over the next `batch` of the indices in `rows`. Returns the number of
- * steps done: fewer where a score is not finite, and then the parameters are those before. */
+/* One step a rate, each over the next `batch` of the indices in `rows`. Returns the
+ * number of steps done: fewer where a score or gradient is not finite, and then the
+ * parameters are those before. */
 static R_xlen_t ascent_run(struct ascent *ascent, struct tiles *tiles,
                            const struct rows *rows, ptrdiff_t batch, R_xlen_t n_steps) {
   const ptrdiff_t size = shape_layout(tiles->shape).size;
@@ -90,23 +101,22 @@ static R_xlen_t ascent_run(struct ascent *ascent, struct tiles *tiles,
     struct rows part = *rows;
     part.first = i * batch;
     part.count = rows->count - part.first < batch ? rows->count - part.first : batch;
-    tiles_load(tiles, ascent->parameters);
+    tiles_load(tiles, ascent->state.parameters);
     const double score = tiles_gradient(ascent->gradient, tiles, &part, &team);
     if (!isfinite(score)) break;
     ascent->scores[i] = score / (double)part.count;
     for (ptrdiff_t j = 0; j < size; j++) ascent->gradient[j] /= (double)part.count;
-    ascent->step++;
-    adam_step(ascent->parameters, ascent->first, ascent->second, ascent->gradient,
-              tiles->shape, ascent->step, ascent->rates[i], ascent->log_floor,
-              &ascent->options);
+    if (adam_step(&ascent->state, ascent->gradient, ascent->rates[i], tiles->shape,
+                  &ascent->options) != STATUS_OK)
+      break;
   }
   team_close(&team);
   return i;
 }
 
-/* list(parameters, first, second, step, scores): `state` has the first four; scores are the
- * mean weighted log densities of the batches, each before its step. Fewer scores than rates
- * mean that a score was not finite. `rows` counts from 0. */
+/* list(parameters, first, second, step, scores): `state` has the first four; scores are
+ * the mean weighted log densities of the batches, each before its step. Fewer scores
+ * than rates mean that a score or gradient was not finite. `rows` counts from 0. */
 SEXP ffi_steps(SEXP model, SEXP state, SEXP x, SEXP weights, SEXP rows, SEXP batch,
                SEXP rates, SEXP log_floor, SEXP options, SEXP single, SEXP threads) {
   static const char *const fields[] = {"parameters", "first", "second", "step", "scores"};
@@ -130,22 +140,23 @@ SEXP ffi_steps(SEXP model, SEXP state, SEXP x, SEXP weights, SEXP rows, SEXP bat
     SET_VECTOR_ELT(out, i, copy_doubles(ffi_element(state, fields[i])));
   }
   const double *o = ffi_doubles(options, 5, "options");
-  struct ascent ascent = {.parameters = REAL(VECTOR_ELT(out, 0)),
-                          .first = REAL(VECTOR_ELT(out, 1)),
-                          .second = REAL(VECTOR_ELT(out, 2)),
-                          .gradient = (double *)R_alloc((size_t)size, sizeof(double)),
-                          .scores = (double *)R_alloc((size_t)n_steps, sizeof(double)),
-                          .step = *ffi_doubles(ffi_element(state, "step"), 1, "step"),
-                          .rates = ffi_doubles(rates, n_steps, "rates"),
-                          .log_floor = ffi_doubles(log_floor, shape.d, "log_floor"),
-                          .options = {o[0], o[1], o[2], o[3], o[4]}};
+  struct ascent ascent = {
+      .state = {.parameters = REAL(VECTOR_ELT(out, 0)),
+                .first = REAL(VECTOR_ELT(out, 1)),
+                .second = REAL(VECTOR_ELT(out, 2)),
+                .step = *ffi_doubles(ffi_element(state, "step"), 1, "step")},
+      .options = {o[0], o[1], o[2], o[3], o[4],
+                  ffi_doubles(log_floor, shape.d, "log_floor")},
+      .gradient = (double *)R_alloc((size_t)size, sizeof(double)),
+      .scores = (double *)R_alloc((size_t)n_steps, sizeof(double)),
+      .rates = ffi_doubles(rates, n_steps, "rates")};
   struct tiles tiles;
   const ptrdiff_t most = n_index < n_batch ? n_index : n_batch;
   ffi_plan(&tiles, JOB_GRADIENT, single, &shape, most, threads);
 
   const R_xlen_t done = ascent_run(&ascent, &tiles, &all, n_batch, n_steps);
 
-  SET_VECTOR_ELT(out, 3, Rf_ScalarReal(ascent.step));
+  SET_VECTOR_ELT(out, 3, Rf_ScalarReal(ascent.state.step));
   SET_VECTOR_ELT(out, 4, Rf_allocVector(REALSXP, done));
   memcpy(REAL(VECTOR_ELT(out, 4)), ascent.scores, (size_t)done * sizeof(double));
   UNPROTECT(1);

@@ -35,7 +35,7 @@ SEXP ffi_math(SEXP function, SEXP x, SEXP single) {
     Rf_error("Internal error: `function` must be a string.");
   SEXP out = PROTECT(Rf_allocVector(REALSXP, n));
   const struct engine *engine = engine_get(ffi_int(single, "single"));
-  if (!engine->math(REAL(out), CHAR(STRING_ELT(function, 0)), values, n))
+  if (!engine->kernels.math(REAL(out), CHAR(STRING_ELT(function, 0)), values, n))
     Rf_error("Internal error: no such function.");
   UNPROTECT(1);
   return out;
@@ -54,10 +54,17 @@ SEXP ffi_product(SEXP w, SEXP bias, SEXP x, SEXP dy, SEXP single) {
   SET_VECTOR_ELT(out, 0, Rf_allocMatrix(REALSXP, n_out, n));
   SET_VECTOR_ELT(out, 1, Rf_allocMatrix(REALSXP, n_in, n));
   SET_VECTOR_ELT(out, 2, Rf_allocMatrix(REALSXP, n_out, n_in));
-  void *work = R_alloc(engine->product_bytes(n_out, n_in, n), 1);
-  engine->product(REAL(VECTOR_ELT(out, 0)), REAL(VECTOR_ELT(out, 1)),
-                  REAL(VECTOR_ELT(out, 2)), REAL(w), b, REAL(x), REAL(dy), n_out, n_in, n,
-                  work);
+  const struct dense layer = {.y = REAL(VECTOR_ELT(out, 0)),
+                              .dx = REAL(VECTOR_ELT(out, 1)),
+                              .dw = REAL(VECTOR_ELT(out, 2)),
+                              .w = REAL(w),
+                              .bias = b,
+                              .x = REAL(x),
+                              .dy = REAL(dy),
+                              .n_out = n_out,
+                              .n_in = n_in,
+                              .n = n};
+  engine->kernels.dense(&layer, R_alloc(engine->kernels.dense_bytes(&layer), 1));
   UNPROTECT(1);
   return out;
 }

@@ -1,10 +1,11 @@
-/* Every entry point callable from R, and what they share. The ffi-*.c files are the only ones
- * that include R's headers. R has checked the values; here lengths and types are checked, so
- * that a mistake in the package is an error and not a crash.
+/* Every entry point callable from R, and what they share. The ffi-*.c files are the only
+ * ones that include R's headers. R has checked the values; here lengths and types are
+ * checked, so that a mistake in the package is an error and not a crash.
  *
- * A `model` is list(parameters, d, K, full, activation, widths): see engine.h for the order of
- * the parameters; activation is 0 (tanh), 1 (ReLU), 2 (SiLU); widths is integer() for constant
- * weights. Points are rows of double matrices. `threads` is the most to use. */
+ * A `model` is list(parameters, d, K, full, activation, widths): see engine.h for the
+ * order of the parameters; activation is 0 (tanh), 1 (ReLU), 2 (SiLU); widths is
+ * integer() for constant weights. Points are rows of double matrices. `threads` is the
+ * most to use. */
 #ifndef CWMIX_FFI_H
 #define CWMIX_FFI_H
 
@@ -22,7 +23,7 @@ SEXP ffi_product(SEXP w, SEXP bias, SEXP x, SEXP dy, SEXP single);
 
 /* ffi-density.c */
 SEXP ffi_density(SEXP model, SEXP y, SEXP quantity, SEXP single, SEXP threads);
-SEXP ffi_classifier(SEXP model, SEXP z, SEXP threads);
+SEXP ffi_classifier(SEXP model, SEXP z, SEXP single, SEXP threads);
 SEXP ffi_gradient(SEXP model, SEXP y, SEXP weights, SEXP single, SEXP threads);
 
 /* ffi-simulate.c */

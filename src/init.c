@@ -3,12 +3,14 @@
 #include <R_ext/Rdynload.h>
 #include <R_ext/Visibility.h>
 
+/* By way of void (*)(void), which every function pointer may be cast to without a
+ * warning. */
 #define ENTRY(name, arity)                                                               \
-  { #name, (DL_FUNC)&name, arity }
+  { #name, (DL_FUNC)(void (*)(void))name, arity }
 
 static const R_CallMethodDef entries[] = {
     ENTRY(ffi_info, 0),     ENTRY(ffi_use_instance, 1), ENTRY(ffi_math, 3),
-    ENTRY(ffi_product, 5),  ENTRY(ffi_density, 5),      ENTRY(ffi_classifier, 3),
+    ENTRY(ffi_product, 5),  ENTRY(ffi_density, 5),      ENTRY(ffi_classifier, 4),
     ENTRY(ffi_gradient, 5), ENTRY(ffi_base_draws, 2),   ENTRY(ffi_choose, 4),
     ENTRY(ffi_em, 7),       ENTRY(ffi_steps, 11),       {NULL, NULL, 0}};
 

@@ -5,8 +5,8 @@ ptrdiff_t em_update_doubles(const struct shape *shape) {
   return (3 * shape->d + 1) * shape->d;
 }
 
-/* Replaces the lower triangle of a (d x d by rows) by its Cholesky factor; 0 if a pivot is
- * not positive. */
+/* Replaces the lower triangle of a (d x d by rows) by its Cholesky factor; 0 if a pivot
+ * is not positive. */
 static int cholesky(double *a, ptrdiff_t d) {
   for (ptrdiff_t j = 0; j < d; j++)
     for (ptrdiff_t i = j; i < d; i++) {
@@ -59,10 +59,10 @@ static void eigen(double *a, double *vectors, ptrdiff_t d) {
   }
 }
 
-/* The maximiser among covariances with no standard deviation below the floor: in units of the
- * floor, eigenvalues below one become one. `b` and `vectors` are scratch, d x d. */
-static void raise_eigenvalues(double *cov, double *b, double *vectors,
-                              const double *floor, ptrdiff_t d) {
+/* The maximiser among covariances with no standard deviation below the floor: in units
+ * of the floor, eigenvalues below one become one. `b` and `vectors` are scratch, d x d. */
+static void raise_eigenvalues(double *cov, const double *floor, ptrdiff_t d, double *b,
+                              double *vectors) {
   for (ptrdiff_t j = 0; j < d; j++)
     if (!(floor[j] > 0)) return;
   for (ptrdiff_t i = 0; i < d; i++)
@@ -102,7 +102,7 @@ static int update_full(double *factor, const double *m, const double *second,
       cov[i * d + j] = *second++ / weight - m[i] * m[j];
       cov[j * d + i] = cov[i * d + j];
     }
-  raise_eigenvalues(cov, b, vectors, floor, d);
+  raise_eigenvalues(cov, floor, d, b, vectors);
   if (!cholesky(cov, d)) return 0;
   for (ptrdiff_t i = 0; i < d; i++)
     for (ptrdiff_t j = 0; j <= i; j++)

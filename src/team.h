@@ -1,5 +1,5 @@
-/* A team of threads that lives for one .Call: no pool is left behind, so nothing hangs after a
- * fork. Members never touch R, and R's signals stay with the main thread. */
+/* A team of threads that lives for one .Call: no pool is left behind, so nothing hangs
+ * after a fork. Members never touch R, and R's signals stay with the main thread. */
 #ifndef CWMIX_TEAM_H
 #define CWMIX_TEAM_H
 

@@ -36,7 +36,7 @@ void tiles_plan(struct tiles *tiles, enum job job, const struct engine *engine,
   tiles->engine = engine;
   tiles->shape = shape;
   tiles->tile_rows =
-      job == JOB_DENSITY ? engine->density_rows(shape) : engine->gradient_rows(shape);
+      job == JOB_DENSITY ? engine->density_rows() : engine->gradient_rows(shape);
   const ptrdiff_t items =
       job == JOB_DENSITY ? n_tiles(tiles, n_rows) : n_slots(tiles, n_rows);
   tiles->members = worthwhile(shape, n_rows, items, threads);
@@ -44,9 +44,8 @@ void tiles_plan(struct tiles *tiles, enum job job, const struct engine *engine,
                      : job == JOB_EM     ? shape->k * em_statistics(shape)
                                          : 0;
   tiles->slot_size = (tiles->slot_size + 15) / 16 * 16;
-  const size_t unit = job == JOB_GRADIENT ? engine->real_bytes : sizeof(double);
   tiles->model_bytes = aligned(engine->model_bytes(shape));
-  tiles->slot_bytes = (size_t)tiles->slot_size * unit;
+  tiles->slot_bytes = (size_t)tiles->slot_size * sizeof(double);
   tiles->scratch_bytes = aligned(job == JOB_DENSITY ? engine->density_bytes(shape)
                                                     : engine->gradient_bytes(shape));
   tiles->bytes = tiles->model_bytes +
@@ -57,8 +56,8 @@ void tiles_plan(struct tiles *tiles, enum job job, const struct engine *engine,
 
 static void *model_of(const struct tiles *tiles) { return tiles->block; }
 
-static char *slot_of(const struct tiles *tiles, ptrdiff_t slot) {
-  return tiles->block + tiles->model_bytes + (size_t)slot * tiles->slot_bytes;
+static double *slot_of(const struct tiles *tiles, ptrdiff_t slot) {
+  return (double *)(void *)(tiles->block + tiles->model_bytes) + slot * tiles->slot_size;
 }
 
 /* The members' scratch stands at the end of the block. */
@@ -131,8 +130,8 @@ static void em_body(void *context, ptrdiff_t slot, int member) {
   tiles->score[slot] = 0;
   for (ptrdiff_t t = slot; t < n_tiles(tiles, run->rows->count); t += TILES_SLOTS) {
     const struct rows part = tile_of(tiles, run->rows, t);
-    tiles->engine->em_tile((double *)slot_of(tiles, slot), &tiles->score[slot],
-                           model_of(tiles), &part, scratch_of(tiles, member));
+    tiles->engine->em_tile(slot_of(tiles, slot), &tiles->score[slot], model_of(tiles),
+                           &part, scratch_of(tiles, member));
   }
 }
 
@@ -154,10 +153,16 @@ void tiles_choose(int *component, struct tiles *tiles, const struct rows *rows,
   team_for(team, n_tiles(tiles, rows->count), choose_body, &run);
 }
 
-static double score_sum(const struct tiles *tiles, ptrdiff_t slots) {
-  double sum = 0;
-  for (ptrdiff_t s = 0; s < slots; s++) sum += tiles->score[s];
-  return sum;
+/* sum[j] = the sum of the slots' j-th doubles; returns the sum of their scores. */
+static double slots_sum(double *sum, const struct tiles *tiles, ptrdiff_t slots,
+                        ptrdiff_t n) {
+  double score = 0;
+  for (ptrdiff_t s = 0; s < slots; s++) score += tiles->score[s];
+  for (ptrdiff_t j = 0; j < n; j++) {
+    sum[j] = 0;
+    for (ptrdiff_t s = 0; s < slots; s++) sum[j] += slot_of(tiles, s)[j];
+  }
+  return score;
 }
 
 double tiles_gradient(double *gradient, struct tiles *tiles, const struct rows *rows,
@@ -165,21 +170,14 @@ double tiles_gradient(double *gradient, struct tiles *tiles, const struct rows *
   struct run run = {.tiles = tiles, .rows = rows};
   const ptrdiff_t slots = n_slots(tiles, rows->count);
   team_for(team, slots, gradient_body, &run);
-  tiles->engine->gradient_sum(gradient, slot_of(tiles, 0), slots, tiles->slot_size,
-                              shape_layout(tiles->shape).size);
-  return score_sum(tiles, slots);
+  return slots_sum(gradient, tiles, slots, shape_layout(tiles->shape).size);
 }
 
 double tiles_em(double *statistics, struct tiles *tiles, const struct rows *rows,
                 struct team *team) {
   struct run run = {.tiles = tiles, .rows = rows};
   const ptrdiff_t slots = n_slots(tiles, rows->count);
-  const ptrdiff_t size = tiles->shape->k * em_statistics(tiles->shape);
   team_for(team, slots, em_body, &run);
-  for (ptrdiff_t j = 0; j < size; j++) {
-    double sum = 0;
-    for (ptrdiff_t s = 0; s < slots; s++) sum += ((const double *)slot_of(tiles, s))[j];
-    statistics[j] = sum;
-  }
-  return score_sum(tiles, slots);
+  return slots_sum(statistics, tiles, slots,
+                   tiles->shape->k * em_statistics(tiles->shape));
 }

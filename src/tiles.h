@@ -1,6 +1,6 @@
-/* Spreads the engine's tiles over a team. Sums go to a fixed number of slots, tile t to slot t
- * modulo their number, and the slots are added in order: the result has the same bits for any
- * number of threads. Main thread only; nothing here allocates or calls R. */
+/* Spreads the engine's tiles over a team. Sums go to a fixed number of slots, tile t to
+ * slot t modulo their number, and the slots are added in order: the result has the same
+ * bits for any number of threads. Main thread only; nothing here allocates or calls R. */
 #ifndef CWMIX_TILES_H
 #define CWMIX_TILES_H
 
@@ -17,7 +17,7 @@ struct tiles {
   const struct shape *shape;
   int members;         /* threads worth having for this job, at most those allowed */
   ptrdiff_t tile_rows; /* rows of a full tile */
-  ptrdiff_t slot_size; /* reals (gradient) or doubles (EM) between slots */
+  ptrdiff_t slot_size; /* doubles between slots */
   size_t model_bytes, slot_bytes, scratch_bytes, bytes;
   char *block;
   double score[TILES_SLOTS];

@@ -1,5 +1,5 @@
-/* Hands out cache-line aligned pieces of one block. With no block it only counts, so the same
- * code says how much is needed and lays it out. */
+/* Hands out cache-line aligned pieces of one block. With no block it only counts, so the
+ * same code says how much is needed and lays it out. */
 struct arena {
   char *base;
   size_t used;

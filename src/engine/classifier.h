@@ -1,7 +1,7 @@
 /* The classifier w = softmax(f(z)) over a panel. Logits are k x PANEL. */
 
-/* Log of the sum over j < k of exp(logits[j]), a number a point: from the true maximum; all
- * -Inf gives -Inf. */
+/* Log of the sum over j < k of exp(logits[j]), a number a point: from the true maximum;
+ * all -Inf gives -Inf. */
 static void log_sum_exp(real *out, const real *logits, ptrdiff_t k) {
   const vec lowest = vec_splat(-(real)INFINITY), zero = vec_splat(0);
   for (ptrdiff_t v = 0; v < PANEL; v += LANES) {

@@ -1,7 +1,7 @@
 /* E step of Gaussian mixtures (a constant classifier) over a tile. */
 
-/* Adds one component's statistics: sums over the tile's points of v, v u_j and v u_j u_l with
- * u = x - mu_k, centred before squaring. */
+/* Adds one component's statistics: sums over the tile's points of v, v u_j and v u_j u_l
+ * with u = x - mu_k, centred before squaring. */
 static void em_component(double *statistics, const real *x, const real *v,
                          const struct affine *map, ptrdiff_t k) {
   const ptrdiff_t d = map->d;

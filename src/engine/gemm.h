@@ -2,10 +2,12 @@
  * kernel keeps MR x 2 vectors of sums in registers and reads everything else in order. */
 #define MR 6
 
-/* Features are padded to whole blocks; padded features hold zeros or are never read back. */
+/* Features are padded to whole blocks; padded features hold zeros or are never read
+ * back. */
 static inline ptrdiff_t padded(ptrdiff_t n) { return (n + MR - 1) / MR * MR; }
 
-/* packed[block][i][r] = w[(block * MR + r) * stride_out + i * stride_in], zero beyond n_out. */
+/* packed[block][i][r] = w[(block * MR + r) * stride_out + i * stride_in], zero beyond
+ * n_out. */
 static void pack(real *packed, const double *w, ptrdiff_t n_out, ptrdiff_t n_in,
                  ptrdiff_t stride_out, ptrdiff_t stride_in) {
   for (ptrdiff_t o = 0; o < n_out; o += MR)
@@ -43,52 +45,53 @@ static inline void product_block(real *y, const real *w, const real *bias, const
   vec_store(y, a5), vec_store(y + LANES, b5);
 }
 
-/* y (padded(n_out) x PANEL) = bias + W x (n_in x PANEL); `packed` by pack(), bias padded. */
+/* y (padded(n_out) x PANEL) = bias + W x (n_in x PANEL); `packed` by pack(), bias
+ * padded. */
 static void panel_product(real *y, const real *packed, const real *bias, const real *x,
                           ptrdiff_t n_out, ptrdiff_t n_in) {
   for (ptrdiff_t o = 0; o < n_out; o += MR)
     product_block(y + o * PANEL, packed + o * n_in, bias + o, x, n_in);
 }
 
-/* dw[o + n_out * i] += sum over panels and points of dy[o] x[i], for one block of MR outputs
- * and two inputs; what lies beyond n_out or n_in is not written. */
-static inline void outer_block(real *dw, const real *dy, const real *x,
+/* sums[2 r + c] = the sum over panels of dy[r] x[c], lane by lane, for MR outputs and
+ * two inputs; dy and x point at the first of them in the first panel. Overwrites. */
+static inline void outer_block(vec *sums, const real *dy, const real *x,
                                ptrdiff_t dy_stride, ptrdiff_t x_stride,
-                               ptrdiff_t n_panels, ptrdiff_t n_out, ptrdiff_t n_in,
-                               ptrdiff_t o, ptrdiff_t i) {
+                               ptrdiff_t n_panels) {
   vec a0 = vec_splat(0), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0;
   vec b0 = a0, b1 = a0, b2 = a0, b3 = a0, b4 = a0, b5 = a0;
-  const real *dy_o = dy + o * PANEL, *x_i = x + i * PANEL;
-  for (ptrdiff_t g = 0; g < n_panels; g++, dy_o += dy_stride, x_i += x_stride) {
+  for (ptrdiff_t g = 0; g < n_panels; g++, dy += dy_stride, x += x_stride) {
     for (int v = 0; v < PANEL; v += LANES) {
-      const vec xa = vec_load(x_i + v), xb = vec_load(x_i + PANEL + v);
-      vec d = vec_load(dy_o + v);
+      const vec xa = vec_load(x + v), xb = vec_load(x + PANEL + v);
+      vec d = vec_load(dy + v);
       a0 += d * xa, b0 += d * xb;
-      d = vec_load(dy_o + PANEL + v);
+      d = vec_load(dy + PANEL + v);
       a1 += d * xa, b1 += d * xb;
-      d = vec_load(dy_o + 2 * PANEL + v);
+      d = vec_load(dy + 2 * PANEL + v);
       a2 += d * xa, b2 += d * xb;
-      d = vec_load(dy_o + 3 * PANEL + v);
+      d = vec_load(dy + 3 * PANEL + v);
       a3 += d * xa, b3 += d * xb;
-      d = vec_load(dy_o + 4 * PANEL + v);
+      d = vec_load(dy + 4 * PANEL + v);
       a4 += d * xa, b4 += d * xb;
-      d = vec_load(dy_o + 5 * PANEL + v);
+      d = vec_load(dy + 5 * PANEL + v);
       a5 += d * xa, b5 += d * xb;
     }
   }
-  const vec a[MR] = {a0, a1, a2, a3, a4, a5}, b[MR] = {b0, b1, b2, b3, b4, b5};
-  const ptrdiff_t n = n_out - o < MR ? n_out - o : MR;
-  for (ptrdiff_t r = 0; r < n; r++) dw[o + r + n_out * i] += vec_sum(a[r]);
-  if (i + 1 < n_in)
-    for (ptrdiff_t r = 0; r < n; r++) dw[o + r + n_out * (i + 1)] += vec_sum(b[r]);
+  const vec all[2 * MR] = {a0, b0, a1, b1, a2, b2, a3, b3, a4, b4, a5, b5};
+  memcpy(sums, all, sizeof all);
 }
 
-/* dw (n_out x n_in, column-major) += sum over panels of dy x'. Panel g of dy starts at
- * dy + g * dy_stride, of x at x + g * x_stride; both are padded. Accumulates. */
-static void panels_outer(real *dw, const real *dy, const real *x, ptrdiff_t dy_stride,
-                         ptrdiff_t x_stride, ptrdiff_t n_panels, ptrdiff_t n_out,
-                         ptrdiff_t n_in) {
+/* dw (n_out x n_in, column-major) += sum over panels of dy x'; dy is padded(n_out) x
+ * PANEL and x padded(n_in) x PANEL, a panel after the other. Accumulates in double. */
+static void panels_outer(double *dw, const real *dy, const real *x, ptrdiff_t n_panels,
+                         ptrdiff_t n_out, ptrdiff_t n_in) {
+  const ptrdiff_t dy_stride = padded(n_out) * PANEL, x_stride = padded(n_in) * PANEL;
   for (ptrdiff_t i = 0; i < n_in; i += 2)
-    for (ptrdiff_t o = 0; o < n_out; o += MR)
-      outer_block(dw, dy, x, dy_stride, x_stride, n_panels, n_out, n_in, o, i);
+    for (ptrdiff_t o = 0; o < n_out; o += MR) {
+      vec sums[2 * MR];
+      outer_block(sums, dy + o * PANEL, x + i * PANEL, dy_stride, x_stride, n_panels);
+      for (ptrdiff_t c = 0; c < 2 && i + c < n_in; c++)
+        for (ptrdiff_t r = 0; r < MR && o + r < n_out; r++)
+          dw[o + r + n_out * (i + c)] += (double)vec_sum(sums[2 * r + c]);
+    }
 }

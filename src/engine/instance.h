@@ -1,5 +1,6 @@
-/* One instance of the engine. The including file defines REAL_IS_DOUBLE, LANES, INSTANCE (the
- * table's name) and INSTANCE_NAME, and has included engine.h before any target pragma. */
+/* One instance of the engine. The including file defines REAL_IS_DOUBLE, LANES, INSTANCE
+ * (the table's name) and INSTANCE_NAME, and has included engine.h before any target
+ * pragma. */
 #include "vec.h"
 
 #include "arena.h"
@@ -14,12 +15,14 @@
 
 #include "mixture.h"
 
+#include "density.h"
+#include "gradient.h"
+
 #include "em.h"
 #include "kernels.h"
 
 const struct engine INSTANCE = {
     .name = INSTANCE_NAME,
-    .real_bytes = sizeof(real),
     .model_bytes = model_bytes,
     .model_prepare = model_prepare,
     .density_rows = density_rows,
@@ -30,9 +33,6 @@ const struct engine INSTANCE = {
     .gradient_rows = gradient_rows,
     .gradient_bytes = gradient_bytes,
     .gradient_tile = gradient_tile,
-    .gradient_sum = gradient_sum,
     .em_tile = em_tile,
-    .math = math,
-    .product_bytes = product_bytes,
-    .product = product,
+    .kernels = {.math = math, .dense_bytes = dense_bytes, .dense = dense},
 };

@@ -17,29 +17,28 @@ static int math(double *out, const char *function, const double *x, ptrdiff_t n)
   return 1;
 }
 
-struct product_work {
-  real *forward, *backward, *bias, *zero, *x, *y, *dx, *dy, *dw;
+struct dense_work {
+  real *forward, *backward, *bias, *zero, *x, *y, *dx, *dy;
 };
 
-static struct product_work product_layout(struct arena *arena, ptrdiff_t n_out,
-                                          ptrdiff_t n_in, ptrdiff_t n) {
-  const ptrdiff_t n_panels = (n + PANEL - 1) / PANEL;
-  struct product_work work;
-  work.forward = arena_reals(arena, padded(n_out) * n_in);
-  work.backward = arena_reals(arena, padded(n_in) * n_out);
-  work.bias = arena_reals(arena, padded(n_out));
-  work.zero = arena_reals(arena, padded(n_in));
-  work.x = arena_reals(arena, n_panels * padded(n_in) * PANEL);
-  work.y = arena_reals(arena, padded(n_out) * PANEL);
-  work.dx = arena_reals(arena, padded(n_in) * PANEL);
-  work.dy = arena_reals(arena, n_panels * padded(n_out) * PANEL);
-  work.dw = arena_reals(arena, n_out * n_in);
+static struct dense_work dense_layout(struct arena *arena, const struct dense *layer) {
+  const ptrdiff_t out = padded(layer->n_out), in = padded(layer->n_in);
+  const ptrdiff_t n_panels = (layer->n + PANEL - 1) / PANEL;
+  struct dense_work work;
+  work.forward = arena_reals(arena, out * layer->n_in);
+  work.backward = arena_reals(arena, in * layer->n_out);
+  work.bias = arena_reals(arena, out);
+  work.zero = arena_reals(arena, in);
+  work.x = arena_reals(arena, n_panels * in * PANEL);
+  work.y = arena_reals(arena, out * PANEL);
+  work.dx = arena_reals(arena, in * PANEL);
+  work.dy = arena_reals(arena, n_panels * out * PANEL);
   return work;
 }
 
-static size_t product_bytes(ptrdiff_t n_out, ptrdiff_t n_in, ptrdiff_t n) {
+static size_t dense_bytes(const struct dense *layer) {
   struct arena arena = arena_open(NULL);
-  product_layout(&arena, n_out, n_in, n);
+  dense_layout(&arena, layer);
   return arena_size(&arena);
 }
 
@@ -58,28 +57,24 @@ static void from_panel(double *out, const real *panel, ptrdiff_t n_features, ptr
       out[f + n_features * p] = (double)panel[f * PANEL + p - begin];
 }
 
-/* A dense layer and its way back: y = W x + b, dx = W' dy, dw = dy x'; x is n_in x n, y and dy
- * n_out x n. Overwrites. */
-static void product(double *y, double *dx, double *dw, const double *w,
-                    const double *bias, const double *x, const double *dy,
-                    ptrdiff_t n_out, ptrdiff_t n_in, ptrdiff_t n, void *scratch) {
-  struct arena arena = arena_open(scratch);
-  struct product_work work = product_layout(&arena, n_out, n_in, n);
+static void dense(const struct dense *layer, void *scratch) {
+  const ptrdiff_t n_out = layer->n_out, n_in = layer->n_in, n = layer->n;
   const ptrdiff_t in = padded(n_in) * PANEL, out = padded(n_out) * PANEL;
-  pack(work.forward, w, n_out, n_in, 1, n_out);
-  pack(work.backward, w, n_in, n_out, n_out, 1);
+  struct arena arena = arena_open(scratch);
+  struct dense_work work = dense_layout(&arena, layer);
+  pack(work.forward, layer->w, n_out, n_in, 1, n_out);
+  pack(work.backward, layer->w, n_in, n_out, n_out, 1);
   for (ptrdiff_t o = 0; o < padded(n_out); o++)
-    work.bias[o] = o < n_out ? (real)bias[o] : 0;
+    work.bias[o] = o < n_out ? (real)layer->bias[o] : 0;
   for (ptrdiff_t i = 0; i < padded(n_in); i++) work.zero[i] = 0;
-  for (ptrdiff_t i = 0; i < n_out * n_in; i++) work.dw[i] = 0;
-  to_panels(work.x, x, n_in, n);
-  to_panels(work.dy, dy, n_out, n);
+  for (ptrdiff_t i = 0; i < n_out * n_in; i++) layer->dw[i] = 0;
+  to_panels(work.x, layer->x, n_in, n);
+  to_panels(work.dy, layer->dy, n_out, n);
   for (ptrdiff_t g = 0; g * PANEL < n; g++) {
     panel_product(work.y, work.forward, work.bias, work.x + g * in, n_out, n_in);
-    from_panel(y, work.y, n_out, n, g * PANEL);
+    from_panel(layer->y, work.y, n_out, n, g * PANEL);
     panel_product(work.dx, work.backward, work.zero, work.dy + g * out, n_in, n_out);
-    from_panel(dx, work.dx, n_in, n, g * PANEL);
+    from_panel(layer->dx, work.dx, n_in, n, g * PANEL);
   }
-  panels_outer(work.dw, work.dy, work.x, out, in, (n + PANEL - 1) / PANEL, n_out, n_in);
-  for (ptrdiff_t i = 0; i < n_out * n_in; i++) dw[i] = (double)work.dw[i];
+  panels_outer(layer->dw, work.dy, work.x, (n + PANEL - 1) / PANEL, n_out, n_in);
 }

@@ -1,4 +1,5 @@
-/* Affine maps x = mu_k + L_k z, L_k diagonal or lower triangular with a positive diagonal. */
+/* Affine maps x = mu_k + L_k z, L_k diagonal or lower triangular with a positive
+ * diagonal. */
 struct affine {
   ptrdiff_t d, k;
   int full;
@@ -8,8 +9,9 @@ struct affine {
   real *constant; /* -d/2 log(2 pi) - log det L_k */
 };
 
-static void affine_layout(struct affine *map, const struct shape *shape,
-                          struct arena *arena) {
+/* Takes the pieces of `map` from the arena; affine_prepare() fills them. */
+static void affine_layout(struct affine *map, struct arena *arena,
+                          const struct shape *shape) {
   map->d = shape->d;
   map->k = shape->k;
   map->full = shape->full;
@@ -19,6 +21,7 @@ static void affine_layout(struct affine *map, const struct shape *shape,
   map->constant = arena_reals(arena, map->k);
 }
 
+/* `mean` and `scale` are laid out as the flat parameters. */
 static void affine_prepare(struct affine *map, const double *mean, const double *scale) {
   const ptrdiff_t d = map->d, n_k = map->k;
   for (ptrdiff_t k = 0; k < n_k; k++) {
@@ -62,11 +65,12 @@ static void affine_forward(real *z, real *log_density, const struct affine *map,
   }
 }
 
-/* The gradient of sum over points of g(z) + v log|det dz/dx|, given dz = g'(z), z itself and v.
+/* The gradient of sum over points of g(z) + v log|det dz/dx|, given dz = g'(z), z itself
+ * and v.
  *   u = L^{-T} dz;  dmean = -sum u;  dL_jl = -sum u_j z_l (l < j);
  *   dlog L_jj = -sum (u_j z_j L_jj + v)
  * Adds to dmean, dscale (laid out as the parameters). Overwrites dz by u. */
-static void affine_backward(real *dmean, real *dscale, real *dz, const real *z,
+static void affine_backward(double *dmean, double *dscale, real *dz, const real *z,
                             const real *v, const struct affine *map, ptrdiff_t k) {
   const ptrdiff_t d = map->d, n_k = map->k;
   for (ptrdiff_t j = d - 1; j >= 0; j--) {
@@ -84,8 +88,8 @@ static void affine_backward(real *dmean, real *dscale, real *dz, const real *z,
       sum_mean += u;
       sum_scale += u * s * vec_load(z + j * PANEL + p) + vec_load(v + p);
     }
-    dmean[k + n_k * j] -= vec_sum(sum_mean);
-    dscale[map->full ? j + d * (j + d * k) : k + n_k * j] -= vec_sum(sum_scale);
+    dmean[k + n_k * j] -= (double)vec_sum(sum_mean);
+    dscale[map->full ? j + d * (j + d * k) : k + n_k * j] -= (double)vec_sum(sum_scale);
   }
   if (!map->full) return;
   for (ptrdiff_t j = 1; j < d; j++)
@@ -93,6 +97,6 @@ static void affine_backward(real *dmean, real *dscale, real *dz, const real *z,
       vec sum = vec_splat(0);
       for (ptrdiff_t p = 0; p < PANEL; p += LANES)
         sum += vec_load(dz + j * PANEL + p) * vec_load(z + l * PANEL + p);
-      dscale[j + d * (l + d * k)] -= vec_sum(sum);
+      dscale[j + d * (l + d * k)] -= (double)vec_sum(sum);
     }
 }

@@ -14,7 +14,8 @@ struct mlp {
   real *zero; /* as many zeros as `widest`: the bias of the backward product */
 };
 
-static void mlp_layout(struct mlp *mlp, const struct shape *shape, struct arena *arena) {
+/* Takes the pieces of `mlp` from the arena; mlp_prepare() fills them. */
+static void mlp_layout(struct mlp *mlp, struct arena *arena, const struct shape *shape) {
   mlp->n_layers = shape->n_layers;
   mlp->activation = shape->activation;
   mlp->widest = padded(shape->d);
@@ -30,6 +31,7 @@ static void mlp_layout(struct mlp *mlp, const struct shape *shape, struct arena 
   mlp->zero = arena_reals(arena, mlp->widest);
 }
 
+/* Packs weights and biases, in the order of the flat parameters. */
 static void mlp_prepare(struct mlp *mlp, const double *weights, const double *biases) {
   for (ptrdiff_t l = 0; l < mlp->n_layers; l++) {
     struct layer *layer = mlp->layers + l;
@@ -43,8 +45,8 @@ static void mlp_prepare(struct mlp *mlp, const double *weights, const double *bi
   for (ptrdiff_t i = 0; i < mlp->widest; i++) mlp->zero[i] = 0;
 }
 
-/* y = activation(y) over n reals; for SiLU also the slope, where it is asked for: it is not a
- * function of the value. */
+/* y = activation(y) over n reals; for SiLU also the slope, where it is asked for: it is
+ * not a function of the value. */
 static void activate(real *y, real *slope, enum activation activation, ptrdiff_t n) {
   const vec one = vec_splat(1), zero = vec_splat(0);
   switch (activation) {
@@ -90,8 +92,8 @@ struct activations {
   real **slope; /* n_layers + 1, of the hidden layers, for SiLU only */
 };
 
-static void activations_layout(struct activations *a, const struct shape *shape,
-                               ptrdiff_t n_panels, struct arena *arena) {
+static void activations_layout(struct activations *a, struct arena *arena,
+                               const struct shape *shape, ptrdiff_t n_panels) {
   const ptrdiff_t n = shape->n_layers;
   a->n_panels = n_panels;
   a->value = arena_take(arena, (size_t)(n + 1) * sizeof(real *));
@@ -121,8 +123,8 @@ static void mlp_forward(struct activations *a, const struct mlp *mlp, ptrdiff_t 
   }
 }
 
-/* The outputs of one panel without keeping the layers: returns them, in one of two buffers of
- * widest * PANEL reals. */
+/* The outputs of one panel without keeping the layers: returns them, in one of two
+ * buffers of widest * PANEL reals. */
 static const real *mlp_outputs(const struct mlp *mlp, const real *x, real *buffer,
                                real *spare) {
   for (ptrdiff_t l = 0; l < mlp->n_layers; l++) {
@@ -137,10 +139,11 @@ static const real *mlp_outputs(const struct mlp *mlp, const real *x, real *buffe
   return x;
 }
 
-/* On entry value[n_layers] holds the gradient of the outputs (padded features zero). Adds the
- * gradients of weights and biases to dweights, dbiases; replaces every value by its layer's
- * gradient, value[0] by the inputs'. `dx` is scratch of widest * PANEL reals. */
-static void mlp_backward(struct activations *a, real *dweights, real *dbiases,
+/* On entry value[n_layers] holds the gradient of the outputs (padded features zero).
+ * Adds the gradients of weights and biases to dweights, dbiases; replaces every value by
+ * its layer's gradient, value[0] by the inputs'. `dx` is scratch of widest * PANEL
+ * reals. */
+static void mlp_backward(double *dweights, double *dbiases, struct activations *a,
                          const struct mlp *mlp, real *dx) {
   for (ptrdiff_t l = 0; l < mlp->n_layers; l++) {
     dweights += mlp->layers[l].n_out * mlp->layers[l].n_in;
@@ -154,14 +157,13 @@ static void mlp_backward(struct activations *a, real *dweights, real *dbiases,
     dbiases -= layer->n_out;
 
     /* y = W x + b:  dW += dy x',  db += dy,  dx = W' dy */
-    panels_outer(dweights, dy, a->value[l], out, in, a->n_panels, layer->n_out,
-                 layer->n_in);
+    panels_outer(dweights, dy, a->value[l], a->n_panels, layer->n_out, layer->n_in);
     for (ptrdiff_t o = 0; o < layer->n_out; o++) {
       vec sum = vec_splat(0);
       for (ptrdiff_t g = 0; g < a->n_panels; g++)
         for (ptrdiff_t v = 0; v < PANEL; v += LANES)
           sum += vec_load(dy + g * out + o * PANEL + v);
-      dbiases[o] += vec_sum(sum);
+      dbiases[o] += (double)vec_sum(sum);
     }
     for (ptrdiff_t g = 0; g < a->n_panels; g++) {
       real *x = a->value[l] + g * in;

@@ -1,8 +1,9 @@
-/* Vectors of LANES reals, and the little that C's operators do not say about them. With one
- * lane (the plain instance) a vector is a scalar and no extension of the language is used.
+/* Vectors of LANES reals, and the little that C's operators do not say about them. With
+ * one lane (the plain instance) a vector is a scalar and no extension of the language is
+ * used.
  *
- * A panel is the engine's unit of data: PANEL points side by side, feature by feature, so that
- * feature f of point p stands at [f * PANEL + p]. */
+ * A panel is the engine's unit of data: PANEL points side by side, feature by feature,
+ * so that feature f of point p stands at [f * PANEL + p]. */
 #if REAL_IS_DOUBLE
 typedef double real;
 typedef uint64_t bits;

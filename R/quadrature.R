@@ -1,0 +1,207 @@
+# Quadrature of W_k(t), the integral of w_k(z) phi(z) from minus infinity to t, on the log scale, so
+# that neither tail nor a small weight underflows.
+
+# Nodes and weights of ten-point Gauss-Legendre on [-1, 1], by Golub and Welsch (1969).
+legendre <- local({
+  i <- 1:9
+  jacobi <- matrix(0, 10, 10)
+  jacobi[cbind(i, i + 1)] <- jacobi[cbind(i + 1, i)] <- i / sqrt(4 * i^2 - 1)
+  decomposition <- eigen(jacobi, symmetric = TRUE)
+  list(node = decomposition$values, weight = 2 * decomposition$vectors[1, ]^2)
+})
+
+# Intervals reach so many standard deviations out; beyond is far_integrals().
+quadrature_range <- 37
+
+# Logarithms of the integrals of w_k(z) phi(z) over [a, b]: a row an interval, a column a component.
+log_integrals <- function(classifier, a, b, call) {
+  m <- length(legendre$node)
+  half <- (b - a) / 2
+  z <- rep((a + b) / 2, each = m) + rep(half, each = m) * legendre$node
+  terms <- log_classifier(classifier, matrix(z), call) +
+    stats::dnorm(z, log = TRUE) + log(legendre$weight)
+  matrix(log_column_sums(matrix(terms, m)), length(a), classifier$K) + log(half)
+}
+
+# The same over (-Inf, t] for t < 0 and over [t, Inf) for t > 0, where |t| is at least the
+# quadrature's range. With z = t + u / t the integrand is
+#   phi(t) / |t| w_k(z) exp(-u - u^2 / (2 t^2)),
+# integrated over panels from u = 0 to 1, 2, 4, ..., 1024.
+far_integrals <- function(classifier, t, call) {
+  from <- c(0, 2^(0:9))
+  half <- (2^(0:10) - from) / 2
+  m <- length(legendre$node)
+  u <- rep(from + half, each = m) + rep(half, each = m) * legendre$node
+  log_weight <- rep(log(half), each = m) + log(legendre$weight)
+  z <- rep(t, each = length(u)) + outer(u, 1 / t)
+  terms <- log_classifier(classifier, matrix(z), call) +
+    c(log_weight - u - outer(u^2, 1 / (2 * t^2)))
+  matrix(log_column_sums(matrix(terms, length(u))), length(t), classifier$K) +
+    stats::dnorm(t, log = TRUE) - log(abs(t))
+}
+
+log_column_sums <- function(x) {
+  top <- x[1, ]
+  for (i in seq_len(nrow(x))[-1]) top <- pmax(top, x[i, ])
+  top[top == -Inf] <- 0
+  top + log(colSums(exp(x - rep(top, each = nrow(x)))))
+}
+
+# log(exp(x) + exp(y)).
+log_add <- function(x, y) {
+  top <- pmax(x, y)
+  sum <- top + log1p(exp(-abs(x - y)))
+  sum[top == -Inf] <- -Inf
+  sum
+}
+
+# log(1 - exp(x)) for x <= 0, exact at both ends.
+log_complement <- function(x) {
+  ifelse(x > -log(2), log(-expm1(x)), log1p(-exp(x)))
+}
+
+# Logarithms of the cumulated sums of each column, in log2(n) passes over sums of 1, 2, 4, ... rows.
+log_cumulate <- function(x) {
+  n <- nrow(x)
+  stride <- 1
+  while (stride < n) {
+    later <- seq(stride + 1, n)
+    x[later, ] <- log_add(x[later, , drop = FALSE], x[later - stride, , drop = FALSE])
+    stride <- 2 * stride
+  }
+  x
+}
+
+# The range of an activation's slope over [u - radius, u + radius]: list(low, high).
+slope_range <- function(activation, u, radius) {
+  if (activation == "tanh") {
+    slope <- function(u) 1 - tanh(u)^2
+    return(list(low = slope(abs(u) + radius), high = slope(pmax(abs(u) - radius, 0))))
+  }
+  if (activation == "relu") {
+    return(list(low = (u - radius > 0) + 0, high = (u + radius > 0) + 0))
+  }
+  slope <- function(u) stats::plogis(u) * (1 + u * stats::plogis(-u))
+  # The slope of SiLU has its extremes here and no others.
+  extreme <- 2.399357280520468
+  low <- pmin(slope(u - radius), slope(u + radius))
+  high <- pmax(slope(u - radius), slope(u + radius))
+  low[abs(u + extreme) <= radius] <- slope(-extreme)
+  high[abs(u - extreme) <= radius] <- slope(extreme)
+  list(low = low, high = high)
+}
+
+activate <- function(activation, u) {
+  switch(activation,
+    tanh = tanh(u),
+    relu = pmax(u, 0),
+    silu = u * stats::plogis(u)
+  )
+}
+
+# A bound on the slope of any log odds log(w_j / w_k) over each interval [a, b], by interval
+# arithmetic: u is a layer at the middle of the interval, slope +- spread holds its derivative
+# all over it, and so (mean value theorem) |u(z) - u| <= (|slope| + spread) (b - a) / 2. Weights
+# below exp(-40) throughout are left aside.
+odds_slope <- function(classifier, a, b) {
+  n <- length(classifier$weights)
+  if (n == 0 || length(a) == 0) {
+    return(double(length(a)))
+  }
+  half <- (b - a) / 2
+  u <- matrix((a + b) / 2)
+  slope <- matrix(1, length(a))
+  spread <- matrix(0, length(a))
+  for (l in seq_len(n)) {
+    weights <- t(classifier$weights[[l]])
+    u <- u %*% weights + rep(classifier$biases[[l]], each = length(a))
+    slope <- slope %*% weights
+    spread <- spread %*% abs(weights)
+    radius <- (abs(slope) + spread) * half
+    if (l == n) break
+    factor <- slope_range(classifier$activation, u, radius)
+    ends <- list(
+      factor$low * (slope - spread), factor$low * (slope + spread),
+      factor$high * (slope - spread), factor$high * (slope + spread)
+    )
+    low <- do.call(pmin, ends)
+    high <- do.call(pmax, ends)
+    slope <- (low + high) / 2
+    spread <- (high - low) / 2
+    u <- activate(classifier$activation, u)
+  }
+  row_max <- function(x) do.call(pmax, lapply(seq_len(ncol(x)), function(k) x[, k]))
+  heard <- u + radius >= row_max(u - radius) - 40
+  bound <- row_max(ifelse(heard, slope + spread, -Inf)) +
+    row_max(ifelse(heard, spread - slope, -Inf))
+  # Products of huge weights may overflow.
+  ifelse(is.na(bound), Inf, bound)
+}
+
+# Of an R function nothing but values is known: intervals start so short that ten points in either
+# half see what a user should expect to be seen (the documentation of pcwmix() says it).
+starting_edges <- function(classifier) {
+  if (is.null(classifier$fn)) {
+    return(seq(-quadrature_range, quadrature_range, by = 0.5))
+  }
+  right <- c(
+    seq(0, 2, by = 1 / 512), seq(2, 4, by = 1 / 128)[-1], seq(4, 8, by = 1 / 16)[-1],
+    seq(8, quadrature_range, by = 0.5)[-1]
+  )
+  c(-rev(right[-1]), right)
+}
+
+# Intervals are halved until both halves together agree with the whole, and, for networks, until
+# log odds change by at most 4 within: then the poles of the weights are about as far off as
+# the interval is long, and the agreement means what it says. list(edges, below, above): logarithms of the
+# integrals up to each edge and from it on, a column a component.
+weight_integrals <- function(object, call) {
+  classifier <- object$classifier
+  edges <- starting_edges(classifier)
+  a <- edges[-length(edges)]
+  b <- edges[-1]
+  whole <- log_integrals(classifier, a, b, call)
+  done <- list()
+  unresolved <- 0
+  for (depth in 1:40) {
+    middle <- (a + b) / 2
+    left <- log_integrals(classifier, a, middle, call)
+    right <- log_integrals(classifier, middle, b, call)
+    error <- apply(abs(exp(log_add(left, right)) - exp(whole)), 1, max)
+    mass <- stats::dnorm(pmin(abs(a), abs(b))) * (b - a)
+    hidden <- mass > 1e-12 & is.null(classifier$fn)
+    hidden[hidden] <- odds_slope(classifier, a[hidden], b[hidden]) * (b - a)[hidden] > 4
+    fine <- error <= 1e-12 * stats::pnorm(-pmax(abs(a), abs(b))) & !hidden
+    # Half a million evaluations at a time: a classifier that needs more has no integral to find.
+    if (depth == 40 || sum(!fine) > 25000) {
+      unresolved <- sum(error[!fine], mass[hidden])
+      fine[] <- TRUE
+    }
+    done[[depth]] <- cbind(
+      c(a[fine], middle[fine]), rbind(left[fine, , drop = FALSE], right[fine, , drop = FALSE])
+    )
+    if (all(fine)) break
+    by_interval <- order(rep(which(!fine), 2))
+    whole <- rbind(left[!fine, , drop = FALSE], right[!fine, , drop = FALSE])
+    whole <- whole[by_interval, , drop = FALSE]
+    from <- c(a[!fine], middle[!fine])[by_interval]
+    b <- c(middle[!fine], b[!fine])[by_interval]
+    a <- from
+  }
+  if (unresolved > 1e-8) {
+    warn_cwmix(
+      sprintf("Quadrature of the classifier reached only %.1g: it may not be smooth.", unresolved),
+      "cwmix_quadrature_warning", call
+    )
+  }
+  done <- do.call(rbind, done)
+  done <- done[order(done[, 1]), , drop = FALSE]
+  far <- far_integrals(classifier, c(-1, 1) * quadrature_range, call)
+  parts <- rbind(far[1, ], done[, -1, drop = FALSE], far[2, ])
+  last <- nrow(parts)
+  list(
+    edges = c(done[, 1], quadrature_range),
+    below = log_cumulate(parts[-last, , drop = FALSE]),
+    above = log_cumulate(parts[last:2, , drop = FALSE])[(last - 1):1, , drop = FALSE]
+  )
+}
