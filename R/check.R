@@ -62,10 +62,6 @@ describe <- function(x) {
   if (is.character(x) && !is.na(x)) sprintf("\"%s\"", x) else format(x, digits = 15)
 }
 
-article <- function(noun) if (grepl("^[aeiou]", noun)) "an" else "a"
-
-plural <- function(n, noun) sprintf("%s %s%s", base::format(n, big.mark = ","), noun, if (n == 1) "" else "s")
-
 is_number <- function(x) {
   is.numeric(x) && !is.object(x) && is.null(dim(x)) && length(x) == 1 && !is.nan(x) && !is.na(x)
 }

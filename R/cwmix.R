@@ -45,7 +45,8 @@
 #'     learning rate, a row an epoch: epoch 0 is the EM fit, evaluated; later training scores are
 #'     means over the epoch's steps, each taken before its step;
 #'   - `best_epoch`, and `stopped`, why training ended: `"epochs"` (all run), `"patience"`,
-#'     `"interrupt"`, `"not finite"` or, for L-BFGS, `"converged"` and `"line search"`;
+#'     `"interrupt"`, `"diverged"` (a score that is not finite, or more than 100 nats a row below epoch
+#'     0) or, for L-BFGS, `"converged"` and `"line search"`;
 #'   - `starts`, the mean log-likelihood per row that each start of EM reached, and `converged`,
 #'     whether EM did (`NA` where it was skipped);
 #'   - `hidden`, `control` and `call` as given; `held_rows`, the validation rows, counted among those
@@ -57,7 +58,7 @@
 #'   exactly collinear columns, fewer rows than components, points outside the support. One of class
 #'   `"cwmix_numerical_error"` when EM loses a component's spread, which a positive `sd_floor`
 #'   prevents. An interrupt returns the best so far with a warning of class `"cwmix_interrupted"`; a
-#'   score that is not finite ends training with one of class `"cwmix_numerical_warning"`; one of class
+#'   diverging run ends with one of class `"cwmix_numerical_warning"`; one of class
 #'   `"cwmix_not_converged"` says that L-BFGS or, with constant weights, EM did not converge.
 #' @references Argouarc'h, Desbouvries, Barat, Kawasaki and Dautremer (2025), Classifier Weighted
 #'   Mixture models, arXiv:2501.02989, equations (12) and (16).
@@ -220,8 +221,11 @@ finish_cwmix <- function(training, template, activation, problem, matched, call,
   returned <- sprintf("the best epoch so far, %d, is returned.", state$best_epoch)
   if (training$stopped == "interrupt") {
     warn_cwmix(paste("Training was interrupted:", returned), "cwmix_interrupted", call)
-  } else if (training$stopped == "not finite") {
-    warn_cwmix(paste("Training met a score that is not finite:", returned), "cwmix_numerical_warning", call)
+  } else if (training$stopped == "diverged") {
+    warn_cwmix(
+      paste("Training diverged, a smaller `learning_rate` may help:", returned),
+      "cwmix_numerical_warning", call
+    )
   } else if (training$stopped == "line search") {
     warn_cwmix(
       paste("L-BFGS stopped where its line search found nothing better:", returned),

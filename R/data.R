@@ -7,8 +7,6 @@ column_labels <- function(object) {
   object$columns$names %||% if (ncol(object$mean) == 1) "x" else paste0("x", seq_len(ncol(object$mean)))
 }
 
-`%||%` <- function(x, y) if (is.null(x)) y else x
-
 is_plain_numeric <- function(x) {
   is.numeric(x) && !inherits(x, c("factor", "integer64", "Date", "POSIXct", "difftime", "table"))
 }

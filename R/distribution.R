@@ -3,12 +3,12 @@
 #' Density, distribution function, quantile function and random draws, in the manner of
 #' [stats::Normal]. `pcwmix()` and `qcwmix()` are for one dimension, where
 #' F(q) = sum over k of W_k(T_k(q)) with W_k(t) the integral of w_k(z) phi(z) from minus infinity
-#' to t, computed by adaptive Gauss-Legendre quadrature on the log scale.
+#' to t, computed by adaptive Gauss-Lobatto quadrature on the log scale.
 #'
 #' Intervals of a network are halved until a bound on the slope of its log odds says that nothing
 #' can hide between the points of evaluation, however steep it is. Of an R function as classifier
 #' nothing but values is known: what it does over a stretch of z shorter than 2e-4 where |z| < 2,
-#' 6e-4 where |z| < 4, 0.005 where |z| < 8 or 0.04 farther out can be missed, without a warning.
+#' 7e-4 where |z| < 4, 0.005 where |z| < 8 or 0.05 farther out can be missed, without a warning.
 #'
 #' @param x,q A numeric vector of points; for `dcwmix()` in several dimensions a matrix or data
 #'   frame.

@@ -23,7 +23,8 @@ log_likelihood <- function(object, newdata, weights = NULL, gradient = FALSE, ..
   check_given(c("object", "newdata"), call)
   check_class(object, "cwmix_density", "a density of this package", "object", call)
   check_flag(gradient, "gradient", call)
-  log_density <- log_quantity(object, newdata, "density", call)
+  points <- working_points(object, newdata, call)
+  log_density <- log_quantity_at(object, points, "density", call)
   weights <- check_weights(weights, length(log_density), call)
   terms <- if (is.null(weights)) log_density else ifelse(weights == 0, 0, weights * log_density)
   value <- sum(terms)
@@ -41,7 +42,7 @@ log_likelihood <- function(object, newdata, weights = NULL, gradient = FALSE, ..
       call = call
     )
   }
-  y <- to_working(read_newdata(object, newdata, call)$x, object$support)$y
+  y <- points$y
   if (!is.null(weights)) {
     y <- y[weights > 0, , drop = FALSE]
     weights <- weights[weights > 0]

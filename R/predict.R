@@ -45,25 +45,39 @@ predict.cwmix_density <- function(object, newdata,
   if (log) values else exp(values)
 }
 
-# Log of a quantity for data as users hold them, with names, missing values and the support's
-# Jacobian.
-log_quantity <- function(object, newdata, quantity, call, arg = "newdata") {
+# Points as users hold them on the working scale: list(y, log_jacobian, usable, outside, rows), usable
+# and outside being row numbers; rows that are neither have missing values.
+working_points <- function(object, newdata, call, arg = "newdata") {
   points <- read_newdata(object, newdata, call, arg)
   missing <- rowSums(is.na(points$x)) > 0
   working <- to_working(points$x, object$support)
   outside <- !missing & (!working$inside | rowSums(is.infinite(points$x)) > 0)
-  usable <- which(!missing & !outside)
-  values <- log_quantity_working(object, working$y[usable, , drop = FALSE], quantity, call)
-  if (quantity %in% c("density", "component")) values <- values + working$log_jacobian[usable]
+  list(
+    y = working$y, log_jacobian = working$log_jacobian, usable = which(!missing & !outside),
+    outside = which(outside), rows = points$rows
+  )
+}
+
+# Log of a quantity at data as users hold them, with names, missing values and the support's
+# Jacobian.
+log_quantity <- function(object, newdata, quantity, call, arg = "newdata") {
+  log_quantity_at(object, working_points(object, newdata, call, arg), quantity, call)
+}
+
+# The same at working_points().
+log_quantity_at <- function(object, points, quantity, call) {
+  usable <- points$usable
+  values <- log_quantity_working(object, points$y[usable, , drop = FALSE], quantity, call)
+  if (quantity %in% c("density", "component")) values <- values + points$log_jacobian[usable]
   if (quantity == "density") {
-    out <- rep(NA_real_, nrow(points$x))
+    out <- rep(NA_real_, nrow(points$y))
     names(out) <- points$rows
     out[usable] <- values
-    out[outside] <- -Inf
+    out[points$outside] <- -Inf
   } else {
-    out <- matrix(NA_real_, nrow(points$x), nrow(object$mean), dimnames = row_names(points$rows))
+    out <- matrix(NA_real_, nrow(points$y), nrow(object$mean), dimnames = row_names(points$rows))
     out[usable, ] <- values
-    if (quantity == "component") out[outside, ] <- -Inf
+    if (quantity == "component") out[points$outside, ] <- -Inf
   }
   out
 }
@@ -106,27 +120,4 @@ log_quantity_working <- function(object, y, quantity, call = NULL) {
   top[top == -Inf] <- 0
   log_density <- top + log(rowSums(exp(joint - top)))
   if (quantity == "density") log_density else joint - log_density
-}
-
-# z_k = L_k^-1 (y - mu_k), the standardised points of component k.
-latent <- function(object, y, k) {
-  u <- t(y) - object$mean[k, ]
-  z <- if (is.null(object$cholesky)) {
-    u / object$sd[k, ]
-  } else {
-    forwardsolve(matrix(object$cholesky[, , k], nrow(u)), u)
-  }
-  matrix(t(z), nrow(y), ncol(y))
-}
-
-# x = mu_k + L_k z with a component a row.
-place <- function(object, z, component) {
-  if (is.null(object$cholesky)) {
-    return(object$mean[component, , drop = FALSE] + object$sd[component, , drop = FALSE] * z)
-  }
-  y <- object$mean[component, , drop = FALSE]
-  for (j in seq_len(ncol(z))) {
-    for (l in seq_len(j)) y[, j] <- y[, j] + object$cholesky[j, l, component] * z[, l]
-  }
-  y
 }

@@ -1,13 +1,23 @@
 # Quadrature of W_k(t), the integral of w_k(z) phi(z) from minus infinity to t, on the log scale, so
 # that neither tail nor a small weight underflows.
 
-# Nodes and weights of ten-point Gauss-Legendre on [-1, 1], by Golub and Welsch (1969).
-legendre <- local({
-  i <- 1:9
-  jacobi <- matrix(0, 10, 10)
-  jacobi[cbind(i, i + 1)] <- jacobi[cbind(i + 1, i)] <- i / sqrt(4 * i^2 - 1)
-  decomposition <- eigen(jacobi, symmetric = TRUE)
-  list(node = decomposition$values, weight = 2 * decomposition$vectors[1, ]^2)
+# Nodes and weights of ten-point Gauss-Lobatto on [-1, 1] (Abramowitz and Stegun 1972, 25.4.32): the
+# inner nodes are those of the Jacobi polynomial with both parameters 1. With nodes at both ends no
+# jump can hide beyond the last.
+lobatto <- local({
+  i <- 1:7
+  jacobi <- matrix(0, 8, 8)
+  jacobi[cbind(i, i + 1)] <- jacobi[cbind(i + 1, i)] <-
+    sqrt(i * (i + 2) / ((2 * i + 1) * (2 * i + 3)))
+  node <- c(-1, sort(eigen(jacobi, symmetric = TRUE)$values), 1)
+  before <- 1
+  legendre <- node
+  for (n in 2:9) {
+    following <- ((2 * n - 1) * node * legendre - (n - 1) * before) / n
+    before <- legendre
+    legendre <- following
+  }
+  list(node = node, weight = 2 / (90 * legendre^2))
 })
 
 # Intervals reach so many standard deviations out; beyond is far_integrals().
@@ -15,11 +25,11 @@ quadrature_range <- 37
 
 # Logarithms of the integrals of w_k(z) phi(z) over [a, b]: a row an interval, a column a component.
 log_integrals <- function(classifier, a, b, call) {
-  m <- length(legendre$node)
+  m <- length(lobatto$node)
   half <- (b - a) / 2
-  z <- rep((a + b) / 2, each = m) + rep(half, each = m) * legendre$node
+  z <- rep((a + b) / 2, each = m) + rep(half, each = m) * lobatto$node
   terms <- log_classifier(classifier, matrix(z), call) +
-    stats::dnorm(z, log = TRUE) + log(legendre$weight)
+    stats::dnorm(z, log = TRUE) + log(lobatto$weight)
   matrix(log_column_sums(matrix(terms, m)), length(a), classifier$K) + log(half)
 }
 
@@ -30,9 +40,9 @@ log_integrals <- function(classifier, a, b, call) {
 far_integrals <- function(classifier, t, call) {
   from <- c(0, 2^(0:9))
   half <- (2^(0:10) - from) / 2
-  m <- length(legendre$node)
-  u <- rep(from + half, each = m) + rep(half, each = m) * legendre$node
-  log_weight <- rep(log(half), each = m) + log(legendre$weight)
+  m <- length(lobatto$node)
+  u <- rep(from + half, each = m) + rep(half, each = m) * lobatto$node
+  log_weight <- rep(log(half), each = m) + log(lobatto$weight)
   z <- rep(t, each = length(u)) + outer(u, 1 / t)
   terms <- log_classifier(classifier, matrix(z), call) +
     c(log_weight - u - outer(u^2, 1 / (2 * t^2)))

@@ -50,8 +50,9 @@ augment.cwmix_density <- function(x, data, ...) {
   call <- user_call()
   check_dots_empty(..., call = call)
   check_given("data", call)
-  posterior <- exp(log_quantity(x, data, "posterior", call, arg = "data"))
-  density <- exp(log_quantity(x, data, "density", call, arg = "data"))
+  points <- working_points(x, data, call, arg = "data")
+  posterior <- exp(log_quantity_at(x, points, "posterior", call))
+  density <- exp(log_quantity_at(x, points, "density", call))
   class <- most_probable(posterior)
   if (is.data.frame(data)) {
     out <- data

@@ -39,7 +39,7 @@ train <- function(state, template, sets, activation, problem, epochs, trace = NU
       interrupt = function(condition) "interrupt"
     )
   }
-  if (identical(run$stopped, "not finite")) run$state <- restarted(run$state)
+  if (identical(run$stopped, "diverged")) run$state <- restarted(run$state)
   list(state = run$state, trace = do.call(rbind, run$trace), stopped = run$stopped %||% "epochs")
 }
 
@@ -59,6 +59,12 @@ head_of <- function(set, n = 1000) {
   list(x = set$x[rows, , drop = FALSE], weights = set$weights[rows], offset = set$offset)
 }
 
+# Scores that are not finite, or so far below epoch 0 that no training comes back from there.
+has_diverged <- function(scores, trace) {
+  started <- do.call(rbind, trace)$training[1]
+  !all(is.finite(scores)) || min(scores) < started - 100
+}
+
 # Enters an epoch into the trace and keeps its parameters where they are the best: by the validation
 # score, or the latest where there is none. Returns why training must stop, or NULL. Patience
 # begins anew with every call of train().
@@ -66,8 +72,8 @@ record <- function(run, training, model, sets, control, rate) {
   state <- run$state
   held_out <- !is.null(sets$validation)
   tested <- score(model, if (held_out) sets$validation else head_of(sets$training), control)
-  if (state$epoch > 0 && !(is.finite(tested) && is.finite(training))) {
-    return("not finite")
+  if (state$epoch > 0 && has_diverged(c(tested, training), run$trace)) {
+    return("diverged")
   }
   run$trace[[length(run$trace) + 1]] <- data.frame(
     epoch = state$epoch, training = training, validation = if (held_out) tested else NA_real_,
@@ -137,7 +143,7 @@ ascend_adam <- function(run, model, sets, problem, epochs) {
       model$parameters <- out$parameters
       scores <- c(scores, out$scores)
       if (length(out$scores) < length(some)) {
-        return("not finite")
+        return("diverged")
       }
       progress$at(epoch - 1, some[length(some)] / plan$count, run$trace)
     }

@@ -1,6 +1,7 @@
 univariate <- function(support = NULL) {
   classifier <- cwmix_classifier(
-    list(matrix(c(1, -2, 0.5), 3), matrix(c(2, -1, 0.3, -0.7, 1.1, 0.4), 2)), list(c(0.2, -0.1, 0.5), c(0, 0.3)), "tanh"
+    list(matrix(c(1, -2, 0.5), 3), matrix(c(2, -1, 0.3, -0.7, 1.1, 0.4), 2)),
+    list(c(0.2, -0.1, 0.5), c(0, 0.3)), "tanh"
   )
   cwmix_model(c(-1, 2), sd = c(0.5, 1.5), classifier = classifier, support = support)
 }
@@ -30,7 +31,12 @@ test_that("the distribution function is the integral of the density", {
   for (support in list(NULL, c(0, Inf), c(-Inf, 3), c(0, 1))) {
     model <- univariate(support)
     lower <- if (is.null(support)) -Inf else support[1]
-    q <- switch(paste(support, collapse = " "), "0 Inf" = c(0.3, 2, 20), "-Inf 3" = c(0, 2, 2.9), "0 1" = c(0.2, 0.6, 0.95), c(-1, 0.5, 3))
+    q <- switch(paste(support, collapse = " "),
+      "0 Inf" = c(0.3, 2, 20),
+      "-Inf 3" = c(0, 2, 2.9),
+      "0 1" = c(0.2, 0.6, 0.95),
+      c(-1, 0.5, 3)
+    )
     area <- vapply(q, function(b) {
       integrate(function(x) dcwmix(x, model), lower, b, rel.tol = 1e-10, subdivisions = 1000)$value
     }, 0)
@@ -63,10 +69,51 @@ test_that("quantiles are the same one at a time", {
 })
 
 test_that("a classifier with a jump is integrated to 1e-8 without a warning", {
-  step <- cwmix_model(c(-1, 1), sd = c(1, 1), classifier = function(z) cbind(z < 0.3, z >= 0.3) + 0)
+  jump <- function(z) cbind(z < 0.3, z >= 0.3) + 0
+  step <- cwmix_model(c(-1, 1), sd = c(1, 1), classifier = jump)
   # Component 1 has x = z - 1 where z < 0.3, component 2 x = z + 1 where z >= 0.3.
   expect_silent(p <- pcwmix(c(-2, -0.7, 0, 1.3, 2), step))
   expect_equal(p, pnorm(c(-1, 0.3, 0.3, 0.3, 1)), tolerance = 1e-8)
+})
+
+test_that("logarithms of probabilities hold far in either tail", {
+  normal <- cwmix_model(3, sd = 2, classifier = 1)
+  q <- 3 + 2 * c(-1e5, -100, -40, -36, -5, 0, 2, 7, 30)
+  for (lower in c(TRUE, FALSE)) {
+    # Of the mirrored points, for the upper tail.
+    at <- if (lower) q else 6 - q
+    truth <- pnorm(at, 3, 2, lower, log.p = TRUE)
+    expect_equal(pcwmix(at, normal, lower, log.p = TRUE), truth, tolerance = 1e-13)
+    # Relative to each: the smallest is -1e-197.
+    expect_lt(max(abs(pcwmix(at, normal, lower, log.p = TRUE) / truth - 1)), 1e-12)
+    expect_equal(qcwmix(truth, normal, lower, log.p = TRUE), at, tolerance = 1e-12)
+  }
+  expect_equal(qcwmix(-800, normal, log.p = TRUE), 3 - 2 * 39.8846948383, tolerance = 1e-11)
+  expect_equal(qcwmix(c(-Inf, 0), normal, log.p = TRUE), c(-Inf, Inf))
+  expect_identical(pcwmix(c(-1e308, 1e308), normal, log.p = TRUE), c(-Inf, 0))
+})
+
+test_that("the logarithm far out in a tail is that of the component that reaches there", {
+  # The weight of the wide component falls as exp(20 z), that of the narrow one goes to 1.
+  switching <- cwmix_classifier(list(matrix(c(20, 0))), list(c(0, 0)))
+  model <- cwmix_model(c(0, 0), sd = c(10, 1), classifier = switching)
+  q <- -c(100, 300, 500)
+  # exp(20 z) phi(z) is exp(200) phi(z - 20)
+  wide <- pnorm(q / 10 - 20, log.p = TRUE) + 200
+  expect_equal(pcwmix(q, model, log.p = TRUE), wide, tolerance = 1e-13)
+  expect_equal(qcwmix(wide, model, log.p = TRUE), q, tolerance = 1e-12)
+})
+
+test_that("quantiles of logarithms invert logarithms, with bounds and networks too", {
+  log_p <- c(-5000, -800, -40, -1, -0.1, -1e-10, -1e-200)
+  for (support in list(NULL, c(0, Inf))) {
+    model <- univariate(support)
+    for (lower in c(TRUE, FALSE)) {
+      q <- qcwmix(log_p, model, lower, log.p = TRUE)
+      inside <- is.finite(log(abs(q)))
+      expect_lt(max(abs(pcwmix(q, model, lower, log.p = TRUE) / log_p - 1)[inside]), 1e-10)
+    }
+  }
 })
 
 test_that("draws have the distribution", {
@@ -94,6 +141,8 @@ test_that("bad arguments are refused", {
     pcwmix("a", model)
     pcwmix(0, model, lower.tail = NA)
     qcwmix(1.5, model)
+    qcwmix(c(0.5, -1e-20), model)
+    qcwmix(1e-20, model, log.p = TRUE)
     qcwmix(0.5, 1)
     rcwmix(0, model)
     dcwmix(0, model, log = 1)

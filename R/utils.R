@@ -1,0 +1,7 @@
+# Small words that several files use.
+
+`%||%` <- function(x, y) if (is.null(x)) y else x
+
+article <- function(noun) if (grepl("^[aeiou]", noun)) "an" else "a"
+
+plural <- function(n, noun) sprintf("%s %s%s", base::format(n, big.mark = ","), noun, if (n == 1) "" else "s")
