@@ -19,14 +19,15 @@ stop_input <- function(..., call) {
   stop_cwmix(paste0(...), "cwmix_input_error", call)
 }
 
-# The call as the user wrote it: the caller's, without a method's suffix. The caller is looked for by
-# its frame: as an argument this may be evaluated late, deeper down.
+# The call as the user wrote it: the caller's, without a method's suffix. The caller is looked for
+# by its frame: as an argument this may be evaluated late, deeper down.
 user_call <- function() {
   frame <- parent.frame()
   call <- sys.call(Position(function(f) identical(f, frame), sys.frames(), right = TRUE))
   if (is.name(call[[1]])) {
     name <- as.character(call[[1]])
-    call[[1]] <- as.name(sub("^(.+)\\.(default|formula|cwmix.*|gaussian_mixture|image_density)$", "\\1", name))
+    suffix <- "\\.(default|formula|cwmix.*|gaussian_mixture|image_density)$"
+    call[[1]] <- as.name(sub(suffix, "", name))
   }
   # do.call() leaves whole data sets in a call.
   for (i in seq_along(call)[-1]) {
@@ -50,11 +51,16 @@ describe <- function(x) {
   }
   if (!is.atomic(x)) {
     kind <- typeof(x)
-    return(if (is.list(x)) sprintf("a list of length %d", length(x)) else paste(article(kind), kind))
+    if (is.list(x)) {
+      return(sprintf("a list of length %d", length(x)))
+    }
+    return(paste(article(kind), kind))
   }
   kind <- if (is.numeric(x)) "numeric" else typeof(x)
   if (!is.null(dim(x))) {
-    return(sprintf("%s %s array of dimension %s", article(kind), kind, paste(dim(x), collapse = " x ")))
+    return(sprintf(
+      "%s %s array of dimension %s", article(kind), kind, paste(dim(x), collapse = " x ")
+    ))
   }
   if (length(x) != 1) {
     return(sprintf("%s %s vector of length %d", article(kind), kind, length(x)))
@@ -68,8 +74,10 @@ is_number <- function(x) {
 
 check_count <- function(x, arg, call, min = 1) {
   if (!is_number(x) || !is.finite(x) || x != round(x) || x < min || x > .Machine$integer.max) {
-    most <- if (is_number(x) && x > .Machine$integer.max) paste(" and at most", .Machine$integer.max)
-    stop_input("`", arg, "` must be a whole number of at least ", min, most, ", not ", describe(x), ".",
+    too_large <- is_number(x) && x > .Machine$integer.max
+    most <- if (too_large) paste(" and at most", .Machine$integer.max)
+    stop_input(
+      "`", arg, "` must be a whole number of at least ", min, most, ", not ", describe(x), ".",
       call = call
     )
   }
@@ -78,8 +86,9 @@ check_count <- function(x, arg, call, min = 1) {
 
 check_number <- function(x, arg, call, min, open = FALSE) {
   if (!is_number(x) || !is.finite(x) || x < min || (open && x == min)) {
-    stop_input("`", arg, "` must be a finite number ", if (open) "above " else "of at least ", min, ", not ",
-      describe(x), ".",
+    stop_input(
+      "`", arg, "` must be a finite number ", if (open) "above " else "of at least ", min,
+      ", not ", describe(x), ".",
       call = call
     )
   }

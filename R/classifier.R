@@ -29,7 +29,10 @@ cwmix_classifier <- function(weights, biases, activation = c("tanh", "relu", "si
   for (arg in c("weights", "biases")) {
     value <- if (arg == "weights") weights else biases
     if (!is.list(value) || is.data.frame(value)) {
-      stop_input("`", arg, "` must be a list, one element a layer, not ", describe(value), ".", call = call)
+      stop_input(
+        "`", arg, "` must be a list, one element a layer, not ", describe(value), ".",
+        call = call
+      )
     }
     for (l in seq_along(value)) check_layer(value[[l]], arg, l, l == length(value), call)
   }
@@ -132,8 +135,10 @@ read_classifier <- function(classifier, d, K, call) {
     "a cwmix_classifier(), a vector of probabilities or a function", "classifier", call
   )
   if (classifier$K != K || (!is.null(classifier$d) && classifier$d != d)) {
-    stop_input("`classifier` must map ", d, " inputs to ", K, " components, the columns and rows of `mean`, not ",
-      classifier$d %||% d, " to ", classifier$K, ".",
+    stop_input(
+      "`classifier` must map ", d, " inputs to ", K,
+      " components, the columns and rows of `mean`, not ", classifier$d %||% d, " to ",
+      classifier$K, ".",
       call = call
     )
   }
@@ -193,8 +198,9 @@ call_classifier <- function(classifier, z, call) {
     return(matrix(0, 0, classifier$K))
   }
   w <- tryCatch(classifier$fn(z), error = function(e) {
-    stop_input("`classifier` must be a function of an n x d matrix, but called with one of ", nrow(z), " x ",
-      ncol(z), " it failed: ", conditionMessage(e), ".",
+    stop_input(
+      "`classifier` must be a function of an n x d matrix, but called with one of ", nrow(z),
+      " x ", ncol(z), " it failed: ", conditionMessage(e), ".",
       call = call
     )
   })
@@ -205,7 +211,9 @@ call_classifier <- function(classifier, z, call) {
     )
   }
   if (anyNA(w) || any(w < 0) || any(abs(rowSums(w) - 1) > 1e-8)) {
-    stop_input("`classifier` must return probabilities: rows without missing or negative values that sum to 1.",
+    stop_input(
+      "`classifier` must return probabilities: rows without missing or negative values ",
+      "that sum to 1, not others.",
       call = call
     )
   }

@@ -11,8 +11,8 @@
 #'   of the steps and lets it fall to zero along a cosine (Smith and Topin 2019), `"constant"`
 #'   leaves it.
 #' @param weight_decay A number of at least 0: for Adam the decoupled decay of the network's weights
-#'   (Loshchilov and Hutter 2019), for L-BFGS twice the factor of their sum of squares in a penalty on the mean
-#'   log density. `NULL` for 200 (Adam) or 1 (L-BFGS) over the number of training rows.
+#'   (Loshchilov and Hutter 2019), for L-BFGS twice the factor of their sum of squares in a penalty
+#'   on the mean log density. `NULL` for 200 (Adam) or 1 (L-BFGS) over the number of training rows.
 #' @param gradient_clip A positive number: the gradient's norm is cut there. `Inf` for no limit.
 #' @param patience A whole number: training stops after so many epochs without a better validation
 #'   score. `Inf` for never.
@@ -55,7 +55,9 @@ cwmix_control <- function(epochs = NULL, batch_size = NULL, learning_rate = 5e-3
       batch_size = count_or_null(batch_size, "batch_size", 1),
       learning_rate = check_number(learning_rate, "learning_rate", call, 0, open = TRUE),
       schedule = check_choice(schedule, c("one-cycle", "constant"), "schedule", call),
-      weight_decay = if (!is.null(weight_decay)) check_number(weight_decay, "weight_decay", call, 0),
+      weight_decay = if (!is.null(weight_decay)) {
+        check_number(weight_decay, "weight_decay", call, 0)
+      },
       gradient_clip = check_positive(gradient_clip, "gradient_clip", call),
       patience = patience,
       em_iterations = check_count(em_iterations, "em_iterations", call),
@@ -82,7 +84,10 @@ validate_control <- function(control, call) {
 
 check_positive <- function(x, arg, call) {
   if (!is_number(x) || x <= 0) {
-    stop_input("`", arg, "` must be a number above 0 (Inf for no limit), not ", describe(x), ".", call = call)
+    stop_input(
+      "`", arg, "` must be a number above 0 (Inf for no limit), not ", describe(x), ".",
+      call = call
+    )
   }
   as.double(x)
 }

@@ -23,8 +23,8 @@
 #' @param activation A string, `"tanh"`, `"relu"` or `"silu"`.
 #' @param support The columns' bounds: `NULL` for none; a pair such as `c(0, Inf)` for every column;
 #'   or a list with one pair (or `NULL`) a column, by position or by name. The density is exactly
-#'   zero outside. Inside, what is modelled is log(x - lower), -log(upper - x) or, between two bounds,
-#'   the logit of (x - lower) / (upper - lower).
+#'   zero outside. Inside, what is modelled is log(x - lower), -log(upper - x) or, between two
+#'   bounds, the logit of (x - lower) / (upper - lower).
 #' @param weights A numeric vector of observation weights of at least 0, one a row, or `NULL`. Rows
 #'   of weight 0 count as absent. With a formula it is looked for in `data` first.
 #' @param validation A number from 0 to below 1, the share of rows set aside (rounded down). With no
@@ -38,20 +38,20 @@
 #' @return An object of class `c("cwmix", "cwmix_density")`, a plain list with the fields
 #'   - `mean` (K x d), `sd` (K x d) or `cholesky` (d x d x K, lower triangular factors of the
 #'     covariances), `classifier`, `support`;
-#'   - `proportions`, the components' mean posteriors over the rows, decreasing; `at_floor`, how many
-#'     components have a standard deviation at `sd_floor`, as ties and duplicated rows give;
+#'   - `proportions`, the components' mean posteriors over the rows, decreasing; `at_floor`, how
+#'     many components have a standard deviation at `sd_floor`, as ties and duplicated rows give;
 #'   - `log_likelihood` of all rows, `df`, `nobs`;
 #'   - `trace`, a data frame with the mean log density of training and validation rows and the
 #'     learning rate, a row an epoch: epoch 0 is the EM fit, evaluated; later training scores are
 #'     means over the epoch's steps, each taken before its step;
 #'   - `best_epoch`, and `stopped`, why training ended: `"epochs"` (all run), `"patience"`,
-#'     `"interrupt"`, `"diverged"` (a score that is not finite, or more than 100 nats a row below epoch
-#'     0) or, for L-BFGS, `"converged"` and `"line search"`;
+#'     `"interrupt"`, `"diverged"` (a score that is not finite, or more than 100 nats a row below
+#'     epoch 0) or, for L-BFGS, `"converged"` and `"line search"`;
 #'   - `starts`, the mean log-likelihood per row that each start of EM reached, and `converged`,
 #'     whether EM did (`NA` where it was skipped);
-#'   - `hidden`, `control` and `call` as given; `held_rows`, the validation rows, counted among those
-#'     of positive weight; `columns`, how the data came; `fingerprint`, sums that tell whether data
-#'     are those of the fit; `data`, what `keep_data` kept;
+#'   - `hidden`, `control` and `call` as given; `held_rows`, the validation rows, counted among
+#'     those of positive weight; `columns`, how the data came; `fingerprint`, sums that tell whether
+#'     data are those of the fit; `data`, what `keep_data` kept;
 #'   - `optimiser`, what [update()] needs to go on.
 #' @section Errors and warnings: A condition of class `"cwmix_input_error"` names the argument, what
 #'   is needed and what was given: anything not numeric, missing or infinite values, constant or
@@ -94,7 +94,8 @@ cwmix.default <- function(x, K = NULL, ..., hidden = c(64, 64), covariance = c("
 #' @rdname cwmix
 #' @export
 cwmix.formula <- function(x, data, K = NULL, ..., hidden = c(64, 64),
-                          covariance = c("diagonal", "full"), activation = c("tanh", "relu", "silu"),
+                          covariance = c("diagonal", "full"),
+                          activation = c("tanh", "relu", "silu"),
                           support = NULL, weights = NULL, validation = 0.1, start = NULL,
                           control = cwmix_control(), keep_data = FALSE) {
   call <- user_call()
@@ -121,7 +122,8 @@ fit_cwmix <- function(points, settings, kept, matched, call) {
 
   held <- if (is.null(hidden)) 0 else floor(validation * nrow(problem$x))
   if (nrow(problem$x) - held < problem$K) {
-    stop_input("`K` must be at most the number of training rows, ", nrow(problem$x) - held, ", not ",
+    stop_input(
+      "`K` must be at most the number of training rows, ", nrow(problem$x) - held, ", not ",
       problem$K, ".",
       call = call
     )
@@ -143,7 +145,10 @@ fit_cwmix <- function(points, settings, kept, matched, call) {
 
 check_validation <- function(validation, call) {
   if (!is_number(validation) || validation < 0 || validation >= 1) {
-    stop_input("`validation` must be a number from 0 to below 1, not ", describe(validation), ".", call = call)
+    stop_input(
+      "`validation` must be a number from 0 to below 1, not ", describe(validation), ".",
+      call = call
+    )
   }
   validation
 }
@@ -152,8 +157,10 @@ check_hidden <- function(hidden, call) {
   if (is.null(hidden)) {
     return(NULL)
   }
-  if (!is_plain_numeric(hidden) || anyNA(hidden) || any(hidden < 1 | hidden != round(hidden) | hidden > 1e5)) {
-    stop_input("`hidden` must be whole numbers from 1 to 100,000, or NULL for constant weights, not ",
+  is_width <- function(h) !is.na(h) & h >= 1 & h <= 1e5 & h == round(h)
+  if (!is_plain_numeric(hidden) || !all(is_width(hidden))) {
+    stop_input(
+      "`hidden` must be whole numbers from 1 to 100,000, or NULL for constant weights, not ",
       if (is_plain_numeric(hidden)) deparse(hidden) else describe(hidden), ".",
       call = call
     )
@@ -173,7 +180,10 @@ split_sets <- function(problem, held_rows) {
       x = problem$x[rows, , drop = FALSE], weights = weights, scale = problem$scale,
       log_jacobian = problem$log_jacobian[rows]
     )
-    list(x = part$x, weights = if (!is.null(weights)) weights / mean(weights), offset = mean_offset(part))
+    list(
+      x = part$x, weights = if (!is.null(weights)) weights / mean(weights),
+      offset = mean_offset(part)
+    )
   }
   rows <- seq_len(nrow(problem$x))
   if (length(held_rows) == 0) {
@@ -187,7 +197,8 @@ start_by_em <- function(start, training, problem, hidden, activation, call) {
   if (length(start$parameters$weights) > 0) {
     widths <- vapply(start$parameters$weights, nrow, 0L)
     if (!identical(widths[-length(widths)], hidden) || start$activation != activation) {
-      stop_input("`start` must have constant weights or the network that `hidden` and `activation` ask for (",
+      stop_input(
+        "`start` must have constant weights or the network of `hidden` and `activation` (",
         if (is.null(hidden)) "none" else deparse(hidden), ", ", activation, "), not that of ",
         deparse(widths[-length(widths)]), ", ", start$activation, ".",
         call = call

@@ -4,7 +4,8 @@
 new_columns <- function(names, type) list(names = names, type = type, terms = NULL)
 
 column_labels <- function(object) {
-  object$columns$names %||% if (ncol(object$mean) == 1) "x" else paste0("x", seq_len(ncol(object$mean)))
+  d <- ncol(object$mean)
+  object$columns$names %||% if (d == 1) "x" else paste0("x", seq_len(d))
 }
 
 is_plain_numeric <- function(x) {
@@ -18,7 +19,9 @@ read_points <- function(x, arg, call) {
     return(read_data_frame(x, arg, call))
   }
   if (!is_plain_numeric(x) || length(dim(x)) > 2) {
-    stop_input("`", arg, "` must be a numeric vector, a numeric matrix or a data frame of numeric columns, not ",
+    stop_input(
+      "`", arg,
+      "` must be a numeric vector, a numeric matrix or a data frame of numeric columns, not ",
       describe(x), ".",
       call = call
     )
@@ -70,7 +73,10 @@ check_column_names <- function(names, arg, call) {
 read_training <- function(x, call, arg = "x") {
   points <- read_points(x, arg, call)
   if (nrow(points$x) == 0 || ncol(points$x) == 0) {
-    stop_input("`", arg, "` must have at least one row and one column, not ", describe(x), ".", call = call)
+    stop_input(
+      "`", arg, "` must have at least one row and one column, not ", describe(x), ".",
+      call = call
+    )
   }
   bad <- which(!is.finite(points$x), arr.ind = TRUE)
   if (nrow(bad) > 0) {
@@ -91,14 +97,20 @@ eval_in_data <- function(expression, data, frame, call) {
   tryCatch(
     eval(expression, if (is.data.frame(data)) data, frame),
     error = function(e) {
-      stop_input("`weights` must be a column of `data` or a numeric vector: ", conditionMessage(e), ".", call = call)
+      stop_input(
+        "`weights` must be a column of `data` or a numeric vector: ", conditionMessage(e), ".",
+        call = call
+      )
     }
   )
 }
 
 read_formula <- function(formula, data, call) {
   if (length(formula) == 3) {
-    stop_input("`x` must be a one-sided formula such as ~ a + b, not ", format(formula), ".", call = call)
+    stop_input(
+      "`x` must be a one-sided formula such as ~ a + b, not ", format(formula), ".",
+      call = call
+    )
   }
   if (!is.data.frame(data)) {
     stop_input("`data` must be a data frame, not ", describe(data), ".", call = call)
@@ -106,12 +118,18 @@ read_formula <- function(formula, data, call) {
   frame <- tryCatch(
     suppressWarnings(stats::model.frame(formula, data, na.action = stats::na.pass)),
     error = function(e) {
-      stop_input("`x` must be a formula of columns of `data`: ", conditionMessage(e), ".", call = call)
+      stop_input(
+        "`x` must be a formula of columns of `data`: ", conditionMessage(e), ".",
+        call = call
+      )
     }
   )
   terms <- attr(frame, "terms")
-  if (any(attr(terms, "order") > 1) || !is.null(attr(terms, "offset")) || nrow(frame) != nrow(data)) {
-    stop_input("`x` must be a sum of columns, such as ~ a + log(b), without interactions, offsets or subsets, not ",
+  if (any(attr(terms, "order") > 1) || !is.null(attr(terms, "offset")) ||
+    nrow(frame) != nrow(data)) {
+    stop_input(
+      "`x` must be a sum of columns, such as ~ a + log(b), without interactions, offsets or ",
+      "subsets, not ",
       paste(deparse(formula), collapse = " "), ".",
       call = call
     )
@@ -136,7 +154,8 @@ model_frame <- function(terms, data, arg, call) {
   tryCatch(
     suppressWarnings(stats::model.frame(terms, data, na.action = stats::na.pass)),
     error = function(e) {
-      stop_input("`", arg, "` must give the columns of ", format(terms), ": ", conditionMessage(e), ".",
+      stop_input(
+        "`", arg, "` must give the columns of ", format(terms), ": ", conditionMessage(e), ".",
         call = call
       )
     }

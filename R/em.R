@@ -5,7 +5,9 @@
 # each iteration and after the last), counts, converged.
 em_steps <- function(parameters, x, weights = NULL, iterations = 1, tolerance = -Inf,
                      floor = double(ncol(x)), threads = NULL) {
-  parameters <- parameters[c("mean", if (is.null(parameters$log_sd)) "log_cholesky" else "log_sd", "biases")]
+  parameters <- parameters[c(
+    "mean", if (is.null(parameters$log_sd)) "log_cholesky" else "log_sd", "biases"
+  )]
   out <- .Call(
     ffi_em, engine_model(parameters), x, weights, floor, as.integer(iterations),
     as.double(tolerance), thread_count(threads)
@@ -65,7 +67,9 @@ reseed_empty <- function(parameters, counts, x, weights) {
   rows <- order(log_density)[seq_along(empty)]
   K <- nrow(parameters$mean)
   parameters$mean[empty, ] <- x[rows, ]
-  fresh <- mixture_parameters(parameters$mean, rep(K^(-1 / ncol(x)), ncol(x)), is.null(parameters$log_sd), rep(0, K))
+  fresh <- mixture_parameters(
+    parameters$mean, rep(K^(-1 / ncol(x)), ncol(x)), is.null(parameters$log_sd), rep(0, K)
+  )
   if (is.null(parameters$log_sd)) {
     parameters$log_cholesky[, , empty] <- fresh$log_cholesky[, , empty]
   } else {
@@ -92,7 +96,10 @@ em_run <- function(parameters, set, problem, call) {
     )
     if (step$status != 0) {
       stop_cwmix(
-        "EM broke down: a component lost its spread in some direction. Give cwmix_control() a larger `sd_floor`.",
+        paste0(
+          "EM broke down, as a component lost its spread in some direction: `sd_floor` must be ",
+          "larger, not ", control$sd_floor, "."
+        ),
         "cwmix_numerical_error", call
       )
     }
@@ -139,7 +146,9 @@ em_fit <- function(set, start, problem, call) {
 
 warn_em <- function(em, control, call) {
   if (em$interrupted) {
-    warn_cwmix("Interrupted during EM: the best mixture so far is returned.", "cwmix_interrupted", call)
+    warn_cwmix(
+      "Interrupted during EM: the best mixture so far is returned.", "cwmix_interrupted", call
+    )
   } else if (!em$converged) {
     warn_cwmix(
       sprintf("EM stopped after %d iterations without converging.", control$em_iterations),

@@ -51,7 +51,9 @@ thread_count <- function(threads = NULL) {
   threads <- threads %||% getOption("cwmix.threads") %||% .Call(ffi_info)$processors
   in_check <- !tolower(Sys.getenv("_R_CHECK_LIMIT_CORES_")) %in% c("", "false")
   as.integer(min(
-    check_count(threads, "cwmix.threads", NULL), limit("OMP_THREAD_LIMIT"), limit("OMP_NUM_THREADS"),
+    check_count(
+      threads, "cwmix.threads", NULL
+    ), limit("OMP_THREAD_LIMIT"), limit("OMP_NUM_THREADS"),
     if (in_check) 2
   ))
 }

@@ -26,7 +26,9 @@ gaussian_mixture <- function(x, ...) {
 
 #' @rdname gaussian_mixture
 #' @export
-gaussian_mixture.default <- function(x, K = NULL, ..., covariance = c("diagonal", "full"), support = NULL,
+gaussian_mixture.default <- function(x, K = NULL, ..., covariance = c(
+  "diagonal", "full"
+), support = NULL,
                                      weights = NULL, start = NULL, control = cwmix_control(),
                                      keep_data = FALSE) {
   call <- user_call()

@@ -270,7 +270,8 @@ entropy.image_density <- function(object, ...) {
 #'
 #' @param object An [image_density()], the truth.
 #' @param density The estimate on the unit square: a density of this package in two columns, or a
-#'   function that takes an n x 2 matrix of points and returns their n log densities.
+#'   function that takes an n x 2 matrix of points, with columns `x` and `y`, and returns their n log
+#'   densities. Columns with other names are x and y by position.
 #' @param per_pixel A whole number: each pixel is split into `per_pixel`^2 parts, each evaluated
 #'   at its centre.
 #' @return A number, in nats; at most `-entropy(object)`, up to the error of the midpoint rule.
@@ -294,7 +295,8 @@ expected_log_density <- function(object, density, per_pixel = 2) {
     if (ncol(density$mean) != 2) {
       stop_input("`density` must have 2 columns, not ", ncol(density$mean), ".", call = call)
     }
-    function(u) unname(log_quantity(density, u, "density", call))
+    by_name <- setequal(density$columns$names, c("x", "y"))
+    function(u) unname(log_quantity(density, if (by_name) u else unname(u), "density", call))
   }
   pixels <- which(object$mass > 0)
   part <- (seq_len(per_pixel) - 0.5) / per_pixel

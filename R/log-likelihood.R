@@ -88,7 +88,9 @@ nobs.cwmix_density <- function(object, ...) {
 
 check_fitted <- function(object, call, arg = "object") {
   if (is.null(object$nobs)) {
-    stop_input("`", arg, "` must be a fit: a specified model has seen no data. Use log_likelihood(object, newdata).",
+    stop_input(
+      "`", arg,
+      "` must be a fit: a specified model has seen no data. Use log_likelihood(object, newdata).",
       call = call
     )
   }

@@ -43,7 +43,8 @@ cwmix_model <- function(mean, sd = NULL, covariance = NULL, classifier, support 
   if (is.null(covariance)) {
     sd <- check_parameter_matrix(sd, "sd", call)
     if (!identical(dim(sd), dim(mean)) || any(sd <= 0) || !all(is.finite(1 / sd))) {
-      stop_input("`sd` must be positive, a ", nrow(mean), " x ", ncol(mean), " matrix like `mean`, not ",
+      stop_input(
+        "`sd` must be positive, a ", nrow(mean), " x ", ncol(mean), " matrix like `mean`, not ",
         if (identical(dim(sd), dim(mean))) base::format(min(sd)) else describe(sd), ".",
         call = call
       )

@@ -24,7 +24,8 @@ exp_diagonal <- function(log_cholesky) map_diagonal(log_cholesky, exp)
 
 map_diagonal <- function(a, f) {
   d <- dim(a)[1]
-  at <- rep((seq_len(dim(a)[3]) - 1) * d^2, each = d) + rep(seq_len(d) + d * (seq_len(d) - 1), dim(a)[3])
+  first <- (seq_len(dim(a)[3]) - 1) * d^2
+  at <- rep(first, each = d) + seq_len(d) + d * (seq_len(d) - 1)
   a[at] <- f(a[at])
   a
 }

@@ -33,7 +33,9 @@ predict.cwmix_density <- function(object, newdata,
                                   log = FALSE, ...) {
   call <- user_call()
   check_dots_empty(..., call = call)
-  type <- check_choice(type, c("density", "posterior", "class", "weights", "component"), "type", call)
+  type <- check_choice(
+    type, c("density", "posterior", "class", "weights", "component"), "type", call
+  )
   check_flag(log, "log", call)
   check_given("newdata", call)
   if (type == "class") {
@@ -45,8 +47,8 @@ predict.cwmix_density <- function(object, newdata,
   if (log) values else exp(values)
 }
 
-# Points as users hold them on the working scale: list(y, log_jacobian, usable, outside, rows), usable
-# and outside being row numbers; rows that are neither have missing values.
+# Points as users hold them on the working scale: list(y, log_jacobian, usable, outside, rows),
+# usable and outside being row numbers; rows that are neither have missing values.
 working_points <- function(object, newdata, call, arg = "newdata") {
   points <- read_newdata(object, newdata, call, arg)
   missing <- rowSums(is.na(points$x)) > 0

@@ -79,7 +79,8 @@ quartile_range <- function(x, w) {
 check_varying <- function(y, labels, call) {
   constant <- which(apply(y, 2, function(column) all(column == column[1])))
   if (length(constant) > 0) {
-    stop_input("`x` must vary in every column, but column `", labels[constant[1]], "` is constant at ",
+    stop_input(
+      "`x` must vary in every column, but column `", labels[constant[1]], "` is constant at ",
       format(y[1, constant[1]]), ".",
       call = call
     )
@@ -96,19 +97,24 @@ check_varying <- function(y, labels, call) {
 check_scale <- function(standard, weights, labels, call) {
   bad <- which(!is.finite(standard$scale) | !is.finite(1 / standard$scale))
   if (length(bad) > 0) {
-    stop_input("`x` must have standard deviations that are neither 0 nor infinite in double precision, but that of column `", labels[bad[1]],
-      "` is ", format(standard$scale[bad[1]]), ".",
+    stop_input(
+      "`x` must have standard deviations that are neither 0 nor infinite in double precision, ",
+      "but that of column `",
+      labels[bad[1]], "` is ", format(standard$scale[bad[1]]), ".",
       call = call
     )
   }
   d <- ncol(standard$x)
-  correlation <- eigen(crossprod(standard$x * sqrt(weights %||% 1)) / nrow(standard$x), symmetric = TRUE)
+  correlation <- eigen(
+    crossprod(standard$x * sqrt(weights %||% 1)) / nrow(standard$x), symmetric = TRUE
+  )
   # Rounding leaves exact collinearity some units of 1e-16 times d from zero.
   if (d > 1 && min(correlation$values) < 1e-13) {
     loading <- abs(correlation$vectors[, d])
     involved <- labels[loading > 1e-3 * max(loading)]
     stop_input("`x` must not have collinear columns, but ",
-      paste0("`", involved, "`", collapse = ", "), " determine each other to rounding: no density exists. Drop one.",
+      paste0("`", involved, "`", collapse = ", "), 
+      " determine each other to rounding: no density exists. Drop one.",
       call = call
     )
   }
@@ -124,14 +130,17 @@ read_start <- function(start, problem, call) {
   given <- if (is.matrix(start)) colnames(start) else if (is.list(start)) start$columns$names
   wanted <- problem$columns$names
   if (!is.null(given) && !is.null(wanted) && !identical(given, wanted)) {
-    stop_input("`start` must have the columns ", paste0("`", wanted, "`", collapse = ", "), " in this order, not ",
-      paste0("`", given, "`", collapse = ", "), ".",
+    stop_input(
+      "`start` must have the columns ", paste0("`", wanted, "`", collapse = ", "),
+      " in this order, not ", paste0("`", given, "`", collapse = ", "), ".",
       call = call
     )
   }
   if (is.matrix(start) && is_plain_numeric(start)) {
     if (!identical(dim(start), c(problem$K, d)) || !all(is.finite(start))) {
-      stop_input("`start` must be a finite ", problem$K, " x ", d, " matrix of means, not ", describe(start), ".",
+      stop_input(
+        "`start` must be a finite ", problem$K, " x ", d, " matrix of means, not ",
+        describe(start), ".",
         call = call
       )
     }
@@ -140,17 +149,23 @@ read_start <- function(start, problem, call) {
     parameters <- mixture_parameters(mean, sd, problem$full, rep(-log(problem$K), problem$K))
     return(list(parameters = parameters, activation = NULL))
   }
-  check_class(start, "cwmix_density", "a fitted density, a cwmix_model() or a matrix of means", "start", call)
+  check_class(
+    start, "cwmix_density", "a fitted density, a cwmix_model() or a matrix of means", "start",
+    call
+  )
   if (!identical(dim(start$mean), c(problem$K, d)) || is.null(start$sd) != problem$full ||
     !is.null(start$classifier$fn)) {
-    stop_input("`start` must have ", plural(problem$K, "component"), " in ", plural(d, "column"), ", ",
-      if (problem$full) "full" else "diagonal", " covariances and a classifier with parameters, not be a ",
-      tolower(describe_shape(start)), ", ", describe_classifier(start$classifier), ".",
+    stop_input(
+      "`start` must have ", plural(problem$K, "component"), " in ", plural(d, "column"), ", ",
+      if (problem$full) "full" else "diagonal",
+      " covariances and a classifier with parameters, not be a ", tolower(describe_shape(start)),
+      ", ", describe_classifier(start$classifier), ".",
       call = call
     )
   }
   if (!isTRUE(all.equal(start$support, problem$support, check.attributes = FALSE))) {
-    stop_input("`start` must have the same `support`, not ", c(describe_support(start), "none")[1], ".",
+    stop_input(
+      "`start` must have the same `support`, not ", c(describe_support(start), "none")[1], ".",
       call = call
     )
   }
@@ -181,8 +196,8 @@ component_shares <- function(parameters, activation, problem) {
   w <- problem$weights %||% rep(1, nrow(problem$x))
   rows <- split(seq_along(w), (seq_along(w) - 1) %/% 1e5)
   sums <- lapply(rows, function(i) {
-    posterior <- exp(.Call(ffi_density, model, problem$x[i, , drop = FALSE], 1L, FALSE, thread_count()))
-    colSums(posterior * w[i])
+    x <- problem$x[i, , drop = FALSE]
+    colSums(w[i] * exp(.Call(ffi_density, model, x, 1L, FALSE, thread_count())))
   })
   Reduce(`+`, sums) / sum(w)
 }
@@ -197,7 +212,9 @@ finish_fit <- function(parameters, activation, problem, class, call, ...) {
   fields <- c(
     fit_scores(object, problem),
     list(
-      proportions = shares[order], at_floor = components_at(problem$floor, parameters), fingerprint = problem$fingerprint, control = problem$control, call = tidy_call(call, class), ...
+      proportions = shares[order], at_floor = components_at(problem$floor, parameters),
+      fingerprint = problem$fingerprint, control = problem$control,
+      call = tidy_call(call, class), ...
     )
   )
   structure(c(unclass(object), fields), class = class(object))

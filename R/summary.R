@@ -50,7 +50,9 @@ fixed <- function(x, digits) {
 format.cwmix_density <- function(x, ...) {
   check_dots_empty(..., call = user_call())
   lines <- c(
-    describe_shape(x), if (!inherits(x, "gaussian_mixture")) sprintf("  classifier  %s", describe_classifier(x$classifier)),
+    describe_shape(x), if (!inherits(x, "gaussian_mixture")) sprintf(
+      "  classifier  %s", describe_classifier(x$classifier)
+    ),
     sprintf("  support     %s", describe_support(x))
   )
   if (is.null(x$nobs)) {
@@ -106,7 +108,9 @@ component_table <- function(object) {
   sd <- object$sd
   if (is.null(sd)) {
     covariance <- covariance_of(object$cholesky)
-    sd <- t(matrix(apply(covariance, 3, function(s) sqrt(diag(matrix(s, ncol(object$mean))))), ncol = K))
+    d <- ncol(object$mean)
+    sd <- t(vapply(seq_len(K), function(k) sqrt(diag(matrix(covariance[, , k], d))), double(d)))
+    dim(sd) <- c(K, d)
   }
   values <- cbind(object$mean, sd)
   colnames(values) <- c(paste0("mean.", labels), paste0("sd.", labels))

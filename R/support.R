@@ -13,11 +13,15 @@ read_support <- function(support, d, names, call) {
   } else if (!is.null(names(support))) {
     unknown <- setdiff(names(support), names)
     if (length(unknown) > 0) {
-      stop_input("`support` must be named after columns; there is no column `", unknown[1], "`.", call = call)
+      stop_input(
+        "`support` must be named after columns; there is no column `", unknown[1], "`.",
+        call = call
+      )
     }
     if (anyDuplicated(names(support)) > 0) {
-      stop_input("`support` must name a column once, not `", names(support)[anyDuplicated(names(support))],
-        "` twice.",
+      stop_input(
+        "`support` must name a column once, not `",
+        names(support)[anyDuplicated(names(support))], "` twice.",
         call = call
       )
     }
@@ -33,7 +37,10 @@ read_support <- function(support, d, names, call) {
     if (is.null(pair)) next
     if (!is_plain_numeric(pair) || length(pair) != 2 || anyNA(pair) || pair[1] >= pair[2] ||
       (all(is.finite(pair)) && is.infinite(pair[2] - pair[1]))) {
-      stop_input("`support` must hold pairs c(lower, upper) with lower < upper and a width that is a number, not ",
+      stop_input(
+        "`support` must hold pairs c(
+          lower, upper
+        ) with lower < upper and a width that is a number, not ",
         if (is_plain_numeric(pair) && length(pair) <= 4) deparse(pair) else describe(pair), ".",
         call = call
       )
@@ -103,7 +110,8 @@ check_inside <- function(x, support, labels, call) {
   for (j in seq_len(ncol(x))) {
     bad <- which(x[, j] <= support[j, 1] | x[, j] >= support[j, 2])
     if (length(bad) > 0) {
-      stop_input("`x` must lie strictly inside `support`, but column `", labels[j], "`, row ", bad[1],
+      stop_input(
+        "`x` must lie strictly inside `support`, but column `", labels[j], "`, row ", bad[1],
         " is ", format(x[bad[1], j]), " and the bounds are ", format(support[j, 1]), " and ",
         format(support[j, 2]), ".",
         call = call

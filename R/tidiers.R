@@ -34,7 +34,8 @@ glance.cwmix_density <- function(x, ...) {
   check_dots_empty(..., call = call)
   check_fitted(x, call, "x")
   row <- data.frame(
-    K = nrow(x$mean), d = ncol(x$mean), covariance = if (is.null(x$cholesky)) "diagonal" else "full",
+    K = nrow(x$mean), d = ncol(x$mean),
+    covariance = if (is.null(x$cholesky)) "diagonal" else "full",
     df = x$df, logLik = x$log_likelihood, AIC = stats::AIC(x), BIC = stats::BIC(x), nobs = x$nobs
   )
   if (inherits(x, "cwmix")) {

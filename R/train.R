@@ -251,14 +251,17 @@ scale_bounds <- function(model, floor) {
 # A progress bar with rate and held-out score, or nothing: list(at, done). `at` takes the epochs
 # done, the part of the next one, the trace.
 new_progress <- function(epochs, n, control) {
-  quiet <- !control$verbose || isTRUE(getOption("knitr.in.progress")) || nzchar(Sys.getenv("TESTTHAT"))
-  if (quiet) {
+  in_document <- isTRUE(getOption("knitr.in.progress"))
+  if (!control$verbose || in_document || nzchar(Sys.getenv("TESTTHAT"))) {
     return(list(at = function(...) NULL, done = function() NULL))
   }
   began <- proc.time()[["elapsed"]]
   bar <- cli::cli_progress_bar(
     total = epochs, clear = TRUE, .auto_close = FALSE, extra = list(status = ""),
-    format = "Epoch {cli::pb_current}/{cli::pb_total} {cli::pb_bar} {cli::pb_eta_str} {cli::pb_extra$status}"
+    format = paste(
+      "Epoch {cli::pb_current}/{cli::pb_total} {cli::pb_bar} {cli::pb_eta_str}",
+      "{cli::pb_extra$status}"
+    )
   )
   list(
     at = function(epochs_done, part, trace) {

@@ -56,7 +56,8 @@ refit <- function(object, changes, frame, call) {
   kept <- object$data[setdiff(names(object$data), names(changes))]
   for (name in setdiff(intersect(names(again), data_arguments), names(kept))) {
     if (is.name(again[[name]]) && !exists(as.character(again[[name]]), envir = frame)) {
-      stop_input("`object` must have been fitted to data that can be found by its call, but there is no `",
+      stop_input(
+        "`object` must have been fitted to data that can be found by its call, but there is no `",
         as.character(again[[name]]), "`.",
         call = call
       )
@@ -80,7 +81,10 @@ continue <- function(object, epochs, control, frame, call) {
   problem <- read_problem(training$points, settings, call)
   sets <- split_sets(problem, object$held_rows)
   if (is.null(object$hidden)) {
-    stop_input("`object` must have a network to train; constant weights are fitted by EM alone.", call = call)
+    stop_input(
+      "`object` must have a network to train; constant weights are fitted by EM alone.",
+      call = call
+    )
   }
   template <- object$optimiser$template
   activation <- object$classifier$activation
@@ -94,12 +98,15 @@ continue <- function(object, epochs, control, frame, call) {
 # The data of a fit, list(points, weights): kept, or found again by its call. They must be the same.
 training_data <- function(object, frame, call) {
   find <- function(name, data = NULL) {
-    object$data[[name]] %||% tryCatch(eval(object$call[[name]], data, frame), error = function(e) NULL)
+    evaluated <- function() eval(object$call[[name]], data, frame)
+    object$data[[name]] %||% tryCatch(evaluated(), error = function(e) NULL)
   }
   formula <- !is.null(object$columns$terms)
   x <- find(if (formula) "data" else "x")
   if (is.null(x) || (formula && !is.data.frame(x))) {
-    stop_input("`object` must have been fitted to data that can be found by its call, or with `keep_data = TRUE`.",
+    stop_input(
+      "`object` must have been fitted to data that can be found by its call, or with ",
+      "`keep_data = TRUE`.",
       call = call
     )
   }
@@ -107,7 +114,10 @@ training_data <- function(object, frame, call) {
   weights <- check_weights(find("weights", if (formula) x), nrow(points$x), call)
   if (!identical(points$columns$names, object$columns$names) ||
     !identical(fingerprint(points$x, weights), object$fingerprint)) {
-    stop_input("`object` must have been fitted to what its call now names, but these are other data.", call = call)
+    stop_input(
+      "`object` must have been fitted to what its call now names, but these are other data.",
+      call = call
+    )
   }
   list(points = points, weights = weights)
 }

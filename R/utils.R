@@ -4,4 +4,6 @@
 
 article <- function(noun) if (grepl("^[aeiou]", noun)) "an" else "a"
 
-plural <- function(n, noun) sprintf("%s %s%s", base::format(n, big.mark = ","), noun, if (n == 1) "" else "s")
+plural <- function(n, noun) sprintf(
+  "%s %s%s", base::format(n, big.mark = ","), noun, if (n == 1) "" else "s"
+)

@@ -99,6 +99,24 @@ test_that("densities of the package are scored like their own log densities", {
   expect_lt(expected_log_density(picture, model), -entropy(picture))
 })
 
+test_that("fits are scored by the names x and y of their columns, otherwise by position", {
+  picture <- image_density(matrix(c(1, 2, 3, 10), 2))
+  draws <- simulate(picture, 500, seed = 1)
+  score <- function(x) {
+    set.seed(1)
+    expected_log_density(picture, gaussian_mixture(x, K = 2, covariance = "full"))
+  }
+  plain <- score(unname(as.matrix(draws)))
+  expect_identical(score(draws), plain)
+  expect_identical(score(stats::setNames(draws, c("u", "v"))), plain)
+  swapped <- gaussian_mixture(draws[c("y", "x")], K = 1)
+  straight <- gaussian_mixture(draws, K = 1)
+  expect_equal(
+    expected_log_density(picture, swapped), expected_log_density(picture, straight),
+    tolerance = 1e-12
+  )
+})
+
 test_that("pictures are read from PNG files, colours by luminance, transparency over white", {
   skip_if_not_installed("png")
   path <- tempfile(fileext = ".png")
