@@ -30,8 +30,9 @@ user_call <- function() {
     call[[1]] <- as.name(sub(suffix, "", name))
   }
   # do.call() leaves whole data sets in a call.
+  is_data <- function(x) !missing(x) && !is.language(x) && utils::object.size(x) > 1000
   for (i in seq_along(call)[-1]) {
-    if (!is.language(call[[i]]) && length(call[[i]]) > 10) call[[i]] <- quote(...)
+    if (is_data(call[[i]])) call[[i]] <- quote(...)
   }
   call
 }

@@ -37,7 +37,8 @@ cwmix_classifier <- function(weights, biases, activation = c("tanh", "relu", "si
     for (l in seq_along(value)) check_layer(value[[l]], arg, l, l == length(value), call)
   }
   if (length(biases) != max(1, length(weights))) {
-    stop_input("`biases` must have ", max(1, length(weights)), " elements, one a layer, not ",
+    stop_input(
+      "`biases` must have ", plural(max(1, length(weights)), "element"), ", one a layer, not ",
       length(biases), ".",
       call = call
     )

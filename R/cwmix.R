@@ -199,8 +199,8 @@ start_by_em <- function(start, training, problem, hidden, activation, call) {
     if (!identical(widths[-length(widths)], hidden) || start$activation != activation) {
       stop_input(
         "`start` must have constant weights or the network of `hidden` and `activation` (",
-        if (is.null(hidden)) "none" else deparse(hidden), ", ", activation, "), not that of ",
-        deparse(widths[-length(widths)]), ", ", start$activation, ".",
+        if (is.null(hidden)) "none" else written(hidden), ", ", activation, "), not that of ",
+        written(widths[-length(widths)]), ", ", start$activation, ".",
         call = call
       )
     }

@@ -136,7 +136,13 @@ read_formula <- function(formula, data, call) {
   }
   # A fit does not keep the user's frame.
   environment(terms) <- globalenv()
-  frame <- model_frame(terms, data, "data", call)
+  frame <- tryCatch(model_frame(terms, data, "data", call), cwmix_input_error = function(e) {
+    stop_input(
+      "`x` must be a formula of columns of `data` and of functions found from the global ",
+      "environment, not ", paste(deparse(formula), collapse = " "), ".",
+      call = call
+    )
+  })
   points <- read_training(frame, call, arg = "data")
   points$columns$terms <- terms
   points

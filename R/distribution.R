@@ -52,7 +52,7 @@ rcwmix <- function(n, object) {
 
 #' @rdname dcwmix
 #' @export
-pcwmix <- function(q, object, lower.tail = TRUE, log.p = FALSE) {
+pcwmix <- function(q, object, lower.tail = TRUE, log.p = FALSE) { # nolint: object_name_linter.
   call <- user_call()
   check_univariate(object, call)
   check_flag(lower.tail, "lower.tail", call)
@@ -70,7 +70,7 @@ pcwmix <- function(q, object, lower.tail = TRUE, log.p = FALSE) {
 
 #' @rdname dcwmix
 #' @export
-qcwmix <- function(p, object, lower.tail = TRUE, log.p = FALSE) {
+qcwmix <- function(p, object, lower.tail = TRUE, log.p = FALSE) { # nolint: object_name_linter.
   call <- user_call()
   check_univariate(object, call)
   check_flag(lower.tail, "lower.tail", call)
@@ -78,8 +78,8 @@ qcwmix <- function(p, object, lower.tail = TRUE, log.p = FALSE) {
   check_vector(p, "p", call)
   bad <- which(if (log.p) p > 0 else p < 0 | p > 1)
   if (length(bad) > 0) {
-    stop_input("`p` must be ", if (log.p) "logarithms of ", "probabilities from 0 to 1, but element ",
-      bad[1], " is ", format(p[bad[1]]), ".",
+    stop_input("`p` must be ", if (log.p) "logarithms of ",
+      "probabilities from 0 to 1, but element ", bad[1], " is ", format(p[bad[1]]), ".",
       call = call
     )
   }
@@ -90,7 +90,7 @@ qcwmix <- function(p, object, lower.tail = TRUE, log.p = FALSE) {
   log_small[large] <- if (log.p) log_complement(log_small[large]) else log1p(-probability[large])
   lower <- rep(lower.tail, length(p))
   lower[large] <- !lower.tail
-  q <- ifelse(lower, object$support[1, 1], object$support[1, 2])
+  q <- as.double(ifelse(lower, object$support[1, 1], object$support[1, 2]))
   q[is.na(probability)] <- NA
   open <- which(log_small > -Inf)
   integrals <- if (length(open) > 0) weight_integrals(object, call)

@@ -27,11 +27,13 @@ plot_regions <- function(object, what, points, draws, dots) {
   z <- matrix(predict(object, grid$points), 151)
   levels <- stats::quantile(predict(object, draws$x), 1 - mass, names = FALSE)
   labels <- column_labels(object)
-  panel(grid$xlim, grid$ylim, labels[1], labels[2], "Density", dots)
+  taken <- panel(grid$xlim, grid$ylim, labels[1], labels[2], "Density", dots)
   colours <- region_colours(length(mass))
   graphics::.filled.contour(grid$x, grid$y, z, c(levels, 2 * max(z, levels)), colours)
   if (!is.null(points)) show_points(points$x)
-  key(paste0(100 * mass, "%"), fill = colours, border = NA, before = "Regions holding")
+  key(paste0(100 * mass, "%"),
+    fill = colours, border = NA, before = "Regions holding", taken = taken
+  )
   list(x = grid$x, y = grid$y, z = z, levels = structure(levels, names = mass))
 }
 
@@ -143,6 +145,16 @@ colour_scale <- function(highest) {
   graphics::text(x[2], at, labels, pos = 4, offset = 0.3, xpd = NA, cex = 0.9)
 }
 
+# Draws with those beyond all points and the middle 99.8 percent of the draws left out: few are far
+# off, but where tails are heavy they would squeeze everything else.
+near <- function(drawn, points, draws) {
+  for (j in seq_len(ncol(drawn))) {
+    limits <- range(stats::quantile(draws[, j], c(0.001, 0.999), names = FALSE), points[, j])
+    drawn[drawn[, j] < limits[1] | drawn[, j] > limits[2], j] <- NA
+  }
+  drawn
+}
+
 # The matrix of scatter plots: points below and draws above the diagonal, or points (draws, where
 # there are none) in the colours of their components.
 plot_pairs <- function(object, what, points, draws, dots) {
@@ -152,13 +164,13 @@ plot_pairs <- function(object, what, points, draws, dots) {
   drawn <- draws$x[seq_len(if (is.null(data)) 1000 else nrow(data)), , drop = FALSE]
   colours <- grDevices::adjustcolor(line_colours(2), 0.6)
   if (what == "components") {
-    shown <- data %||% drawn
+    shown <- data %||% near(drawn, NULL, draws$x)
     component <- predict(object, shown, type = "class")
     colours <- grDevices::adjustcolor(line_colours(nrow(object$mean)), 0.6)[component]
     title <- "Most probable components"
     diagonal <- NULL
   } else {
-    shown <- rbind(data, drawn)
+    shown <- rbind(data, near(drawn, data, draws$x))
     title <- if (is.null(data)) "Draws" else "Data (lower left) and draws (upper right)"
     diagonal <- margins(points$x, draws$x)
   }
@@ -188,10 +200,12 @@ margins <- function(points, draws) {
     j <<- j + 1
     old <- graphics::par("usr")
     on.exit(graphics::par(usr = old))
-    both <- c(points[, j], draws[, j])
-    width <- diff(old[1:2]) / 20
-    breaks <- seq(min(both) - width, max(both) + width, by = width)
-    height <- function(x) graphics::hist(x, breaks, plot = FALSE)$density
+    breaks <- seq(old[1], old[2], length.out = 21)
+    width <- breaks[2] - breaks[1]
+    height <- function(x) {
+      count <- tabulate(findInterval(x, breaks, rightmost.closed = TRUE), 21)[1:20]
+      count / length(x) / abs(width)
+    }
     bars <- if (!is.null(points)) height(points[, j]) else 0
     line <- height(draws[, j])
     graphics::par(usr = c(old[1:2], 0, 1.5 * max(bars, line)))

@@ -42,12 +42,14 @@ qq_panel <- function(values, quantile, xlab, ylab, title, dots) {
   sorted <- apply(values, 2, sort)
   dim(sorted) <- dim(values)
   limits <- grDevices::extendrange(c(sorted, expected))
-  panel(grDevices::extendrange(expected), limits, xlab, ylab, title, dots)
+  taken <- panel(grDevices::extendrange(expected), limits, xlab, ylab, title, dots)
   graphics::polygon(c(expected, rev(expected)), c(low, rev(high)), col = "grey90", border = NA)
   graphics::abline(0, 1, col = "grey50")
   colours <- line_colours(ncol(values))
   graphics::matpoints(expected, sorted, pch = 16, cex = 0.6, col = colours)
-  if (ncol(values) > 1 && ncol(values) <= 4) key(colnames(values), col = colours, pch = 16)
+  if (ncol(values) > 1 && ncol(values) <= 4) {
+    key(colnames(values), col = colours, pch = 16, taken = taken)
+  }
 }
 
 # The scatter of two columns, with the circles that should hold 50, 90 and 99 percent.
@@ -55,10 +57,10 @@ plot_circles <- function(z, dots) {
   mass <- c(0.5, 0.9, 0.99)
   radius <- sqrt(stats::qchisq(mass, 2))
   limits <- c(-1, 1) * 1.05 * max(abs(z), radius)
-  panel(limits, limits, colnames(z)[1], colnames(z)[2], "Latent residuals", dots)
+  taken <- panel(limits, limits, colnames(z)[1], colnames(z)[2], "Latent residuals", dots)
   show_points(z)
   graphics::symbols(rep(0, 3), rep(0, 3), radius,
     inches = FALSE, add = TRUE, fg = line_colours(2)[2]
   )
-  key("circles of 50, 90 and 99%", col = line_colours(2)[2], lty = 1)
+  key("circles of 50, 90 and 99%", col = line_colours(2)[2], lty = 1, taken = taken)
 }

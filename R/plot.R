@@ -150,19 +150,34 @@ column_range <- function(object, points, draws, j, given = NULL) {
   pmin(pmax(reach, support[["lower"]]), support[["upper"]])
 }
 
-# Points along a range, off the bounds, where nothing but the density is defined.
-grid_along <- function(range, support, n) {
-  margin <- 1e-4 * diff(range)
-  seq(max(range[1], support[1] + margin), min(range[2], support[2] - margin), length.out = n)
+# Points along limits (which may be reversed, as axes may), off the bounds, where nothing but the
+# density is defined.
+grid_along <- function(limits, support, n) {
+  limits <- range(limits)
+  margin <- 1e-4 * diff(limits)
+  seq(max(limits[1], support[1] + margin), min(limits[2], support[2] - margin), length.out = n)
 }
 
-# An empty panel whose axes end where the data end; what the user gives comes first.
+# An empty panel whose axes end where the data end; what the user gives comes first. The width of
+# the title in inches where it shares a line with the key: where the margin has no room for both
+# one above the other, the title is at the left and the key at the right.
 panel <- function(xlim, ylim, xlab, ylab, main, dots, ...) {
   defaults <- list(
     x = NA, type = "n", xlim = xlim, ylim = ylim, xlab = xlab, ylab = ylab, main = main,
     xaxs = "i", yaxs = "i", bty = "l", mgp = c(2.4, 0.7, 0), tcl = -0.35, ...
   )
-  do.call(graphics::plot.default, utils::modifyList(defaults, dots))
+  drawn <- utils::modifyList(defaults, dots)
+  main <- drawn$main
+  if (graphics::par("mar")[3] >= 4 || is.null(main)) {
+    do.call(graphics::plot.default, drawn)
+    return(0)
+  }
+  drawn$main <- ""
+  do.call(graphics::plot.default, drawn)
+  style <- drawn[intersect(names(drawn), c("cex.main", "col.main", "font.main"))]
+  do.call(graphics::title, c(list(main, adj = 0, line = 0.4), style))
+  size <- drawn$cex.main %||% graphics::par("cex.main")
+  max(graphics::strwidth(main, "inches", cex = size, font = 2)) + 0.1
 }
 
 # Okabe and Ito's colours without black and their yellow, which is faint on white.
@@ -179,8 +194,8 @@ region_colours <- function(n) grDevices::hcl.colors(n + 3, "YlGnBu", rev = TRUE)
 surface_colours <- grDevices::hcl.colors(101, "YlGnBu", rev = TRUE)
 
 # A legend in one line above the panel, where it hides nothing and needs no other margins; smaller
-# where it would not fit.
-key <- function(labels, ..., before = "") {
+# where it would not fit beside a title as wide as `taken`. Its left end.
+key <- function(labels, ..., before = "", taken = 0) {
   usr <- graphics::par("usr")
   write <- function(cex, ...) {
     graphics::legend(
@@ -189,18 +204,22 @@ key <- function(labels, ..., before = "") {
       cex = cex, text.col = ink, seg.len = 1.5, ...
     )$rect
   }
-  width <- write(0.85, ..., plot = FALSE)$w + graphics::strwidth(before, cex = 0.85)
-  cex <- 0.85 * min(1, (usr[2] - usr[1]) / width)
+  per_inch <- graphics::xinch(1)
+  width <- write(0.85, ..., plot = FALSE)$w / per_inch +
+    graphics::strwidth(before, "inches", cex = 0.85)
+  # Not all of a legend shrinks with its letters.
+  cex <- 0.85 * max(0.3, min(1, 0.97 * (graphics::par("pin")[1] - taken) / width))
   at <- write(cex, ...)
   middle <- at$top - at$h / 2
   graphics::text(at$left, middle, before, adj = c(1, 0.5), xpd = NA, cex = cex, col = ink)
+  at$left - graphics::strwidth(before, cex = cex) * sign(per_inch)
 }
 
 # A line a component, named in the key where there are few.
-component_lines <- function(x, y) {
+component_lines <- function(x, y, taken) {
   K <- ncol(y)
   graphics::matlines(x, y, col = line_colours(K), lty = line_types(K), lwd = 2)
-  if (K > 1 && K <= 7) key(seq_len(K), col = line_colours(K), lty = 1, lwd = 2)
+  if (K > 1 && K <= 7) key(seq_len(K), col = line_colours(K), lty = 1, lwd = 2, taken = taken)
 }
 
 plot_curves <- function(object, what, points, draws, dots) {
@@ -208,15 +227,16 @@ plot_curves <- function(object, what, points, draws, dots) {
   label <- curve_label(object)
   if (what == "weights") {
     y <- predict(object, x, type = "weights")
-    panel(range(x), c(0, 1.02), label, "Weight", "Functional weights", dots)
+    taken <- panel(range(x), c(0, 1.02), label, "Weight", "Functional weights", dots)
     show_rug(points)
-    component_lines(x, y)
+    component_lines(x, y, taken)
     return(list(x = x, y = y))
   }
   density <- predict(object, x)
   bars <- if (!is.null(points)) weighted_histogram(points, object$support)
   main <- if (what == "density") "Density" else "Weighted components"
-  panel(range(x), c(0, 1.04 * max(density, bars$density)), label, "Density", main, dots)
+  highest <- 1.04 * max(density, bars$density)
+  taken <- panel(range(x), c(0, highest), label, "Density", main, dots)
   if (!is.null(bars)) {
     left <- bars$breaks[-length(bars$breaks)]
     graphics::rect(left, 0, bars$breaks[-1], bars$density, col = "grey82", border = "white")
@@ -228,7 +248,7 @@ plot_curves <- function(object, what, points, draws, dots) {
   }
   y <- predict(object, x, type = "weights") * predict(object, x, type = "component")
   graphics::lines(x, density, lwd = 1.5, col = ink)
-  component_lines(x, y)
+  component_lines(x, y, taken)
   list(x = x, y = y, sum = density)
 }
 
@@ -267,13 +287,13 @@ show_rug <- function(points) {
 
 plot_classifier <- function(object, what, points, draws, dots) {
   limits <- dots$xlim %||% c(-4, 4)
-  z <- seq(limits[1], limits[2], length.out = 501)
+  z <- seq(min(limits), max(limits), length.out = 501)
   w <- predict(object$classifier, z)
-  panel(limits, c(0, 1.02), "z", "w(z)", "Classifier", dots)
+  taken <- panel(limits, c(0, 1.02), "z", "w(z)", "Classifier", dots)
   # Where the base draws fall, at no scale.
   base <- stats::dnorm(z) / (2 * stats::dnorm(0))
   graphics::polygon(c(z[1], z, z[501]), c(0, base, 0), col = "grey92", border = NA)
-  component_lines(z, w)
+  component_lines(z, w, taken)
   list(x = z, y = w)
 }
 
@@ -291,7 +311,7 @@ plot_training <- function(object, dots, call) {
   scores <- scores[, colSums(is.finite(scores)) > 0, drop = FALSE]
   ylim <- grDevices::extendrange(scores[is.finite(scores)])
   label <- if (inherits(object, "cwmix")) "Epoch" else "Iteration"
-  panel(range(step), ylim, label, "Mean log density", main, dots, xaxs = "r")
+  taken <- panel(range(step), ylim, label, "Mean log density", main, dots, xaxs = "r")
   best <- object$best_epoch
   if (!is.null(best)) {
     graphics::abline(v = best, col = "grey70", lty = 2)
@@ -304,7 +324,7 @@ plot_training <- function(object, dots, call) {
     at <- scores[step == best, last]
     graphics::points(best, at, pch = 21, bg = "white", col = colours[last], lwd = 2)
     labels <- c(colnames(scores), sprintf("best epoch, %d", best))
-    key(labels, col = c(colours, "grey70"), lty = c(rep(1, last), 2), lwd = 2)
+    key(labels, col = c(colours, "grey70"), lty = c(rep(1, last), 2), lwd = 2, taken = taken)
   }
   trace
 }

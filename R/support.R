@@ -38,9 +38,8 @@ read_support <- function(support, d, names, call) {
     if (!is_plain_numeric(pair) || length(pair) != 2 || anyNA(pair) || pair[1] >= pair[2] ||
       (all(is.finite(pair)) && is.infinite(pair[2] - pair[1]))) {
       stop_input(
-        "`support` must hold pairs c(
-          lower, upper
-        ) with lower < upper and a width that is a number, not ",
+        "`support` must hold pairs c(lower, upper) with lower < upper and a width that is a ",
+        "number, not ",
         if (is_plain_numeric(pair) && length(pair) <= 4) deparse(pair) else describe(pair), ".",
         call = call
       )

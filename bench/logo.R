@@ -26,9 +26,10 @@ cat(sprintf("| Gaussian mixture | %.3f | %.0f |\n", mixture$score, mixture$secon
 cat(sprintf("| classifier weighted mixture | %.3f | %.0f |\n", weighted$score, weighted$seconds))
 cat(sprintf("| best possible | %.3f | |\n", -entropy(logo)))
 
+# The same density without its data, whose points would cover it.
+density <- with(weighted$fit, cwmix_model(mean, sd, classifier = classifier, support = square))
 png(picture, 1400, 620, res = 120)
 par(mfrow = c(1, 2))
 plot(logo, main = "The picture")
-# One invisible point, inside the square, in the place of 50,000.
-plot(weighted$fit, newdata = x[1, ], main = "Fitted density", pch = NA)
+plot(density, main = "Fitted density", xlab = "x", ylab = "y")
 invisible(dev.off())

@@ -193,8 +193,9 @@ reference_back_propagate <- function(g, net, df, p) {
 }
 
 # One iteration for a Gaussian mixture, p$biases = list(log pi), with observation
-# weights a; `log_likelihood` is the mean per unit of weight before the iteration.
-reference_em_step <- function(x, p, a = rep(1, nrow(x))) {
+# weights a and a floor under the standard deviations, one a column; `log_likelihood` is
+# the mean per unit of weight before the iteration.
+reference_em_step <- function(x, p, a = rep(1, nrow(x)), floor = double(ncol(x))) {
   before <- reference_log_quantities(x, p)
   v <- exp(before$posterior)
   value <- p
@@ -209,14 +210,84 @@ reference_em_step <- function(x, p, a = rep(1, nrow(x))) {
       sigma <- sigma + a[i] * v[i, k] * outer(r, r) / size
     }
     if (!is.null(p$log_sd)) {
-      value$log_sd[k, ] <- log(diag(sigma)) / 2
+      value$log_sd[k, ] <- log(pmax(diag(sigma), floor^2)) / 2
     } else {
-      l <- t(chol(sigma))
+      l <- t(chol(reference_raise(sigma, floor)))
       diag(l) <- log(diag(l))
       value$log_cholesky[, , k] <- l
     }
   }
   value
+}
+
+# Among covariances whose standard deviation is nowhere below the floor the one of the
+# largest likelihood: eigenvalues in units of the floor are raised to one.
+reference_raise <- function(sigma, floor) {
+  if (any(floor == 0)) {
+    return(sigma)
+  }
+  unit <- diag(floor, length(floor))
+  e <- eigen(solve(unit) %*% sigma %*% solve(unit), symmetric = TRUE)
+  raised <- matrix(0, length(floor), length(floor))
+  for (j in seq_along(floor)) {
+    raised <- raised + max(e$values[j], 1) * tcrossprod(e$vectors[, j])
+  }
+  unit %*% raised %*% unit
+}
+
+# Adam uphill on the mean of a_i log p(x_i), a step a batch (a list of row numbers), from
+# moments of zero:
+#
+#   g <- g min(1, clip / |g|),            W <- W (1 - rate decay), the weight matrices alone,
+#   m <- b1 m + (1 - b1) g,               v <- b2 v + (1 - b2) g^2,
+#   p <- p + rate m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + epsilon),
+#
+# and at last log s (or log L_jj) is raised to its floor.
+reference_adam <- function(p, x, a, batches, rates, decay, clip, log_floor, epsilon = 1e-8,
+                           b1 = 0.9, b2 = 0.999) {
+  blocks <- gradient_blocks(p)
+  m <- v <- lapply(blocks, function(block) 0 * get_block(p, block))
+  scores <- double(length(batches))
+  for (t in seq_along(batches)) {
+    rows <- batches[[t]]
+    points <- x[rows, , drop = FALSE]
+    scores[t] <- sum(a[rows] * reference_log_density(points, p)) / length(rows)
+    gradient <- reference_gradient(points, p, a[rows])
+    g <- lapply(blocks, function(block) get_block(gradient, block) / length(rows))
+    norm <- sqrt(sum(unlist(g)^2))
+    for (b in seq_along(blocks)) {
+      clipped <- g[[b]] * min(1, clip / norm)
+      m[[b]] <- b1 * m[[b]] + (1 - b1) * clipped
+      v[[b]] <- b2 * v[[b]] + (1 - b2) * clipped^2
+      value <- get_block(p, blocks[[b]])
+      if (blocks[[b]][1L] == "weights") value <- value * (1 - rates[t] * decay)
+      step <- rates[t] * (m[[b]] / (1 - b1^t)) / (sqrt(v[[b]] / (1 - b2^t)) + epsilon)
+      p <- set_block(p, blocks[[b]], value + step)
+    }
+    p <- reference_raise_scales(p, log_floor)
+  }
+  c(p, list(scores = scores))
+}
+
+reference_raise_scales <- function(p, log_floor) {
+  for (k in seq_len(nrow(p$mean))) {
+    for (j in seq_len(ncol(p$mean))) {
+      if (!is.null(p$log_sd)) {
+        p$log_sd[k, j] <- max(p$log_sd[k, j], log_floor[j])
+      } else {
+        p$log_cholesky[j, j, k] <- max(p$log_cholesky[j, j, k], log_floor[j])
+      }
+    }
+  }
+  p
+}
+
+# The learning rate at the fraction f of all steps: linear from a 25th of the largest at 0
+# up to the largest at 0.3, from there half a cosine down to 0.
+reference_schedule <- function(f, rate) {
+  ifelse(
+    f < 0.3, rate * (1 / 25 + 24 / 25 * f / 0.3), rate * (1 + cos(pi * (f - 0.3) / 0.7)) / 2
+  )
 }
 
 # Gradient of the scalar function f at the numeric vector x, at the given entries:
@@ -237,246 +308,8 @@ finite_difference <- function(f, x, entries = seq_along(x), h = 1e-4) {
   )
 }
 
-# Evaluates code with the generator at a seed and puts the generator back.
-with_fixed_seed <- function(seed, code) {
-  old <- get0(".Random.seed", globalenv(), inherits = FALSE)
-  on.exit(
-    if (is.null(old)) {
-      rm(".Random.seed", envir = globalenv())
-    } else {
-      assign(".Random.seed", old, globalenv())
-    }
-  )
-  set.seed(seed)
-  code
-}
-
-# hidden = NULL: constant weights; integer(0): softmax-linear.
-make_parameters <- function(d, K, hidden = NULL, covariance = "diagonal",
-                            activation = "tanh", seed = 1) {
-  with_fixed_seed(seed, {
-    p <- list(mean = matrix(rnorm(K * d, sd = 1.5), K, d))
-    if (covariance == "diagonal") {
-      p$log_sd <- matrix(rnorm(K * d, -0.2, 0.4), K, d)
-    } else {
-      p$log_cholesky <- array(0, c(d, d, K))
-      for (k in seq_len(K)) {
-        l <- matrix(rnorm(d * d, sd = 0.4), d, d)
-        l[upper.tri(l)] <- 0
-        diag(l) <- rnorm(d, -0.2, 0.4)
-        p$log_cholesky[, , k] <- l
-      }
-    }
-    if (is.null(hidden)) {
-      p$weights <- list()
-      p$biases <- list(reference_log_softmax(rnorm(K)))
-    } else {
-      widths <- c(d, hidden, K)
-      p$weights <- vector("list", length(widths) - 1L)
-      p$biases <- p$weights
-      for (l in seq_along(p$weights)) {
-        size <- widths[l + 1L] * widths[l]
-        p$weights[[l]] <- matrix(
-          rnorm(size, sd = 1.5 / sqrt(widths[l])), widths[l + 1L], widths[l]
-        )
-        p$biases[[l]] <- rnorm(widths[l + 1L], sd = 0.5)
-      }
-    }
-    p$activation <- activation
-    p
-  })
-}
-
-as_classifier <- function(p) {
-  if (length(p$weights) == 0L) {
-    return(exp(reference_log_softmax(p$biases[[1L]])))
-  }
-  cwmix_classifier(p$weights, p$biases, activation = p$activation)
-}
-
-# The package's model of these parameters; `...` goes to cwmix_model().
-as_model <- function(p, ..., classifier = as_classifier(p)) {
-  if (!is.null(p$log_sd)) {
-    return(cwmix_model(p$mean, sd = exp(p$log_sd), classifier = classifier, ...))
-  }
-  covariance <- p$log_cholesky
-  for (k in seq_len(nrow(p$mean))) {
-    covariance[, , k] <- tcrossprod(reference_factor(p, k))
-  }
-  cwmix_model(p$mean, covariance = covariance, classifier = classifier, ...)
-}
-
-make_model <- function(d, K, hidden = NULL, covariance = "diagonal",
-                       activation = "tanh", seed = 1) {
-  as_model(make_parameters(d, K, hidden, covariance, activation, seed))
-}
-
-make_points <- function(n, d, seed = 1) {
-  with_fixed_seed(1000 + seed, matrix(rnorm(n * d, sd = 2), n, d))
-}
-
-# Every combination of dimension, components, network, map and activation; the
-# number of rows (never a multiple of a vector's width) goes round a Latin square.
-# Each comes with its name, parameters `p` and points `x`.
-scenarios <- function(d = c(1, 2, 5), K = c(1, 2, 7),
-                      hidden = list(NULL, integer(0), 5, c(19, 8, 3)),
-                      covariance = c("diagonal", "full"),
-                      activation = c("tanh", "relu", "silu"), n = c(1, 7, 37)) {
-  grid <- expand.grid(
-    d = seq_along(d), K = seq_along(K), hidden = seq_along(hidden),
-    covariance = covariance, activation = activation, stringsAsFactors = FALSE
-  )
-  # the activation only matters where there is a hidden layer
-  deep <- lengths(hidden)[grid$hidden] > 0
-  grid <- grid[deep | grid$activation == activation[1L], ]
-  lapply(seq_len(nrow(grid)), function(i) {
-    g <- grid[i, ]
-    widths <- hidden[[g$hidden]]
-    rows <- n[(g$d + g$K + g$hidden) %% length(n) + 1L]
-    list(
-      name = sprintf(
-        "d = %d, K = %d, hidden = %s, %s, %s, n = %d", d[g$d], K[g$K],
-        if (is.null(widths)) "NULL" else paste0("(", toString(widths), ")"),
-        g$covariance, g$activation, rows
-      ),
-      p = make_parameters(d[g$d], K[g$K], widths, g$covariance, g$activation, i),
-      x = make_points(rows, d[g$d], i)
-    )
-  })
-}
-
-# Expects every entry to agree: |object - expected| / max(|expected|, floor) is at
-# most tolerance, infinities are the same and nothing is missing. expect_equal()
-# averages over entries, which hides one bad entry among many. floor = 1 suits
-# logarithms, whose absolute error is the relative error of what they are logs of.
-# Lists are compared block by block; names of rows and columns are not compared.
-expect_close <- function(object, expected, tolerance, floor = 0, info = NULL) {
-  problem <- describe_difference(object, expected, tolerance, floor)
-  testthat::expect(is.null(problem), problem, info = info)
-  invisible(object)
-}
-
-# Expects gradients to agree, each entry relative to the largest of its block: an
-# entry is a sum over rows whose terms cancel, so its own size is no measure.
-expect_close_gradient <- function(object, expected, tolerance, info = NULL) {
-  expect_close(object, expected, tolerance, floor = "block", info = info)
-}
-
-# What is wrong with object, in words, or NULL.
-describe_difference <- function(object, expected, tolerance, floor, block = NULL) {
-  if (is.list(expected)) {
-    return(describe_list_difference(object, expected, tolerance, floor, block))
-  }
-  where <- if (is.null(block)) "" else paste0("Block ", block, ": ")
-  shape <- function(x) toString(if (is.null(dim(x))) length(x) else dim(x))
-  if (shape(object) != shape(expected)) {
-    return(sprintf("%sshape is (%s), not (%s).", where, shape(object), shape(expected)))
-  }
-  object <- as.numeric(object)
-  expected <- as.numeric(expected)
-  if (anyNA(object)) {
-    return(sprintf("%s%d of %d missing.", where, sum(is.na(object)), length(object)))
-  }
-  if (identical(floor, "block")) {
-    floor <- max(abs(expected), 1)
-  }
-  error <- abs(object - expected) / pmax(abs(expected), floor)
-  error[is.nan(error)] <- Inf # of two infinities
-  error[object == expected] <- 0
-  if (length(error) == 0L || max(error) <= tolerance) {
-    return(NULL)
-  }
-  worst <- which.max(error)
-  sprintf(
-    "%sentry %d of %d is %.17g, not %.17g: relative difference %.2g exceeds %.2g.",
-    where, worst, length(error), object[worst], expected[worst], error[worst], tolerance
-  )
-}
-
-describe_list_difference <- function(object, expected, tolerance, floor, block) {
-  if (!identical(sort(names(object)), sort(names(expected)))) {
-    return(sprintf(
-      "Names are (%s), not (%s).", toString(names(object)), toString(names(expected))
-    ))
-  }
-  if (length(object) != length(expected)) {
-    return(sprintf(
-      "Block %s: length is %d, not %d.", toString(block), length(object), length(expected)
-    ))
-  }
-  entries <- if (is.null(names(expected))) seq_along(expected) else names(expected)
-  for (entry in entries) {
-    problem <- describe_difference(
-      object[[entry]], expected[[entry]], tolerance, floor,
-      paste(c(block, entry), collapse = " ")
-    )
-    if (!is.null(problem)) {
-      return(problem)
-    }
-  }
-  NULL
-}
-
-# What coef() should say of these parameters.
-reference_coef <- function(p) p[setdiff(names(p), c("activation", "log_likelihood"))]
-
-# Where a sequence falls, how far at most; 0 if it never does.
-largest_fall <- function(x) max(0, -diff(x))
-
-# The blocks of a gradient: c("mean"), ..., c("weights", "1"), ..., c("biases", "1").
-gradient_blocks <- function(p) {
-  c(
-    as.list(intersect(c("mean", "log_sd", "log_cholesky"), names(p))),
-    lapply(seq_along(p$weights), function(l) c("weights", l)),
-    lapply(seq_along(p$biases), function(l) c("biases", l))
-  )
-}
-
-get_block <- function(p, block) {
-  if (length(block) == 1L) p[[block]] else p[[block[1L]]][[as.integer(block[2L])]]
-}
-
-set_block <- function(p, block, value) {
-  if (length(block) == 1L) {
-    p[[block]] <- value
-  } else {
-    p[[block[1L]]][[as.integer(block[2L])]] <- value
-  }
-  p
-}
-
-# A direction of length one in the block's free parameters.
-random_direction <- function(p, block, seed = 1) {
-  direction <- get_block(p, block)
-  direction[] <- with_fixed_seed(2000 + seed, rnorm(length(direction)))
-  if (identical(block, "log_cholesky")) {
-    d <- ncol(p$mean)
-    direction[rep(upper.tri(diag(d)), times = nrow(p$mean))] <- 0
-  }
-  direction / sqrt(sum(direction^2))
-}
-
-# What em_steps() takes as parameters.
-em_parameters <- function(p) p[setdiff(names(reference_coef(p)), "weights")]
-
-# Gaussian mixtures to start from, points and observation weights.
-em_scenarios <- function(d = c(1, 2, 5), K = c(1, 2, 7), n = 101) {
-  lapply(
-    scenarios(d, K, hidden = list(NULL), activation = "tanh", n = n),
-    function(s) c(s, list(weights = with_fixed_seed(1, runif(n, 0.5, 2))))
-  )
-}
-
-# Three clusters of unequal size, far apart unless the spread is wide.
-make_clusters <- function(d, spread = 0.5, n = c(151, 83, 47)) {
-  centres <- rep(c(-6, 0, 7), n)
-  with_fixed_seed(3, matrix(rnorm(sum(n) * d, sd = spread), ncol = d)) + centres
-}
-
-# A fit run until nothing moves.
-tight_fit <- function(x, covariance, ...) {
-  control <- cwmix_control(em_iterations = 2000, em_tolerance = 1e-13)
-  with_fixed_seed(
-    4, gaussian_mixture(x, 3, covariance = covariance, control = control, ...)
-  )
+# The distribution function by quadrature, at sorted points.
+reference_distribution <- function(model, q, lower = -Inf) {
+  piece <- function(from, to) integrate(predict, from, to, object = model, rel.tol = 1e-8)$value
+  cumsum(vapply(seq_along(q), function(i) piece(if (i == 1) lower else q[i - 1], q[i]), 0))
 }

@@ -20,15 +20,22 @@ test_that("a wide network and many rows follow the reference", {
   expect_close(predict(classifier, z), reference_classifier(z, p), 1e-10)
 })
 
-test_that("single precision follows the reference to 1e-4", {
+test_that("single precision follows the reference to 1e-4, and is single", {
+  differences <- double()
   for (s in scenarios(hidden = list(integer(0), 5, c(19, 8, 3)), covariance = "full")) {
     classifier <- as_classifier(s$p)
+    single <- with_engine(predict(classifier, s$x), precision = "single")
+    double <- predict(classifier, s$x)
     expect_close(
-      with_engine(predict(classifier, s$x), precision = "single"),
-      reference_classifier(s$x, s$p),
+      single, reference_classifier(s$x, s$p),
       tolerance = 1e-4, floor = 1, info = s$name
     )
+    differences <- c(differences, max(abs(single - double)))
   }
+  # to double precision the two would agree
+  expect_gt(max(differences), 1e-9)
+  # a single component and saturated weights alone give the same
+  expect_gt(mean(differences > 1e-12), 0.5)
 })
 
 test_that("all instances of the engine give the same probabilities", {
@@ -39,6 +46,9 @@ test_that("all instances of the engine give the same probabilities", {
       w <- lapply(cwmix_info()$instances, function(instance) {
         with_engine(predict(classifier, s$x), instance, precision)
       })
+      if (precision == "single") {
+        expect_gt(max(abs(w[[1L]] - predict(classifier, s$x))), 1e-12)
+      }
       for (i in seq_along(w)[-1L]) {
         expect_close(
           w[[i]], w[[1L]],

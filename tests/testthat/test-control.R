@@ -62,28 +62,73 @@ test_that("one batch of all rows is one step an epoch", {
   })
   expect_identical(coef(fits[[1]]), coef(fits[[2]]))
   expect_equal(fits[[1]]$optimiser$state$step, 1)
-  # Adam's first step moves every parameter with a gradient by the learning rate, in units of a
-  # column's standard deviation
-  start <- with_fixed_seed(1, cwmix(faithful,
-    K = 2, hidden = 3, validation = 0, control = cwmix_control(epochs = 0)
-  ))
-  moved <- abs(coef(fits[[1]])$biases[[2]] - coef(start)$biases[[2]])
-  expect_lte(max(moved), 5e-3 * (1 + 1e-3))
 })
 
-test_that("the schedule is a warm-up and a cosine, or constant", {
-  control <- cwmix_control(epochs = 10, patience = Inf, learning_rate = 0.01)
-  fit <- with_fixed_seed(1, cwmix(faithful, K = 2, hidden = 3, control = control))
-  rates <- fit$trace$learning_rate[-1]
-  top <- which.max(rates)
-  expect_equal(diff(rates[seq_len(top)]) > 0, rep(TRUE, top - 1))
-  expect_equal(diff(rates[top:10]) < 0, rep(TRUE, 10 - top))
-  expect_lte(max(rates), 0.01)
-  expect_lt(rates[10], 1e-4)
+test_that("the first step of Adam moves what has a gradient by the learning rate", {
+  fit <- function(epochs) {
+    control <- cwmix_control(
+      epochs = epochs, batch_size = 272, schedule = "constant", learning_rate = 0.003,
+      weight_decay = 0, precision = "double"
+    )
+    with_fixed_seed(1, coef(cwmix(faithful, K = 3, hidden = 4, validation = 0, control = control)))
+  }
+  start <- fit(0)
+  after <- fit(1)
+  # the last layer starts at zero, which keeps gradients from the layers below it
+  expect_equal(abs(after$weights[[2]] - start$weights[[2]]), matrix(0.003, 3, 4), tolerance = 1e-4)
+  expect_identical(after$weights[[1]], start$weights[[1]])
+  expect_identical(after$biases[[1]], start$biases[[1]])
+})
 
+test_that("one-cycle is a warm-up over three tenths and a cosine to zero", {
+  fit <- function(...) {
+    control <- cwmix_control(patience = Inf, learning_rate = 0.01, starts = 1, ...)
+    with_fixed_seed(1, cwmix(faithful, K = 2, hidden = 3, validation = 0, control = control))
+  }
+  # one step an epoch: the trace has the rate of every step
+  rates <- fit(epochs = 40, batch_size = 272)$trace$learning_rate
+  expect_equal(rates, c(NA, reference_schedule((1:40 - 0.5) / 40, 0.01)), tolerance = 1e-12)
+  # ceiling(272 / 60) = 5 steps an epoch: it has the last one's
+  rates <- fit(epochs = 7, batch_size = 60)$trace$learning_rate
+  expect_equal(rates, c(NA, reference_schedule((5 * 1:7 - 0.5) / 35, 0.01)), tolerance = 1e-12)
+})
+
+test_that("a constant schedule leaves the learning rate", {
   control <- cwmix_control(epochs = 3, schedule = "constant", learning_rate = 0.01)
   fit <- with_fixed_seed(1, cwmix(faithful, K = 2, hidden = 3, control = control))
   expect_equal(fit$trace$learning_rate, c(NA, 0.01, 0.01, 0.01))
+})
+
+test_that("a batch size that is given is the one used", {
+  for (size in c(1, 7, 50, 91, 100, 200, 271, 272)) {
+    control <- cwmix_control(epochs = 2, batch_size = size, starts = 1)
+    fit <- with_fixed_seed(1, cwmix(faithful, K = 2, hidden = 3, validation = 0, control = control))
+    expect_equal(fit$optimiser$state$step, 2 * ceiling(272 / size), info = size)
+  }
+})
+
+test_that("settings changed by hand to what they cannot be are refused", {
+  changes <- list(
+    list(optimiser = "sgd"), list(optimiser = 1), list(epochs = "a"), list(epochs = -1),
+    list(batch_size = 0), list(learning_rate = NA_real_), list(schedule = "step"),
+    list(precision = "half"), list(starts = 0), list(em_iterations = "many"),
+    list(em_tolerance = -1), list(sd_floor = -1), list(patience = 0), list(gradient_clip = 0),
+    list(weight_decay = -1), list(threads = "all"), list(verbose = NA)
+  )
+  for (change in changes) {
+    control <- cwmix_control(epochs = 1, starts = 1)
+    control[names(change)] <- change
+    info <- paste(names(change), deparse(change[[1]]))
+    named <- sprintf("`(control|%s)`", names(change))
+    expect_error(
+      cwmix(faithful, K = 2, hidden = 3, control = control), named,
+      class = "cwmix_input_error", info = info
+    )
+    expect_error(
+      gaussian_mixture(faithful, K = 2, control = control), named,
+      class = "cwmix_input_error", info = info
+    )
+  }
 })
 
 test_that("weight decay shrinks the network's weights and nothing else", {

@@ -1,30 +1,9 @@
-quick <- function(..., epochs = 5, precision = "double", starts = 2) {
-  cwmix_control(epochs = epochs, precision = precision, starts = starts, ...)
-}
-
-fit_network <- function(x, K = 3, hidden = 8, ..., seed = 1, control = quick()) {
-  with_fixed_seed(seed, cwmix(x, K = K, hidden = hidden, control = control, ...))
-}
-
-# What the numbers of two fits are, for comparing them.
-numbers <- function(fit) {
-  fit[c("mean", "sd", "cholesky", "classifier", "proportions", "log_likelihood", "starts", "trace")]
-}
-
-# A ring, which few ellipses cover badly.
-make_ring <- function(n, seed = 1) {
-  with_fixed_seed(seed, {
-    angle <- runif(n, 0, 2 * pi)
-    cbind(cos(angle), sin(angle)) * rnorm(n, 3, 0.25)
-  })
-}
-
 test_that("training starts from exactly the Gaussian mixture of EM", {
   for (covariance in c("diagonal", "full")) {
     for (hidden in list(integer(0), 8, c(16, 5))) {
       for (data in list(faithful, iris[1:4], faithful$waiting)) {
         for (precision in c("double", "single")) {
-          control <- quick(epochs = 0, precision = precision)
+          control <- quick_control(epochs = 0, precision = precision)
           fit <- fit_network(data,
             hidden = hidden, covariance = covariance, validation = 0, control = control
           )
@@ -47,7 +26,7 @@ test_that("training starts from exactly the Gaussian mixture of EM", {
 })
 
 test_that("with validation rows EM sees the others only", {
-  fit <- fit_network(faithful, control = quick(epochs = 0))
+  fit <- fit_network(faithful, control = quick_control(epochs = 0))
   held <- fit$held_rows
   expect_length(held, 27)
   expect_equal(fit$trace$training, log_likelihood(fit, faithful[-held, ]) / 245, tolerance = 1e-12)
@@ -59,7 +38,8 @@ test_that("the best epoch is the one returned", {
   for (precision in c("double", "single")) {
     fit <- fit_network(
       faithful,
-      hidden = c(16, 16), control = quick(epochs = 40, precision = precision, learning_rate = 0.02)
+      hidden = c(16, 16),
+      control = quick_control(epochs = 40, precision = precision, learning_rate = 0.02)
     )
     held <- fit$held_rows
     best <- fit$trace[fit$trace$epoch == fit$best_epoch, ]
@@ -72,7 +52,7 @@ test_that("the best epoch is the one returned", {
 })
 
 test_that("epoch 0 is returned where training only does harm", {
-  fit <- fit_network(faithful, control = quick(epochs = 3, learning_rate = 5))
+  fit <- fit_network(faithful, control = quick_control(epochs = 3, learning_rate = 2))
   expect_identical(fit$best_epoch, 0L)
   expect_equal(
     log_likelihood(fit, faithful[fit$held_rows, ]) / 27, fit$trace$validation[1],
@@ -81,7 +61,7 @@ test_that("epoch 0 is returned where training only does harm", {
 })
 
 test_that("without validation rows the last epoch is returned", {
-  fit <- fit_network(faithful, validation = 0, control = quick(epochs = 7))
+  fit <- fit_network(faithful, validation = 0, control = quick_control(epochs = 7))
   expect_identical(fit$best_epoch, 7L)
   expect_true(all(is.na(fit$trace$validation)))
   expect_identical(fit$held_rows, integer())
@@ -112,7 +92,7 @@ test_that("components come by decreasing size and their sizes are the mean poste
 })
 
 test_that("the fields of a fit are those documented", {
-  fit <- fit_network(faithful, hidden = c(7, 5), control = quick(epochs = 2))
+  fit <- fit_network(faithful, hidden = c(7, 5), control = quick_control(epochs = 2))
   expect_s3_class(fit, c("cwmix", "cwmix_density"), exact = TRUE)
   expect_identical(dim(fit$mean), c(3L, 2L))
   expect_identical(colnames(fit$sd), names(faithful))
@@ -122,17 +102,16 @@ test_that("the fields of a fit are those documented", {
   expect_identical(nobs(fit), 272L)
   expect_named(fit$trace, c("epoch", "training", "validation", "learning_rate"))
   expect_identical(fit$trace$epoch, 0:2)
-  expect_gte(fit$seconds, 0)
   expect_identical(
     vapply(fit$classifier$weights, dim, c(0L, 0L)), cbind(c(7L, 2L), c(5L, 7L), c(3L, 5L))
   )
 })
 
 test_that("a call names the fitting function and keeps its arguments as they were written", {
-  fit <- with_fixed_seed(1, cwmix(faithful, K = 2, hidden = 3, control = quick(epochs = 0)))
+  fit <- with_fixed_seed(1, cwmix(faithful, K = 2, hidden = 3, control = quick_control(epochs = 0)))
   expect_identical(
     fit$call,
-    quote(cwmix(x = faithful, K = 2, hidden = 3, control = quick(epochs = 0)))
+    quote(cwmix(x = faithful, K = 2, hidden = 3, control = quick_control(epochs = 0)))
   )
   fit <- with_fixed_seed(1, cwmix(~waiting, faithful, 2, hidden = NULL))
   expect_identical(fit$call, quote(cwmix(x = ~waiting, data = faithful, K = 2, hidden = NULL)))
@@ -142,7 +121,7 @@ test_that("a call names the fitting function and keeps its arguments as they wer
 
 test_that("hidden = NULL is EM alone", {
   fit <- fit_network(faithful, hidden = NULL)
-  em <- with_fixed_seed(1, gaussian_mixture(faithful, K = 3, control = quick()))
+  em <- with_fixed_seed(1, gaussian_mixture(faithful, K = 3, control = quick_control()))
   expect_identical(coef(fit), coef(em))
   expect_identical(fit$log_likelihood, em$log_likelihood)
   expect_identical(fit$df, em$df)
@@ -151,7 +130,7 @@ test_that("hidden = NULL is EM alone", {
 })
 
 test_that("hidden = integer(0) is a softmax-linear classifier", {
-  fit <- fit_network(faithful, hidden = integer(0), control = quick(epochs = 20))
+  fit <- fit_network(faithful, hidden = integer(0), control = quick_control(epochs = 20))
   expect_length(fit$classifier$weights, 1)
   expect_identical(dim(fit$classifier$weights[[1]]), c(3L, 2L))
   expect_gt(max(abs(fit$classifier$weights[[1]])), 0)
@@ -161,7 +140,8 @@ test_that("hidden = integer(0) is a softmax-linear classifier", {
 test_that("every activation trains and gains on EM", {
   x <- make_ring(500)
   for (activation in c("tanh", "relu", "silu")) {
-    fit <- fit_network(x, hidden = c(16, 16), activation = activation, control = quick(epochs = 15))
+    control <- quick_control(epochs = 15)
+    fit <- fit_network(x, hidden = c(16, 16), activation = activation, control = control)
     expect_identical(fit$classifier$activation, activation)
     expect_gt(max(fit$trace$validation), fit$trace$validation[1] + 0.05)
     expect_gt(fit$log_likelihood, 500 * fit$trace$training[1])
@@ -169,7 +149,7 @@ test_that("every activation trains and gains on EM", {
 })
 
 test_that("one component has no weights to learn and stays a Gaussian", {
-  fit <- fit_network(faithful, K = 1, control = quick(epochs = 0))
+  fit <- fit_network(faithful, K = 1, control = quick_control(epochs = 0))
   x <- faithful[-fit$held_rows, ]
   sd <- apply(x, 2, function(a) sqrt(mean((a - mean(a))^2)))
   expect_equal(fit$mean[1, ], colMeans(x), tolerance = 1e-13)
@@ -203,39 +183,39 @@ test_that("on held-out rows it scores above the Gaussian mixture where ellipses 
 })
 
 test_that("what is fitted integrates to one", {
-  fit <- fit_network(faithful$eruptions, hidden = c(16, 16), control = quick(epochs = 60))
+  fit <- fit_network(faithful$eruptions, hidden = c(16, 16), control = quick_control(epochs = 60))
   mass <- integrate(predict, -Inf, Inf, object = fit, subdivisions = 1000, rel.tol = 1e-8)$value
   expect_equal(mass, 1, tolerance = 1e-6)
 })
 
 test_that("the seed decides, to the bit", {
   for (precision in c("double", "single")) {
-    control <- quick(precision = precision)
+    control <- quick_control(precision = precision)
     a <- fit_network(faithful, control = control)
-    expect_identical(numbers(fit_network(faithful, control = control)), numbers(a))
+    expect_identical(fit_numbers(fit_network(faithful, control = control)), fit_numbers(a))
     b <- fit_network(faithful, control = control, seed = 2)
-    expect_false(identical(numbers(b), numbers(a)))
+    expect_false(identical(fit_numbers(b), fit_numbers(a)))
   }
 })
 
 test_that("data frames, matrices, formulas and relatives of data frames agree to the bit", {
   fit <- fit_network(faithful)
-  same <- function(other) expect_identical(numbers(other), numbers(fit))
+  same <- function(other) expect_identical(fit_numbers(other), fit_numbers(fit))
   same(fit_network(as.matrix(faithful)))
   same(fit_network(structure(faithful, class = c("tbl_df", "tbl", "data.frame"))))
   same(fit_network(structure(faithful, class = c("data.table", "data.frame"))))
   same(with_fixed_seed(
-    1, cwmix(~ eruptions + waiting, faithful, K = 3, hidden = 8, control = quick())
+    1, cwmix(~ eruptions + waiting, faithful, K = 3, hidden = 8, control = quick_control())
   ))
-  same(with_fixed_seed(1, cwmix(~., data = faithful, K = 3, hidden = 8, control = quick())))
+  same(with_fixed_seed(1, cwmix(~., data = faithful, K = 3, hidden = 8, control = quick_control())))
   integers <- fit_network(faithful$waiting)
-  expect_identical(numbers(fit_network(as.integer(faithful$waiting))), numbers(integers))
+  expect_identical(fit_numbers(fit_network(as.integer(faithful$waiting))), fit_numbers(integers))
 })
 
 test_that("a scale by powers of two changes nothing but the parameters' units", {
   for (precision in c("double", "single")) {
-    fit <- fit_network(faithful, control = quick(precision = precision))
-    scaled <- fit_network(faithful * 2^-30, control = quick(precision = precision))
+    fit <- fit_network(faithful, control = quick_control(precision = precision))
+    scaled <- fit_network(faithful * 2^-30, control = quick_control(precision = precision))
     expect_identical(scaled$mean, fit$mean * 2^-30)
     expect_equal(scaled$sd, fit$sd * 2^-30, tolerance = 1e-14)
     expect_identical(scaled$classifier, fit$classifier)
@@ -247,7 +227,7 @@ test_that("a scale by powers of two changes nothing but the parameters' units", 
 
 test_that("large shifts and scales give the same density up to the Jacobian", {
   # the same iterations of EM, however small their gains: where it stops may hang on rounding
-  control <- quick(epochs = 3, em_iterations = 20, em_tolerance = 1e-300)
+  control <- quick_control(epochs = 3, em_iterations = 20, em_tolerance = 1e-300)
   fit <- fit_network(faithful, control = control)
   for (change in list(c(1e8, 1e8), c(1e-8, 0), c(1, 1e6))) {
     moved <- faithful * change[1] + change[2]
@@ -264,8 +244,9 @@ test_that("large shifts and scales give the same density up to the Jacobian", {
 
 test_that("a network is no matter of the order of columns", {
   # hidden weights are random, so only what EM alone decides can be compared
-  fit <- fit_network(iris[1:4], control = quick(epochs = 0, em_tolerance = 1e-12))
-  other <- fit_network(iris[c(3, 1, 4, 2)], control = quick(epochs = 0, em_tolerance = 1e-12))
+  control <- quick_control(epochs = 0, em_tolerance = 1e-12)
+  fit <- fit_network(iris[1:4], control = control)
+  other <- fit_network(iris[c(3, 1, 4, 2)], control = control)
   expect_equal(
     predict(other, iris[1:4], log = TRUE), predict(fit, iris[1:4], log = TRUE),
     tolerance = 1e-6
@@ -287,7 +268,7 @@ test_that("a network is no matter of the order of columns", {
 })
 
 test_that("permuted components of a start give the same fit", {
-  fit <- fit_network(faithful, control = quick(epochs = 0))
+  fit <- fit_network(faithful, control = quick_control(epochs = 0))
   start <- cwmix_model(fit$mean, sd = fit$sd, classifier = fit$classifier)
   order <- c(2, 3, 1)
   turned <- start
@@ -304,10 +285,10 @@ test_that("permuted components of a start give the same fit", {
 test_that("weights of zero are rows left out, to the bit", {
   w <- rep(c(1, 0, 2, 1), 68)
   for (precision in c("double", "single")) {
-    control <- quick(precision = precision)
+    control <- quick_control(precision = precision)
     zero <- fit_network(faithful, weights = w, control = control)
     out <- fit_network(faithful[w > 0, ], weights = w[w > 0], control = control)
-    expect_identical(numbers(zero), numbers(out))
+    expect_identical(fit_numbers(zero), fit_numbers(out))
     expect_identical(nobs(zero), 204L)
   }
 })
@@ -322,18 +303,20 @@ test_that("equal weights are no weights", {
 test_that("weights pull the density towards heavy rows", {
   x <- c(sin(1:200), 10 + cos(1:200))
   w <- rep(c(9, 1), each = 200)
-  fit <- fit_network(x, K = 2, weights = w, control = quick(epochs = 10))
+  fit <- fit_network(x, K = 2, weights = w, control = quick_control(epochs = 10))
   mass <- integrate(predict, -Inf, 5, object = fit, subdivisions = 500)$value
   expect_equal(mass, 0.9, tolerance = 0.03)
   expect_equal(fit$proportions, c(0.9, 0.1), tolerance = 0.03)
 })
 
 test_that("training goes on from a fit with the same network", {
-  first <- fit_network(faithful, validation = 0, control = quick(epochs = 10))
-  again <- fit_network(faithful, validation = 0, start = first, control = quick(epochs = 0))
+  first <- fit_network(faithful, validation = 0, control = quick_control(epochs = 10))
+  again <- fit_network(faithful, validation = 0, start = first, control = quick_control(epochs = 0))
   expect_equal(again$log_likelihood, first$log_likelihood, tolerance = 1e-12)
   expect_equal(coef(again), coef(first), tolerance = 1e-12)
-  further <- fit_network(faithful, validation = 0, start = first, control = quick(epochs = 10))
+  further <- fit_network(
+    faithful, validation = 0, start = first, control = quick_control(epochs = 10)
+  )
   expect_equal(further$trace$training[1], first$log_likelihood / 272, tolerance = 1e-12)
 })
 
@@ -341,10 +324,12 @@ test_that("a Gaussian mixture or a matrix of means starts EM there", {
   em <- with_fixed_seed(
     1, gaussian_mixture(faithful, K = 3, control = cwmix_control(em_tolerance = 1e-13))
   )
-  fit <- fit_network(faithful, validation = 0, start = em, control = quick(epochs = 0))
+  fit <- fit_network(faithful, validation = 0, start = em, control = quick_control(epochs = 0))
   expect_equal(fit$log_likelihood, em$log_likelihood, tolerance = 1e-10)
   expect_length(fit$starts, 1)
-  means <- fit_network(faithful, validation = 0, start = em$mean, control = quick(epochs = 0))
+  means <- fit_network(
+    faithful, validation = 0, start = em$mean, control = quick_control(epochs = 0)
+  )
   expect_equal(means$log_likelihood, em$log_likelihood, tolerance = 1e-3)
 })
 
@@ -352,7 +337,7 @@ test_that("standard deviations stay above the floor while training", {
   x <- rep(c(1, 2, 5), each = 30)
   spread <- min(sqrt(mean((x - mean(x))^2)), IQR(x) / 1.349)
   for (optimiser in c("adam", "lbfgs")) {
-    control <- quick(epochs = 10, sd_floor = 0.02, optimiser = optimiser)
+    control <- quick_control(epochs = 10, sd_floor = 0.02, optimiser = optimiser)
     fit <- fit_network(x, validation = 0, control = control)
     expect_gte(min(fit$sd), 0.02 * spread * (1 - 1e-9))
     expect_true(all(is.finite(unlist(coef(fit)))))
@@ -367,7 +352,12 @@ test_that("ties, repeated rows and outliers are trained on without harm", {
   for (name in names(cases)) {
     for (precision in c("double", "single")) {
       x <- cases[[name]]
-      fit <- fit_network(x, control = quick(epochs = 3, precision = precision))
+      seen <- catch_conditions(
+        fit_network(x, control = quick_control(epochs = 3, precision = precision))
+      )
+      fit <- seen$value
+      # an outlier of 1e10 leaves the other rows too close together for any step
+      if (name != "outlier") expect_length(seen$conditions, 0)
       expect_true(is.finite(fit$log_likelihood), info = name)
       expect_true(all(is.finite(unlist(coef(fit)))), info = name)
       expect_false(anyNA(predict(fit, x)), info = name)
@@ -375,88 +365,17 @@ test_that("ties, repeated rows and outliers are trained on without harm", {
   }
 })
 
-test_that("L-BFGS never falls and gains on EM", {
-  control <- cwmix_control(optimiser = "lbfgs", epochs = 60, starts = 2, weight_decay = 0)
-  fit <- fit_network(faithful, validation = 0, control = control)
-  expect_equal(largest_fall(fit$trace$training), 0)
-  expect_gt(fit$log_likelihood, 272 * fit$trace$training[1] + 1)
-  expect_equal(
-    fit$trace$training[1],
-    with_fixed_seed(1, gaussian_mixture(faithful, K = 3, control = control))$log_likelihood / 272,
-    tolerance = 1e-12
-  )
-  expect_equal(fit$log_likelihood / 272, fit$trace$training[nrow(fit$trace)], tolerance = 1e-12)
-})
-
-test_that("L-BFGS matches or beats Adam on a small problem", {
-  settings <- list(epochs = 100, starts = 2, weight_decay = 0, precision = "double", patience = Inf)
-  fit_with <- function(optimiser) {
-    control <- do.call(cwmix_control, c(settings, optimiser = optimiser))
-    fit_network(faithful, hidden = 6, validation = 0, control = control)$log_likelihood
-  }
-  expect_gte(fit_with("lbfgs"), fit_with("adam"))
-})
-
-test_that("L-BFGS respects patience and validation rows", {
-  control <- cwmix_control(optimiser = "lbfgs", epochs = 200, patience = 3)
-  fit <- fit_network(faithful, hidden = c(32, 32), control = control)
-  expect_identical(fit$best_epoch, fit$trace$epoch[which.max(fit$trace$validation)])
-  expect_identical(fit$stopped, "patience")
-  expect_equal(
-    log_likelihood(fit, faithful[fit$held_rows, ]) / 27, max(fit$trace$validation),
-    tolerance = 1e-12
-  )
-})
-
-test_that("a score that is not finite ends training with the best epoch before", {
-  expect_warning(
-    fit <- fit_network(faithful, control = quick(epochs = 5, learning_rate = 1e10)),
-    class = "cwmix_numerical_warning"
-  )
-  expect_identical(fit$stopped, "not finite")
-  expect_true(is.finite(fit$log_likelihood))
-  expect_true(all(is.finite(unlist(coef(fit)))))
-})
-
-# Evaluates code with an internal function of the package replaced.
-with_replaced <- function(name, replacement, code) {
-  namespace <- asNamespace("cwmix")
-  real <- get(name, namespace)
-  put <- function(value) {
-    unlockBinding(name, namespace)
-    assign(name, value, namespace)
-    lockBinding(name, namespace)
-  }
-  on.exit(put(real))
-  put(replacement)
-  code
-}
-
-test_that("an interrupt returns the best epoch so far with a warning", {
-  real <- adam_steps
-  calls <- 0
-  # one call an epoch: the interrupt comes in the third
-  interrupted <- function(...) {
-    calls <<- calls + 1
-    if (calls == 3) stop(structure(class = c("interrupt", "condition"), list()))
-    real(...)
-  }
-  expect_warning(
-    fit <- with_replaced(
-      "adam_steps", interrupted, fit_network(faithful, control = quick(epochs = 10))
-    ),
-    class = "cwmix_interrupted"
-  )
-  expect_identical(fit$stopped, "interrupt")
-  expect_identical(fit$trace$epoch, 0:2)
-  expect_equal(
-    log_likelihood(fit, faithful[fit$held_rows, ]) / 27, max(fit$trace$validation),
-    tolerance = 1e-12
-  )
-})
-
 test_that("fitting is silent and leaves no trace in options or devices", {
   before <- options()
   expect_silent(fit_network(faithful))
   expect_identical(options(), before)
+})
+
+test_that("EM alone says where it has not converged", {
+  control <- cwmix_control(em_iterations = 1, starts = 1)
+  seen <- catch_conditions(fit_network(faithful, hidden = NULL, control = control))
+  expect_length(seen$conditions, 1)
+  expect_s3_class(seen$conditions[[1]], "cwmix_not_converged")
+  expect_false(seen$value$converged)
+  expect_true(fit_network(faithful, hidden = NULL)$converged)
 })

@@ -34,6 +34,32 @@ test_that("several iterations of EM are as many of the reference", {
   }
 })
 
+test_that("an iteration with a floor is the reference's, in every direction", {
+  raised <- 0
+  for (s in em_scenarios()) {
+    floor <- seq(1.2, 2.4, length.out = ncol(s$x))
+    step <- em_steps(em_parameters(s$p), s$x, s$weights, 1, floor = floor)
+    expected <- reference_em_step(s$x, s$p, s$weights, floor)
+    free <- reference_em_step(s$x, s$p, s$weights)
+    fields <- names(em_parameters(s$p))
+    expect_close(step[fields], expected[fields], 1e-10, floor = 1, info = s$name)
+    raised <- raised + !identical(free[fields], expected[fields])
+  }
+  # the floor is not idle: most scenarios have a component below it
+  expect_gte(raised, 10)
+})
+
+test_that("covariances come out with no standard deviation below the floor", {
+  for (s in em_scenarios(d = 5, K = 7)) {
+    floor <- seq(1.2, 2.4, length.out = 5)
+    step <- em_steps(em_parameters(s$p), s$x, s$weights, 4, floor = floor)
+    for (k in 1:7) {
+      l <- reference_factor(step, k) / floor
+      expect_gte(min(svd(l)$d), 1 - 1e-12)
+    }
+  }
+})
+
 test_that("all instances of the engine take the same EM step", {
   instances <- cwmix_info()$instances
   for (s in em_scenarios(d = c(1, 5), K = 7)) {

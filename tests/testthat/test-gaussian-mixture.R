@@ -1,9 +1,5 @@
 # Mixtures by EM as users meet them; test-em.R has the iterations.
 
-fit_mixture <- function(x, K, ..., seed = 1, control = cwmix_control()) {
-  with_fixed_seed(seed, gaussian_mixture(x, K, control = control, ...))
-}
-
 test_that("one component is the mean and the standard deviation with divisor n", {
   x <- faithful$eruptions
   n <- length(x)
@@ -130,8 +126,6 @@ test_that("a warning of its own class says that EM has not converged", {
   expect_identical(nrow(fit$trace), 2L)
 })
 
-# Constant weights beside floors, ties and empty components.
-
 test_that("standard deviations stay above the floor where rows repeat", {
   x <- rep(c(1, 2, 5), each = 20)
   fit <- fit_mixture(x, 3)
@@ -187,8 +181,6 @@ test_that("a start from equal means is a fixed point that stays finite", {
   fit <- fit_mixture(faithful, 3, start = matrix(colMeans(faithful), 3, 2, byrow = TRUE))
   expect_true(all(is.finite(unlist(coef(fit)))))
 })
-
-# What must not change a fit.
 
 test_that("a scale by powers of two changes the parameters exactly and nothing else", {
   for (covariance in c("diagonal", "full")) {
@@ -340,4 +332,25 @@ test_that("starts on another scale are taken to that of the data", {
   first <- fit_mixture(x, 2, covariance = "full")
   again <- fit_mixture(x, 2, covariance = "full", start = first)
   expect_equal(again$trace$log_likelihood[1], first$log_likelihood / 272, tolerance = 1e-12)
+})
+
+test_that("the floor's robust scale counts rows by their weights", {
+  # rows that repeat, so that standard deviations end at the floor; a far value, so that the
+  # floor hangs on the quartiles; weights that move the quartiles
+  x <- c(1, 2, 3, 4, 5, 100)
+  control <- cwmix_control(sd_floor = 0.05)
+  for (w in list(rep(2, 6), c(9, 1, 1, 9, 2, 1), c(1, 1, 7, 1, 8, 1))) {
+    floor_of <- function(...) {
+      fit <- fit_mixture(..., K = 6, start = matrix(x), control = control)
+      min(fit$sd)
+    }
+    weighted <- floor_of(x, weights = w)
+    repeated <- floor_of(rep(x, w))
+    expect_equal(weighted, repeated, tolerance = 1e-12, info = toString(w))
+    expect_equal(weighted, floor_of(x, weights = w / 3), tolerance = 1e-12, info = toString(w))
+  }
+  # and a weight of zero is a row left out
+  some <- floor_of(x = x[c(1, 2, 4, 5, 6, 6)], weights = NULL)
+  zero <- floor_of(x = c(x[c(1, 2, 4, 5, 6, 6)], 3, 3), weights = rep(1:0, c(6, 2)))
+  expect_equal(zero, some, tolerance = 1e-12)
 })

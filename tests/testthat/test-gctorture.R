@@ -1,26 +1,3 @@
-# Every entry point with a garbage collection at every allocation: what is not protected is lost.
-# Arguments are made before; they are larger than the 128 bytes below which R's small vectors hide
-# such mistakes.
-expect_survives_gc <- function(entry, ...) {
-  arguments <- list(entry, ...)
-  expected <- do.call(.Call, arguments)
-  gctorture(TRUE)
-  on.exit(gctorture(FALSE))
-  value <- do.call(.Call, arguments)
-  gctorture(FALSE)
-  expect_identical(value, expected)
-}
-
-torture_models <- function() {
-  shapes <- list(
-    list(NULL, "diagonal"), list(NULL, "full"), list(integer(0), "diagonal"), list(c(5, 4), "full")
-  )
-  lapply(shapes, function(shape) {
-    model <- make_model(3, 4, shape[[1]], shape[[2]])
-    engine_model(coef(model), "tanh")
-  })
-}
-
 test_that("information and the choice of an instance survive", {
   expect_survives_gc(ffi_info)
   expect_survives_gc(ffi_use_instance, .Call(ffi_info)$instance)
@@ -47,7 +24,9 @@ test_that("densities and their parts survive", {
 
 test_that("classifiers survive", {
   for (model in torture_models()) {
-    expect_survives_gc(ffi_classifier, model, make_points(21, 3), 2L)
+    for (single in c(FALSE, TRUE)) {
+      expect_survives_gc(ffi_classifier, model, make_points(21, 3), single, 2L)
+    }
   }
 })
 

@@ -1,35 +1,3 @@
-# What a model says about points: predictions of every type, residuals, draws, gradients.
-everything <- function(object, points) {
-  types <- c("density", "posterior", "class", "weights", "component")
-  set.seed(1)
-  c(
-    lapply(types, function(type) predict(object, points, type = type)),
-    list(residuals(object, points), simulate(object, 20, seed = 2, component = TRUE)),
-    list(
-      if (is.null(object$classifier$fn)) cwmix::log_likelihood(object, points, gradient = TRUE),
-      coef(object), object$log_likelihood
-    )
-  )
-}
-
-persistent_models <- function() {
-  control <- cwmix_control(epochs = 2, starts = 1)
-  list(
-    network = list(cwmix(faithful, K = 3, hidden = c(8, 5), control = control), faithful),
-    full = list(gaussian_mixture(iris[1:4], K = 2, covariance = "full"), iris[1:4]),
-    bounded = list(
-      cwmix(faithful$waiting, K = 2, hidden = 4, support = c(0, Inf), control = control),
-      faithful$waiting
-    ),
-    formula = list(gaussian_mixture(~ log(eruptions) + waiting, faithful, K = 2), faithful),
-    specified = list(make_model(2, 3, c(5, 4), "full"), make_points(20, 2)),
-    fn = list(
-      cwmix_model(c(-1, 1), sd = c(1, 2), classifier = function(z) cbind(plogis(z), plogis(-z))),
-      c(-1, 0, 2)
-    )
-  )
-}
-
 test_that("a new session gives the same bits from a saved model", {
   files <- tempfile(c("models", "answers", "script"))
   on.exit(unlink(files))
@@ -39,7 +7,7 @@ test_that("a new session gives the same bits from a saved model", {
   dump("everything", files[3], envir = environment(everything))
   code <- sprintf(
     '.libPaths(%s); library(cwmix); source("%s")
-    cwmix:::with_engine(instance = "%s", {
+    asNamespace("cwmix")$with_engine(instance = "%s", {
       models <- readRDS("%s")
       saveRDS(lapply(models, function(m) everything(m[[1]], m[[2]])), "%s")
     })',
@@ -67,8 +35,7 @@ test_that("a PSOCK worker gives the same bits", {
   answers <- parallel::clusterCall(
     cluster, function(paths, instance, models, code) {
       .libPaths(paths)
-      loadNamespace("cwmix")
-      use <- utils::getFromNamespace("with_engine", "cwmix")
+      use <- asNamespace("cwmix")$with_engine
       use(lapply(models, function(m) code(m[[1]], m[[2]])), instance = instance)
     }, .libPaths(), cwmix_info()$instance, models, code
   )[[1]]
@@ -84,12 +51,6 @@ test_that("serialising and back gives the same object", {
     expect_identical(unserialize(serialize(m[[1]], NULL)), m[[1]])
   }
 })
-
-# Types of all that hangs off an object, its attributes included.
-types_within <- function(x) {
-  parts <- c(if (is.list(x)) unclass(x), attributes(x))
-  unique(c(typeof(x), unlist(lapply(parts, types_within))))
-}
 
 test_that("objects are lists of vectors: no pointers, environments or functions", {
   models <- with_fixed_seed(1, persistent_models())

@@ -215,6 +215,56 @@ test_that("titles, labels and limits can be given", {
   expect_error(plot(model, make_points(9, 2), what = "residuals", main = "Mine"), NA)
 })
 
+test_that("axes can be reversed", {
+  grDevices::pdf(NULL)
+  on.exit(grDevices::dev.off())
+  model <- make_model(1, 2, 3)
+  for (what in c("density", "components", "weights", "classifier")) {
+    drawn <- plot(model, what = what, xlim = c(3, -2))
+    expect_identical(range(drawn$x), c(-2, 3))
+    expect_identical(graphics::par("usr")[1:2], c(3, -2))
+  }
+  model <- make_model(2, 2, 3)
+  for (what in c("density", "components", "weights", "classifier")) {
+    expect_error(plot(model, what = what, xlim = c(3, -2), ylim = c(1, -1)), NA)
+  }
+  drawn <- plot(model, xlim = c(3, -2), ylim = c(1, -1))
+  expect_identical(c(range(drawn$x), range(drawn$y)), c(-2, 3, -1, 1))
+  expect_identical(graphics::par("usr"), c(3, -2, 1, -1))
+  expect_error(plot(model, make_points(9, 2), what = "residuals", xlim = c(4, -4)), NA)
+})
+
+test_that("the key leaves the title its place where the margin is narrow", {
+  grDevices::pdf(NULL, 5, 4)
+  on.exit(grDevices::dev.off())
+  graphics::par(mar = c(4, 4, 2, 1))
+  taken <- panel(0:1, 0:1, "x", "y", "Weighted components", list())
+  expect_equal(taken, strwidth("Weighted components", "inches", cex = 1.2, font = 2) + 0.1)
+  left <- key(1:7, col = 1, lty = 1, lwd = 2, before = "Regions holding", taken = taken)
+  expect_gte(left, taken / graphics::par("pin")[1])
+  expect_identical(panel(0:1, 0:1, "x", "y", "Title", list(main = NULL)), 0)
+  graphics::par(mar = c(4, 4, 4.1, 1))
+  expect_identical(panel(0:1, 0:1, "x", "y", "Weighted components", list()), 0)
+})
+
+test_that("a few far draws do not stretch the axes of pairs", {
+  grDevices::pdf(NULL)
+  on.exit(grDevices::dev.off())
+  model <- cwmix_model(matrix(0, 1, 3),
+    sd = matrix(3, 1, 3), classifier = 1, support = c(0, Inf)
+  )
+  usr <- list()
+  trace_panel <- function(x, y, ...) usr <<- c(usr, list(graphics::par("usr")))
+  drawn <- plot(model, lower.panel = trace_panel)$draws
+  # the 99.9 percent quantile of a lognormal density, with the axis's 4 percent
+  most <- 1.06 * qlnorm(0.9985, 0, 3)
+  expect_gt(max(drawn), 0)
+  expect_lt(max(vapply(usr, `[`, 0, 2)), most * 2)
+  points <- exp(matrix(c(-1, 0, 1), 4, 3))
+  drawn <- plot(model, points)
+  expect_identical(dim(drawn$draws), dim(drawn$points))
+})
+
 test_that("models of many components and of one can be drawn", {
   grDevices::pdf(NULL)
   on.exit(grDevices::dev.off())

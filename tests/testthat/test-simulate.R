@@ -1,31 +1,3 @@
-vector_model <- function() cwmix_model(c(-1, 1), sd = c(1, 2), classifier = c(0.3, 0.7))
-
-# Weights that switch with the point, so that components and z depend on each other.
-switching_model <- function(...) {
-  cwmix_model(
-    c(-1.5, 1, 4),
-    sd = c(0.7, 1, 0.5),
-    classifier = cwmix_classifier(
-      list(matrix(c(2, -1)), matrix(c(1.5, -1, 0.5, -0.5, 1, 0.2), 3)),
-      list(c(0.3, -0.5), c(0.1, 0.2, -0.2))
-    ), ...
-  )
-}
-
-# The distribution function by quadrature, at sorted points.
-distribution <- function(model, q, lower = -Inf) {
-  piece <- function(from, to) integrate(predict, from, to, object = model, rel.tol = 1e-8)$value
-  cumsum(vapply(seq_along(q), function(i) piece(if (i == 1) lower else q[i - 1], q[i]), 0))
-}
-
-# Pearson's test of draws against the model on 20 cells of equal share of the draws' range.
-chi_square <- function(model, x, lower = -Inf, upper = Inf) {
-  cuts <- unname(quantile(x, seq(0.05, 0.95, by = 0.05)))
-  p <- diff(c(0, distribution(model, cuts, lower), 1))
-  observed <- table(cut(x, c(lower, cuts, upper)))
-  chisq.test(observed, p = p)$p.value
-}
-
 test_that("draws come in the type and columns of the data", {
   x <- simulate(vector_model(), 3, seed = 1)
   expect_identical(mode(x), "numeric")

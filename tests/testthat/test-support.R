@@ -1,26 +1,6 @@
-pair <- function(lower, upper) {
-  matrix(c(lower, upper), 1, dimnames = list(NULL, c("lower", "upper")))
-}
-
-supports <- function() {
-  list(pair(0, Inf), pair(-3, Inf), pair(-Inf, 2), pair(0, 1), pair(-5, 7), pair(1e6, 1e6 + 1))
-}
-
-# A mixture whose columns have the given support.
-bounded_model <- function(support, classifier = c(0.3, 0.7)) {
-  cwmix_model(c(-0.7, 0.8), sd = c(0.5, 0.9), classifier = classifier, support = support)
-}
-
-network <- function() {
-  cwmix_classifier(
-    list(matrix(c(1.5, -1, 0.5)), matrix(c(1, -1, 0.5, 0.3, -2, 1), 2)),
-    list(c(0.1, 0, -0.3), c(0.2, -0.4))
-  )
-}
-
 test_that("to the working scale and back is where one came from", {
   y <- matrix(c(seq(-30, 30, by = 0.5), 0))
-  for (support in supports()) {
+  for (support in example_supports()) {
     if (support[1, 1] > 1e5) next # the grid of doubles is too coarse there
     there <- to_working(from_working(y, support), support)
     # near a bound x keeps only what the spacing of doubles there allows: compare where it is fine
@@ -31,7 +11,7 @@ test_that("to the working scale and back is where one came from", {
 })
 
 test_that("from the working scale and back is where one came from", {
-  for (support in supports()) {
+  for (support in example_supports()) {
     width <- if (all(is.finite(support))) diff(as.vector(support)) else 10
     from <- if (is.finite(support[1])) support[1] else support[2] - width
     x <- matrix(from + width * seq(0.01, 0.99, by = 0.01))
@@ -40,7 +20,7 @@ test_that("from the working scale and back is where one came from", {
 })
 
 test_that("the Jacobian is the derivative of the transform", {
-  for (support in supports()[1:5]) {
+  for (support in example_supports()[1:5]) {
     x <- from_working(matrix(seq(-3, 3, by = 0.25)), support)
     h <- 1e-5 * pmin(abs(x - support[1]), abs(support[2] - x))
     slope <- (to_working(x + h, support)$y - to_working(x - h, support)$y) / (2 * h)
@@ -75,7 +55,7 @@ test_that("a lognormal and a logit-normal are what they should be", {
 })
 
 test_that("there is no mass on the bounds or outside", {
-  for (support in supports()) {
+  for (support in example_supports()) {
     model <- bounded_model(support)
     finite <- support[is.finite(support)]
     outside <- c(finite, support[1] - c(1e-9, 1, 1e10, Inf), support[2] + c(1e-9, 1, 1e10, Inf))
@@ -99,8 +79,8 @@ test_that("a missing value stays missing next to one that lies outside", {
 })
 
 test_that("bounded densities integrate to one, constant weights or a network", {
-  for (support in supports()) {
-    for (classifier in list(c(0.3, 0.7), network())) {
+  for (support in example_supports()) {
+    for (classifier in list(c(0.3, 0.7), small_network())) {
       model <- bounded_model(support, classifier)
       # on the working scale, where the integrand is smooth; steep ends on the data's
       mass <- integrate(function(y) {
@@ -113,14 +93,14 @@ test_that("bounded densities integrate to one, constant weights or a network", {
     }
   }
   # and straight on the data's scale
-  model <- bounded_model(c(0, 1), network())
+  model <- bounded_model(c(0, 1), small_network())
   expect_equal(integrate(predict, 0, 1, object = model)$value, 1, tolerance = 1e-4)
-  model <- bounded_model(c(0, Inf), network())
+  model <- bounded_model(c(0, Inf), small_network())
   expect_equal(integrate(predict, 0, Inf, object = model)$value, 1, tolerance = 1e-4)
 })
 
 test_that("draws lie strictly inside, however steep the ends", {
-  for (support in supports()) {
+  for (support in example_supports()) {
     for (sd in c(0.5, 40)) {
       model <- cwmix_model(
         c(-0.7, 0.8), sd = c(sd, sd), classifier = c(0.3, 0.7), support = support
@@ -173,7 +153,7 @@ test_that("training points on a bound are an error that names the point", {
 })
 
 test_that("the gradient under bounds is that of the working scale", {
-  model <- bounded_model(c(0, 1), network())
+  model <- bounded_model(c(0, 1), small_network())
   x <- c(0.1, 0.5, 0.97)
   free <- cwmix_model(model$mean, sd = model$sd, classifier = model$classifier)
   bounded <- log_likelihood(model, x, gradient = TRUE)

@@ -1,37 +1,3 @@
-# Results do not depend on the number of threads, to the bit: expects code to evaluate alike with
-# one, two and three. The jobs are large enough for a second thread to be woken.
-expect_same_bits <- function(code) {
-  code <- substitute(code)
-  frame <- parent.frame()
-  at <- function(threads) {
-    old <- options(cwmix.threads = threads)
-    on.exit(options(old))
-    eval(code, frame)
-  }
-  expected <- at(1)
-  for (threads in 2:3) expect_identical(at(threads), expected)
-}
-
-# Where threads are limited from outside, three cannot be had: then these tests show less.
-without_limits <- function(code) {
-  limits <- c("OMP_THREAD_LIMIT", "OMP_NUM_THREADS", "_R_CHECK_LIMIT_CORES_")
-  old <- Sys.getenv(limits, NA)
-  Sys.unsetenv(limits)
-  on.exit({
-    set <- old[!is.na(old)]
-    if (length(set) > 0) do.call(Sys.setenv, as.list(set))
-  })
-  code
-}
-
-large_model <- function(covariance = "diagonal") {
-  make_model(3, 6, c(24, 16), covariance, seed = 31)
-}
-
-fit_numbers <- function(fit) {
-  fit[c("mean", "sd", "cholesky", "classifier", "proportions", "log_likelihood", "trace", "starts")]
-}
-
 test_that("densities and their parts are the same", {
   x <- make_points(3001, 3)
   for (covariance in c("diagonal", "full")) {

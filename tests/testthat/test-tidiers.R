@@ -1,7 +1,9 @@
 test_that("tidy has a row a component, glance one row", {
   fit <- gaussian_mixture(faithful, K = 2, covariance = "full")
   rows <- tidy(fit)
-  expect_named(rows, c("component", "proportion", "mean.eruptions", "mean.waiting", "sd.eruptions", "sd.waiting"))
+  expect_named(rows, c(
+    "component", "proportion", "mean.eruptions", "mean.waiting", "sd.eruptions", "sd.waiting"
+  ))
   expect_equal(rows$proportion, fit$proportions)
   row <- glance(fit)
   expect_identical(nrow(row), 1L)
@@ -34,7 +36,10 @@ test_that("augment adds density, class and uncertainty to every row", {
 test_that("bad arguments are refused", {
   fit <- gaussian_mixture(faithful, K = 2)
   expect_error(augment(fit), "`data` must be given", class = "cwmix_input_error")
-  expect_error(augment(fit, faithful["waiting"]), "`data` must have the columns", class = "cwmix_input_error")
+  expect_error(
+    augment(fit, faithful["waiting"]), "`data` must have the columns",
+    class = "cwmix_input_error"
+  )
   model <- cwmix_model(0, sd = 1, classifier = 1)
   expect_error(glance(model), "`x` must be a fit", class = "cwmix_input_error")
   expect_named(tidy(model), c("component", "mean.x", "sd.x"))

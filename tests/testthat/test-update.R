@@ -1,15 +1,3 @@
-constant_control <- function(epochs, ...) {
-  cwmix_control(epochs = epochs, schedule = "constant", patience = Inf, starts = 2, ...)
-}
-
-expect_same_numbers <- function(object, expected) {
-  fields <- c(
-    "mean", "sd", "cholesky", "classifier", "proportions", "log_likelihood", "trace", "best_epoch",
-    "held_rows", "starts"
-  )
-  for (field in fields) expect_identical(object[[field]], expected[[field]], info = field)
-}
-
 test_that("five epochs and five more are ten, to the bit", {
   for (precision in c("single", "double")) {
     for (covariance in c("diagonal", "full")) {
@@ -67,7 +55,7 @@ test_that("updates of updates go on, the trace with them", {
 test_that("the best epoch may lie before the update", {
   fit <- with_fixed_seed(1, cwmix(faithful, K = 3, hidden = 8, control = constant_control(3)))
   spoilt <- with_fixed_seed(
-    2, update(fit, epochs = 2, control = constant_control(1, learning_rate = 3))
+    2, update(fit, epochs = 2, control = constant_control(1, learning_rate = 0.5))
   )
   expect_identical(spoilt$best_epoch, fit$best_epoch)
   expect_identical(coef(spoilt), coef(fit))
@@ -238,4 +226,30 @@ test_that("a fit that was saved goes on as if it had not been", {
     with_fixed_seed(2, update(readRDS(file), epochs = 2)),
     with_fixed_seed(2, update(fit, epochs = 2))
   )
+})
+
+test_that("a refit whose other arguments are gone is one error", {
+  fits <- with_fixed_seed(1, local({
+    k <- 2
+    widths <- 3
+    settings <- constant_control(1)
+    list(
+      cwmix(faithful, K = k, hidden = 3, control = constant_control(1)),
+      cwmix(faithful, K = 2, hidden = widths, control = constant_control(1)),
+      cwmix(faithful, K = 2, hidden = 3, control = settings),
+      gaussian_mixture(faithful, K = k)
+    )
+  }))
+  for (fit in fits) {
+    seen <- catch_conditions(update(fit, covariance = "full"))
+    expect_length(seen$conditions, 1)
+    expect_s3_class(seen$conditions[[1]], "cwmix_input_error")
+    expect_identical(as.character(conditionCall(seen$conditions[[1]])[[1]]), "update")
+  }
+  # what is gone may be given again, and further epochs do without
+  again <- with_fixed_seed(2, update(fits[[1]], K = 3))
+  expect_identical(nrow(again$mean), 3L)
+  for (fit in fits[1:3]) {
+    expect_identical(with_fixed_seed(2, update(fit, epochs = 1))$trace$epoch, 0:2)
+  }
 })

@@ -118,16 +118,6 @@ test_that("a row's density does not depend on the rows around it", {
   }
 })
 
-test_that("coef() gives back the parameters of a model", {
-  for (s in scenarios(hidden = list(NULL, integer(0), c(5, 4)), activation = "tanh")) {
-    expect_close(
-      coef(as_model(s$p)), reference_coef(s$p),
-      # a covariance's factor is computed, not stored
-      tolerance = 1e-12, floor = 1, info = s$name
-    )
-  }
-})
-
 test_that("the density is the sum of weighted components", {
   for (s in scenarios(hidden = list(NULL, c(5, 4)))) {
     model <- as_model(s$p)

@@ -1,0 +1,143 @@
+# Fits to test with, and how to look at them.
+
+quick_control <- function(..., epochs = 5, precision = "double", starts = 2) {
+  cwmix_control(epochs = epochs, precision = precision, starts = starts, ...)
+}
+
+fit_network <- function(x, K = 3, hidden = 8, ..., seed = 1, control = quick_control()) {
+  with_fixed_seed(seed, cwmix(x, K = K, hidden = hidden, control = control, ...))
+}
+
+fit_mixture <- function(x, K, ..., seed = 1, control = cwmix_control()) {
+  with_fixed_seed(seed, gaussian_mixture(x, K, control = control, ...))
+}
+
+# A fit run until nothing moves.
+tight_fit <- function(x, covariance, ...) {
+  control <- cwmix_control(em_iterations = 2000, em_tolerance = 1e-13)
+  with_fixed_seed(
+    4, gaussian_mixture(x, 3, covariance = covariance, control = control, ...)
+  )
+}
+
+constant_control <- function(epochs, ...) {
+  cwmix_control(epochs = epochs, schedule = "constant", patience = Inf, starts = 2, ...)
+}
+
+fit_numbers <- function(fit) {
+  fit[c("mean", "sd", "cholesky", "classifier", "proportions", "log_likelihood", "trace", "starts")]
+}
+
+# Evaluates code with an internal function of the package replaced.
+with_replaced <- function(name, replacement, code) {
+  namespace <- asNamespace("cwmix")
+  real <- get(name, namespace)
+  put <- function(value) {
+    unlockBinding(name, namespace)
+    assign(name, value, namespace)
+    lockBinding(name, namespace)
+  }
+  on.exit(put(real))
+  put(replacement)
+  code
+}
+
+# Evaluates code in silence: list(value, conditions), the value NULL after an error.
+catch_conditions <- function(code) {
+  conditions <- list()
+  note <- function(condition) conditions[[length(conditions) + 1]] <<- condition
+  value <- tryCatch(
+    withCallingHandlers(
+      code,
+      warning = function(w) {
+        note(w)
+        invokeRestart("muffleWarning")
+      },
+      message = function(m) {
+        note(m)
+        invokeRestart("muffleMessage")
+      }
+    ),
+    error = function(e) {
+      note(e)
+      NULL
+    }
+  )
+  list(value = value, conditions = conditions)
+}
+
+# The output of R code in a session of its own that has the package attached. `environment` are
+# variables such as "NAME=value".
+in_new_session <- function(code, environment = character()) {
+  script <- tempfile(fileext = ".R")
+  on.exit(unlink(script))
+  writeLines(c(
+    sprintf(".libPaths(%s)", paste(deparse(.libPaths()), collapse = "")), "library(cwmix)", code
+  ), script)
+  suppressWarnings(system2(
+    file.path(R.home("bin"), "Rscript"), c("--vanilla", shQuote(script)),
+    stdout = TRUE, stderr = TRUE, env = environment
+  ))
+}
+
+# Steps of Adam by the engine, from moments of zero: parameters like p, and the scores. All batches
+# but the last are of one size.
+take_steps <- function(p, x, a, batches, rates, decay, clip, log_floor, epsilon, single) {
+  model <- engine_model(reference_coef(p), p$activation)
+  zero <- 0 * model$parameters
+  out <- .Call(
+    ffi_steps, model, list(parameters = model$parameters, first = zero, second = zero, step = 0), x,
+    a, unlist(batches) - 1L, length(batches[[1]]), rates, log_floor,
+    c(0.9, 0.999, epsilon, decay, clip), single, 2L
+  )
+  c(unflatten(out$parameters, reference_coef(p)), out["scores"])
+}
+
+printed_fits <- function() {
+  set.seed(1)
+  control <- cwmix_control(epochs = 2)
+  list(
+    cwmix = cwmix(faithful, K = 3, hidden = 4, covariance = "full", control = control),
+    mixture = gaussian_mixture(faithful, K = 2),
+    bounded = gaussian_mixture(rivers, K = 1, support = c(0, Inf)),
+    model = cwmix_model(c(-1, 1), sd = c(1, 2), classifier = c(0.3, 0.7))
+  )
+}
+
+persistent_models <- function() {
+  control <- cwmix_control(epochs = 2, starts = 1)
+  list(
+    network = list(cwmix(faithful, K = 3, hidden = c(8, 5), control = control), faithful),
+    full = list(gaussian_mixture(iris[1:4], K = 2, covariance = "full"), iris[1:4]),
+    bounded = list(
+      cwmix(faithful$waiting, K = 2, hidden = 4, support = c(0, Inf), control = control),
+      faithful$waiting
+    ),
+    formula = list(gaussian_mixture(~ log(eruptions) + waiting, faithful, K = 2), faithful),
+    specified = list(make_model(2, 3, c(5, 4), "full"), make_points(20, 2)),
+    fn = list(
+      cwmix_model(c(-1, 1), sd = c(1, 2), classifier = function(z) cbind(plogis(z), plogis(-z))),
+      c(-1, 0, 2)
+    )
+  )
+}
+
+# What a model says about points: predictions of every type, residuals, draws, gradients.
+everything <- function(object, points) {
+  types <- c("density", "posterior", "class", "weights", "component")
+  set.seed(1)
+  c(
+    lapply(types, function(type) predict(object, points, type = type)),
+    list(residuals(object, points), simulate(object, 20, seed = 2, component = TRUE)),
+    list(
+      if (is.null(object$classifier$fn)) cwmix::log_likelihood(object, points, gradient = TRUE),
+      coef(object), object$log_likelihood
+    )
+  )
+}
+
+# Types of all that hangs off an object, its attributes included.
+types_within <- function(x) {
+  parts <- c(if (is.list(x)) unclass(x), attributes(x))
+  unique(c(typeof(x), unlist(lapply(parts, types_within))))
+}

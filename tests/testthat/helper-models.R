@@ -1,0 +1,221 @@
+# Models, points and data to test with, all from fixed seeds.
+
+# Evaluates code with the generator at a seed and puts the generator back.
+with_fixed_seed <- function(seed, code) {
+  old <- get0(".Random.seed", globalenv(), inherits = FALSE)
+  on.exit(
+    if (is.null(old)) {
+      rm(".Random.seed", envir = globalenv())
+    } else {
+      assign(".Random.seed", old, globalenv())
+    }
+  )
+  set.seed(seed)
+  code
+}
+
+# hidden = NULL: constant weights; integer(0): softmax-linear.
+make_parameters <- function(d, K, hidden = NULL, covariance = "diagonal",
+                            activation = "tanh", seed = 1) {
+  with_fixed_seed(seed, {
+    p <- list(mean = matrix(rnorm(K * d, sd = 1.5), K, d))
+    if (covariance == "diagonal") {
+      p$log_sd <- matrix(rnorm(K * d, -0.2, 0.4), K, d)
+    } else {
+      p$log_cholesky <- array(0, c(d, d, K))
+      for (k in seq_len(K)) {
+        l <- matrix(rnorm(d * d, sd = 0.4), d, d)
+        l[upper.tri(l)] <- 0
+        diag(l) <- rnorm(d, -0.2, 0.4)
+        p$log_cholesky[, , k] <- l
+      }
+    }
+    if (is.null(hidden)) {
+      p$weights <- list()
+      p$biases <- list(reference_log_softmax(rnorm(K)))
+    } else {
+      widths <- c(d, hidden, K)
+      p$weights <- vector("list", length(widths) - 1L)
+      p$biases <- p$weights
+      for (l in seq_along(p$weights)) {
+        size <- widths[l + 1L] * widths[l]
+        p$weights[[l]] <- matrix(
+          rnorm(size, sd = 1.5 / sqrt(widths[l])), widths[l + 1L], widths[l]
+        )
+        p$biases[[l]] <- rnorm(widths[l + 1L], sd = 0.5)
+      }
+    }
+    p$activation <- activation
+    p
+  })
+}
+
+as_classifier <- function(p) {
+  if (length(p$weights) == 0L) {
+    return(exp(reference_log_softmax(p$biases[[1L]])))
+  }
+  cwmix_classifier(p$weights, p$biases, activation = p$activation)
+}
+
+# The package's model of these parameters; `...` goes to cwmix_model().
+as_model <- function(p, ..., classifier = as_classifier(p)) {
+  if (!is.null(p$log_sd)) {
+    return(cwmix_model(p$mean, sd = exp(p$log_sd), classifier = classifier, ...))
+  }
+  covariance <- p$log_cholesky
+  for (k in seq_len(nrow(p$mean))) {
+    covariance[, , k] <- tcrossprod(reference_factor(p, k))
+  }
+  cwmix_model(p$mean, covariance = covariance, classifier = classifier, ...)
+}
+
+make_model <- function(d, K, hidden = NULL, covariance = "diagonal",
+                       activation = "tanh", seed = 1) {
+  as_model(make_parameters(d, K, hidden, covariance, activation, seed))
+}
+
+make_points <- function(n, d, seed = 1) {
+  with_fixed_seed(1000 + seed, matrix(rnorm(n * d, sd = 2), n, d))
+}
+
+# Every combination of dimension, components, network, map and activation; the
+# number of rows (never a multiple of a vector's width) goes round a Latin square.
+# Each comes with its name, parameters `p` and points `x`.
+scenarios <- function(d = c(1, 2, 5), K = c(1, 2, 7),
+                      hidden = list(NULL, integer(0), 5, c(19, 8, 3)),
+                      covariance = c("diagonal", "full"),
+                      activation = c("tanh", "relu", "silu"), n = c(1, 7, 37)) {
+  grid <- expand.grid(
+    d = seq_along(d), K = seq_along(K), hidden = seq_along(hidden),
+    covariance = covariance, activation = activation, stringsAsFactors = FALSE
+  )
+  # the activation only matters where there is a hidden layer
+  deep <- lengths(hidden)[grid$hidden] > 0
+  grid <- grid[deep | grid$activation == activation[1L], ]
+  lapply(seq_len(nrow(grid)), function(i) {
+    g <- grid[i, ]
+    widths <- hidden[[g$hidden]]
+    rows <- n[(g$d + g$K + g$hidden) %% length(n) + 1L]
+    list(
+      name = sprintf(
+        "d = %d, K = %d, hidden = %s, %s, %s, n = %d", d[g$d], K[g$K],
+        if (is.null(widths)) "NULL" else paste0("(", toString(widths), ")"),
+        g$covariance, g$activation, rows
+      ),
+      p = make_parameters(d[g$d], K[g$K], widths, g$covariance, g$activation, i),
+      x = make_points(rows, d[g$d], i)
+    )
+  })
+}
+
+# Gaussian mixtures to start from, points and observation weights.
+em_scenarios <- function(d = c(1, 2, 5), K = c(1, 2, 7), n = 101) {
+  lapply(
+    scenarios(d, K, hidden = list(NULL), activation = "tanh", n = n),
+    function(s) c(s, list(weights = with_fixed_seed(1, runif(n, 0.5, 2))))
+  )
+}
+
+# What em_steps() takes as parameters.
+em_parameters <- function(p) p[setdiff(names(reference_coef(p)), "weights")]
+
+# What coef() should say of these parameters.
+reference_coef <- function(p) p[setdiff(names(p), c("activation", "log_likelihood"))]
+
+# The blocks of a gradient: c("mean"), ..., c("weights", "1"), ..., c("biases", "1").
+gradient_blocks <- function(p) {
+  c(
+    as.list(intersect(c("mean", "log_sd", "log_cholesky"), names(p))),
+    lapply(seq_along(p$weights), function(l) c("weights", l)),
+    lapply(seq_along(p$biases), function(l) c("biases", l))
+  )
+}
+
+get_block <- function(p, block) {
+  if (length(block) == 1L) p[[block]] else p[[block[1L]]][[as.integer(block[2L])]]
+}
+
+set_block <- function(p, block, value) {
+  if (length(block) == 1L) {
+    p[[block]] <- value
+  } else {
+    p[[block[1L]]][[as.integer(block[2L])]] <- value
+  }
+  p
+}
+
+# A direction of length one in the block's free parameters.
+random_direction <- function(p, block, seed = 1) {
+  direction <- get_block(p, block)
+  direction[] <- with_fixed_seed(2000 + seed, rnorm(length(direction)))
+  if (identical(block, "log_cholesky")) {
+    d <- ncol(p$mean)
+    direction[rep(upper.tri(diag(d)), times = nrow(p$mean))] <- 0
+  }
+  direction / sqrt(sum(direction^2))
+}
+
+# Three clusters of unequal size, far apart unless the spread is wide.
+make_clusters <- function(d, spread = 0.5, n = c(151, 83, 47)) {
+  centres <- rep(c(-6, 0, 7), n)
+  with_fixed_seed(3, matrix(rnorm(sum(n) * d, sd = spread), ncol = d)) + centres
+}
+
+# A ring, which few ellipses cover badly.
+make_ring <- function(n, seed = 1) {
+  with_fixed_seed(seed, {
+    angle <- runif(n, 0, 2 * pi)
+    cbind(cos(angle), sin(angle)) * rnorm(n, 3, 0.25)
+  })
+}
+
+vector_model <- function() cwmix_model(c(-1, 1), sd = c(1, 2), classifier = c(0.3, 0.7))
+
+# Weights that switch with the point, so that components and z depend on each other.
+switching_model <- function(...) {
+  cwmix_model(
+    c(-1.5, 1, 4),
+    sd = c(0.7, 1, 0.5),
+    classifier = cwmix_classifier(
+      list(matrix(c(2, -1)), matrix(c(1.5, -1, 0.5, -0.5, 1, 0.2), 3)),
+      list(c(0.3, -0.5), c(0.1, 0.2, -0.2))
+    ), ...
+  )
+}
+
+bounds <- function(lower, upper) {
+  matrix(c(lower, upper), 1, dimnames = list(NULL, c("lower", "upper")))
+}
+
+example_supports <- function() {
+  list(
+    bounds(0, Inf), bounds(-3, Inf), bounds(-Inf, 2), bounds(0, 1), bounds(-5, 7),
+    bounds(1e6, 1e6 + 1)
+  )
+}
+
+# A mixture whose columns have the given support.
+bounded_model <- function(support, classifier = c(0.3, 0.7)) {
+  cwmix_model(c(-0.7, 0.8), sd = c(0.5, 0.9), classifier = classifier, support = support)
+}
+
+small_network <- function() {
+  cwmix_classifier(
+    list(matrix(c(1.5, -1, 0.5)), matrix(c(1, -1, 0.5, 0.3, -2, 1), 2)),
+    list(c(0.1, 0, -0.3), c(0.2, -0.4))
+  )
+}
+
+large_model <- function(covariance = "diagonal") {
+  make_model(3, 6, c(24, 16), covariance, seed = 31)
+}
+
+torture_models <- function() {
+  shapes <- list(
+    list(NULL, "diagonal"), list(NULL, "full"), list(integer(0), "diagonal"), list(c(5, 4), "full")
+  )
+  lapply(shapes, function(shape) {
+    model <- make_model(3, 4, shape[[1]], shape[[2]])
+    engine_model(coef(model), "tanh")
+  })
+}

@@ -1,0 +1,159 @@
+# Arguments of fits and their settings: see helper-inputs.R for how cases are written.
+
+test_that("counts are whole numbers of at least one", {
+  cases <- list()
+  for (name in names(not_counts())) {
+    value <- not_counts()[[name]]
+    put <- function(what, argument, code) {
+      cases[[paste0(what, ": ", name)]] <<- list(argument = argument, code = code)
+    }
+    put("K", "K", bquote(gaussian_mixture(v, K = .(value))))
+    put("K of cwmix", "K", bquote(cwmix(v, K = .(value), hidden = 3)))
+    put("nsim", "nsim", bquote(simulate(g, .(value))))
+    put("nsim of a picture", "nsim", bquote(simulate(picture, .(value))))
+    put("n", "n", bquote(rcwmix(.(value), g)))
+    put("epochs of update", "epochs", bquote(update(direct, epochs = .(value))))
+    put("per_pixel", "per_pixel", bquote(expected_log_density(picture, gm, per_pixel = .(value))))
+    # of these two are the widths of two layers, none is a softmax-linear classifier
+    if (!name %in% c("empty", "two", "matrix")) {
+      put("hidden", "hidden", bquote(net(v, hidden = .(value))))
+    }
+    for (argument in c("batch_size", "em_iterations", "starts", "threads")) {
+      put(argument, argument, as.call(c(quote(cwmix_control), setNames(list(value), argument))))
+    }
+    if (name != "infinite") put("patience", "patience", bquote(cwmix_control(patience = .(value))))
+    if (name != "zero") put("epochs", "epochs", bquote(cwmix_control(epochs = .(value))))
+  }
+  cases <- c(cases, list(
+    "K NULL" = works(nrow(gaussian_mixture(v)$mean), 2L),
+    "K integer" = works(coef(fit(v, 2L)), coef(fit(v, 2))),
+    "K 1" = works(as.vector(fit(v, 1)$mean), mean(v)),
+    "hidden NULL" = works(coef(net(v, hidden = NULL)), coef(fit(v, control = quick))),
+    "hidden empty" = works(length(net(v, hidden = integer())$classifier$weights), 1L),
+    "hidden with a zero" = fails("hidden", net(v, hidden = c(3, 0))),
+    "hidden with NA" = fails("hidden", net(v, hidden = c(3, NA))),
+    "hidden empty text" = fails("hidden", net(v, hidden = character()))
+  ))
+  expect_inputs(cases)
+  expect_snapshot(writeLines(input_messages(cases)))
+})
+
+test_that("choices are one of the strings that are documented", {
+  cases <- list()
+  for (value in list(
+    "x", NA, 1, NULL, TRUE, c("full", "diagonal"), character(), factor("full"), list("full")
+  )) {
+    name <- paste(deparse(value), collapse = "")
+    put <- function(what, argument, code) {
+      cases[[paste0(what, ": ", name)]] <<- list(argument = argument, code = code)
+    }
+    put("covariance", "covariance", bquote(gaussian_mixture(v, K = 2, covariance = .(value))))
+    put("covariance of cwmix", "covariance", bquote(net(v, covariance = .(value))))
+    put("activation", "activation", bquote(net(v, activation = .(value))))
+    put("activation of a classifier", "activation", bquote(
+      cwmix_classifier(list(matrix(1:2)), list(c(0, 0)), .(value))
+    ))
+    put("type", "type", bquote(predict(g, df, type = .(value))))
+    put("schedule", "schedule", bquote(cwmix_control(schedule = .(value))))
+    put("precision", "precision", bquote(cwmix_control(precision = .(value))))
+    put("optimiser", "optimiser", bquote(cwmix_control(optimiser = .(value))))
+  }
+  cases <- c(cases, list(
+    "covariance partly written" = fails(
+      "covariance", gaussian_mixture(v, K = 2, covariance = "diag")
+    ),
+    "type partly written" = fails("type", predict(g, df, type = "dens"))
+  ))
+  expect_inputs(cases)
+  expect_snapshot(writeLines(input_messages(cases)))
+})
+
+test_that("flags are TRUE or FALSE", {
+  cases <- list()
+  for (value in list(NA, 1, "yes", NULL, c(TRUE, FALSE), logical(), list(TRUE))) {
+    name <- paste(deparse(value), collapse = "")
+    put <- function(what, argument, code) {
+      cases[[paste0(what, ": ", name)]] <<- list(argument = argument, code = code)
+    }
+    put("keep_data", "keep_data", bquote(gaussian_mixture(v, K = 2, keep_data = .(value))))
+    put("keep_data of cwmix", "keep_data", bquote(net(v, keep_data = .(value))))
+    put("log", "log", bquote(predict(g, df, log = .(value))))
+    put("log of dcwmix", "log", bquote(dcwmix(df, g, log = .(value))))
+    put("log of a classifier", "log", bquote(predict(classifier, 1, log = .(value))))
+    put("gradient", "gradient", bquote(log_likelihood(g, df, gradient = .(value))))
+    put("component", "component", bquote(simulate(g, 2, component = .(value))))
+    put("verbose", "verbose", bquote(cwmix_control(verbose = .(value))))
+    put("lower.tail", "lower.tail", bquote(pcwmix(1, gv, lower.tail = .(value))))
+    put("log.p", "log.p", bquote(qcwmix(0.5, gv, log.p = .(value))))
+    put("invert", "invert", bquote(image_density(diag(2), invert = .(value))))
+  }
+  cases[["log of a class"]] <- fails("log", predict(g, df, type = "class", log = TRUE))
+  expect_inputs(cases)
+  expect_snapshot(writeLines(input_messages(cases)))
+})
+
+test_that("numbers are finite and in their range", {
+  cases <- list()
+  for (name in names(not_positive())) {
+    value <- not_positive()[[name]]
+    for (argument in c(
+      "learning_rate", "em_tolerance", "gradient_clip", "weight_decay", "sd_floor"
+    )) {
+      allowed <- c(
+        if (argument == "gradient_clip") "infinite",
+        if (argument == "weight_decay") c("zero", "null"),
+        if (argument == "sd_floor") "zero"
+      )
+      if (name %in% allowed) next
+      call <- as.call(list(quote(cwmix_control), value))
+      names(call) <- c("", argument)
+      cases[[paste0(argument, ": ", name)]] <- list(argument = argument, code = call)
+    }
+    if (name == "zero") next
+    cases[[paste0("validation: ", name)]] <- list(
+      argument = "validation", code = bquote(net(v, validation = .(value)))
+    )
+  }
+  cases <- c(cases, list(
+    "validation 1" = fails("validation", net(v, validation = 1)),
+    "validation leaves too few rows" = fails("K", net(v, validation = 0.99)),
+    "validation too small for a row" = works(length(net(v, validation = 0.01)$held_rows), 0L),
+    "control NULL" = fails("control", gaussian_mixture(v, K = 2, control = NULL)),
+    "control a list" = fails("control", gaussian_mixture(v, K = 2, control = list(starts = 2))),
+    "control text" = fails("control", net(v, control = "fast")),
+    "control a function" = fails("control", net(v, control = cwmix_control)),
+    "option of threads" = fails("cwmix.threads", {
+      old <- options(cwmix.threads = "many")
+      on.exit(options(old))
+      cwmix_info()
+    })
+  ))
+  expect_inputs(cases)
+  expect_snapshot(writeLines(input_messages(cases)))
+})
+
+test_that("starts are densities of the same shape or matrices of means", {
+  cases <- list(
+    "start of another K" = fails("start", fit(v, K = 3, start = gv)),
+    "start of another dimension" = fails("start", fit(m, start = gv)),
+    "start of other covariances" = fails("start", fit(m, covariance = "full", start = gm)),
+    "start of another support" = fails("start", fit(p, start = bounded)),
+    "start a network for EM" = fails("start", fit(df, start = n)),
+    "start another network" = fails("start", net(df, hidden = 5, start = n)),
+    "start with another activation" = fails("start", net(df, activation = "relu", start = n)),
+    "start a network for constant weights" = fails("start", net(df, hidden = NULL, start = n)),
+    "start an R function" = fails("start", fit(v, start = fn_model)),
+    "start a vector" = fails("start", fit(v, start = c(1, 2))),
+    "start a matrix of the wrong shape" = fails("start", fit(m, start = matrix(1, 2, 3))),
+    "start a matrix with NA" = fails("start", fit(v, start = matrix(c(1, NA)))),
+    "start a text matrix" = fails("start", fit(v, start = matrix(c("a", "b")))),
+    "start text" = fails("start", net(v, start = "kmeans")),
+    "start a data frame" = fails("start", fit(v, start = data.frame(a = 1:2))),
+    "start TRUE" = fails("start", fit(v, start = TRUE)),
+    "start integer means" = works(
+      coef(fit(v, start = matrix(c(-2L, 2L)))), coef(fit(v, start = matrix(c(-2, 2))))
+    )
+  )
+  expect_inputs(cases)
+  expect_snapshot(writeLines(input_messages(cases)))
+})

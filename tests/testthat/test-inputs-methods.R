@@ -1,0 +1,182 @@
+# Methods of fits and their new data: see helper-inputs.R for how cases are written.
+
+test_that("new data have the columns of the model", {
+  cases <- list()
+  for (name in names(not_numbers())) {
+    put <- function(what, argument, code) {
+      cases[[paste0(what, ": ", name)]] <<- list(argument = argument, code = code)
+    }
+    put("newdata", "newdata", bquote(predict(g, bad[[.(name)]])))
+    put("newdata of residuals", "newdata", bquote(residuals(gv, bad[[.(name)]])))
+    put("newdata of log_likelihood", "newdata", bquote(log_likelihood(n, bad[[.(name)]])))
+    put("newdata of a classifier", "newdata", bquote(predict(classifier, bad[[.(name)]])))
+    put("newdata of a picture", "newdata", bquote(predict(picture, bad[[.(name)]])))
+    put("x of dcwmix", "x", bquote(dcwmix(bad[[.(name)]], gv)))
+    put("q", "q", bquote(pcwmix(bad[[.(name)]], gv)))
+    put("p", "p", bquote(qcwmix(bad[[.(name)]], gv)))
+    put("data of augment", "data", bquote(augment(g, bad[[.(name)]])))
+  }
+  cases <- c(cases, list(
+    "newdata missing" = fails("newdata", predict(g)),
+    "newdata missing for residuals" = fails("newdata", residuals(g)),
+    "newdata missing for log_likelihood" = fails("newdata", log_likelihood(g)),
+    "newdata missing for a classifier" = fails("newdata", predict(classifier)),
+    "newdata missing for a picture" = fails("newdata", predict(picture)),
+    "data missing for augment" = fails("data", augment(g)),
+    "newdata lacks a column" = fails("newdata", predict(g, df["a"])),
+    "newdata lacks all columns" = fails("newdata", predict(g, setNames(df, c("c", "d")))),
+    "newdata a named vector for a row" = fails("newdata", predict(g, c(a = 1, b = 2))),
+    "newdata too few columns" = fails("newdata", predict(gm, m[, 1])),
+    "newdata too many columns" = fails("newdata", predict(gm, cbind(m, 1))),
+    "newdata too many columns for a vector" = fails("newdata", predict(gv, m)),
+    "newdata too many columns for a classifier" = fails("newdata", predict(classifier, m)),
+    "newdata text in a column" = fails("newdata", predict(g, transform(df, a = "x"))),
+    "newdata factor in a column" = fails("newdata", residuals(g, transform(df, a = factor(1)))),
+    "newdata logical in a column" = fails("newdata", log_likelihood(g, transform(df, a = TRUE))),
+    "newdata one of our columns twice" = fails("newdata", predict(g, cbind(df, df))),
+    "newdata a list of columns" = fails("newdata", predict(g, as.list(df))),
+    "newdata of a formula lacks a variable" = fails("newdata", predict(formula, df["b"])),
+    "newdata of a formula lacks a variable that exists elsewhere" = fails("newdata", {
+      a <- df$a
+      predict(formula, df["b"])
+    }),
+    "newdata of a formula with text" = fails("newdata", predict(formula, transform(df, a = "x"))),
+    "newdata shuffled" = works(predict(g, df[2:1]), predict(g, df)),
+    "newdata a shuffled matrix" = works(predict(g, as.matrix(df)[, 2:1]), unname(predict(g, df))),
+    "newdata with more columns" = works(predict(g, cbind(z = "a", df, y = 1i)), predict(g, df)),
+    "newdata without names" = works(predict(g, unname(as.matrix(df))), unname(predict(g, df))),
+    "newdata names for a model without" = works(unname(predict(gm, df)), predict(gm, m)),
+    "newdata integers" = works(predict(gv, 1:3), predict(gv, c(1, 2, 3))),
+    "newdata NA" = works(predict(gv, c(1, NA, NaN)), c(predict(gv, 1), NA, NA)),
+    "newdata Inf" = works(predict(gv, c(Inf, -Inf)), c(0, 0)),
+    "newdata Inf, posterior" = works(
+      as.vector(predict(gv, Inf, type = "posterior")), c(NA_real_, NA_real_)
+    ),
+    "newdata no rows" = works(unname(predict(g, df[0, ])), double()),
+    "newdata no rows, posterior" = works(dim(predict(g, df[0, ], type = "posterior")), c(0L, 2L)),
+    "newdata no rows, class" = works(unname(predict(g, df[0, ], type = "class")), integer()),
+    "newdata no rows, an R function" = works(predict(fn_model, double()), double()),
+    "newdata no rows, log_likelihood" = works(
+      as.vector(log_likelihood(g, df[0, ], gradient = TRUE)), 0
+    ),
+    "newdata huge" = works(predict(gv, c(1e300, -1e308), log = TRUE), c(-Inf, -Inf)),
+    "newdata far out" = works(
+      predict(gv, 1e6, log = TRUE),
+      max(log(gv$proportions) + dnorm(1e6, gv$mean, gv$sd, log = TRUE)), 1e-4
+    ),
+    "newdata with names of rows" = works(names(predict(gv, c(p = 1, q = 2))), c("p", "q")),
+    "newdata NA in a formula's variable" = works(
+      unname(predict(formula, transform(df[1:2, ], a = c(NA, a[2])))),
+      unname(c(NA, predict(formula, df[2, ])))
+    ),
+    "newdata of a formula that makes NaN" = works(
+      unname(predict(
+        with_fixed_seed(1, gaussian_mixture(~ log(p), data.frame(p = p), K = 2)), data.frame(p = -1)
+      )), NA_real_
+    ),
+    "newdata outside the support" = works(predict(bounded, c(-1, 0)), c(0, 0)),
+    "gradient with NA" = fails("newdata", log_likelihood(g, rbind(df, NA), gradient = TRUE)),
+    "gradient outside the support" = fails(
+      "newdata", log_likelihood(bounded, c(1, -1), gradient = TRUE)
+    ),
+    "gradient where the density underflows" = fails(
+      "newdata", log_likelihood(gv, 1e200, gradient = TRUE)
+    ),
+    "gradient of an R function" = fails("object", log_likelihood(fn_model, 1, gradient = TRUE)),
+    "p below 0" = fails("p", qcwmix(c(0.5, -0.1), gv)),
+    "p above 1" = fails("p", qcwmix(1.1, gv)),
+    "p above 0 as a logarithm" = fails("p", qcwmix(0.1, gv, log.p = TRUE)),
+    "p NA" = works(qcwmix(c(NA, 0, 1), gv), c(NA, -Inf, Inf)),
+    "p empty" = works(qcwmix(double(), gv), double()),
+    "q a matrix" = fails("q", pcwmix(m, gv)),
+    "q NA and infinite" = works(pcwmix(c(NA, -Inf, Inf), gv), c(NA, 0, 1)),
+    "q empty" = works(pcwmix(double(), gv), double())
+  ))
+  expect_inputs(cases)
+  expect_snapshot(writeLines(input_messages(cases)))
+})
+
+test_that("objects are of the class that a function is for", {
+  cases <- list(
+    "object a number" = fails("object", log_likelihood(3, 3)),
+    "object NULL" = fails("object", log_likelihood(NULL, 3)),
+    "object another model" = fails("object", log_likelihood(lm(dist ~ speed, cars), cars)),
+    "object missing" = fails("object", log_likelihood()),
+    "object of dcwmix" = fails("object", dcwmix(1, 2)),
+    "object of rcwmix" = fails("object", rcwmix(1, list())),
+    "object of pcwmix" = fails("object", pcwmix(1, "a")),
+    "object of pcwmix in two dimensions" = fails("object", pcwmix(1, g)),
+    "object of qcwmix" = fails("object", qcwmix(0.5, NULL)),
+    "object of qcwmix in two dimensions" = fails("object", qcwmix(0.5, g)),
+    "object of entropy" = fails("object", entropy(g)),
+    "object of expected_log_density" = fails("object", expected_log_density(g, g)),
+    "density of expected_log_density" = fails("density", expected_log_density(picture, 1)),
+    "density in one column" = fails("density", expected_log_density(picture, gv)),
+    "a specified model has no logLik" = fails("object", logLik(model)),
+    "a specified model has no nobs" = fails("object", nobs(model)),
+    "a specified model has no AIC" = fails("object", AIC(model)),
+    "a specified model has no glance" = fails("x", glance(model)),
+    "a specified model has no update" = fails("object", update(model, K = 3)),
+    "seed fraction" = fails("seed", simulate(g, 2, seed = 1.5)),
+    "seed NA" = fails("seed", simulate(g, 2, seed = NA)),
+    "seed text" = fails("seed", simulate(g, 2, seed = "1")),
+    "seed two" = fails("seed", simulate(g, 2, seed = 1:2)),
+    "seed infinite" = fails("seed", simulate(g, 2, seed = Inf)),
+    "seed TRUE" = fails("seed", simulate(g, 2, seed = TRUE)),
+    "seed too large" = fails("seed", simulate(g, 2, seed = 2^31)),
+    "seed of a picture" = fails("seed", simulate(picture, 2, seed = "1")),
+    "seed negative" = works(nrow(simulate(g, 2, seed = -5)), 2L),
+    "seed zero" = works(nrow(simulate(g, 2, seed = 0)), 2L),
+    "picture a vector" = fails("x", image_density(1:3)),
+    "picture negative" = fails("x", image_density(matrix(-1))),
+    "picture NA" = fails("x", image_density(matrix(NA_real_))),
+    "picture black" = fails("x", image_density(matrix(0, 2, 2))),
+    "picture that is not there" = fails("x", image_density("nosuch.png")),
+    "picture NULL" = fails("x", image_density(NULL)),
+    "picture missing" = fails("x", image_density())
+  )
+  expect_inputs(cases)
+  expect_snapshot(writeLines(input_messages(cases)))
+})
+
+test_that("an argument that does not exist is an error, never swallowed", {
+  cases <- list(
+    "hiden" = fails("hiden", cwmix(v, K = 2, hiden = 3)),
+    "epochs of cwmix" = fails("epochs", cwmix(v, K = 2, epochs = 10)),
+    "precision of cwmix" = fails("precision", cwmix(v, K = 2, precision = "double")),
+    "starts of gaussian_mixture" = fails("starts", gaussian_mixture(v, K = 2, starts = 3)),
+    "k" = fails("k", gaussian_mixture(v, k = 2)),
+    "hidden of gaussian_mixture" = fails("hidden", gaussian_mixture(v, K = 2, hidden = 3)),
+    "a third argument without a name" = fails("...", cwmix(v, 2, 3)),
+    "an empty argument" = fails("...", cwmix(v, 2, , hidden = 3)),
+    "misspelt with a formula" = fails("hiden", cwmix(~a, df, K = 2, hiden = 3)),
+    "predict" = fails("tpe", predict(g, df, tpe = "class")),
+    "predict with data" = fails("data", predict(g, data = df)),
+    "predict of a classifier" = fails("type", predict(classifier, 1, type = "class")),
+    "simulate" = fails("sed", simulate(g, 2, sed = 1)),
+    "residuals" = fails("type", residuals(g, df, type = "pearson")),
+    "coef" = fails("x", coef(g, x = 3)),
+    "coef without a name" = fails("...", coef(g, 3)),
+    "logLik" = fails("REML", logLik(g, REML = TRUE)),
+    "nobs" = fails("use", nobs(g, use = 1)),
+    "update" = fails("hiden", update(direct, hiden = 3)),
+    "update without a name" = fails("...", update(direct, 3)),
+    "update of epochs and K" = fails("K", update(direct, epochs = 2, K = 3)),
+    "update of a mixture's epochs" = fails("epochs", update(direct_mixture, epochs = 2)),
+    "log_likelihood" = fails("gradent", log_likelihood(g, df, gradent = TRUE)),
+    "cwmix_control" = fails("learnrate", cwmix_control(learnrate = 3)),
+    "cwmix_model" = fails("sigma", cwmix_model(0, sigma = 1, classifier = 1)),
+    "cwmix_classifier" = fails("activaton", cwmix_classifier(list(), list(0), activaton = "tanh")),
+    "tidy" = fails("conf", tidy(g, conf = 1)),
+    "glance" = fails("conf", glance(g, conf = 1)),
+    "augment" = fails("newdata", augment(g, df, newdata = df)),
+    "summary" = fails("digits", summary(g, digits = 3)),
+    "entropy" = fails("base", entropy(picture, base = 2)),
+    "print" = fails("digits", print(g, digits = 3)),
+    "print of a classifier" = fails("digits", print(classifier, digits = 3)),
+    "print of settings" = fails("digits", print(quick, digits = 3)),
+    "print of information" = fails("digits", print(cwmix_info(), digits = 3))
+  )
+  expect_inputs(cases)
+  expect_snapshot(writeLines(input_messages(cases)))
+})

@@ -1,0 +1,167 @@
+# Specified models: see helper-inputs.R for how cases are written.
+
+test_that("parameters of specified models fit together", {
+  cases <- list()
+  for (name in setdiff(names(not_numbers()), "null")) {
+    put <- function(what, argument, code) {
+      cases[[paste0(what, ": ", name)]] <<- list(argument = argument, code = code)
+    }
+    put("mean", "mean", bquote(cwmix_model(bad[[.(name)]], sd = 1, classifier = 1)))
+    put("sd", "sd", bquote(cwmix_model(1, sd = bad[[.(name)]], classifier = 1)))
+    put("covariance of a model", "covariance", bquote(
+      cwmix_model(1, covariance = bad[[.(name)]], classifier = 1)
+    ))
+    if (name != "function") {
+      put("classifier", "classifier", bquote(
+        cwmix_model(1, sd = 1, classifier = bad[[.(name)]])
+      ))
+    }
+    if (!name %in% c("list", "model")) {
+      put("weights of a classifier", "weights", bquote(
+        cwmix_classifier(bad[[.(name)]], list(c(0, 0)))
+      ))
+      put("biases", "biases", bquote(
+        cwmix_classifier(list(matrix(1:2)), bad[[.(name)]])
+      ))
+    }
+  }
+  cases <- c(cases, list(
+    "mean NULL" = fails("mean", cwmix_model(NULL, sd = 1, classifier = 1)),
+    "mean missing" = fails("mean", cwmix_model(sd = 1, classifier = 1)),
+    "mean NA" = fails("mean", cwmix_model(c(1, NA), sd = c(1, 1), classifier = c(0.5, 0.5))),
+    "mean Inf" = fails("mean", cwmix_model(c(1, Inf), sd = c(1, 1), classifier = c(0.5, 0.5))),
+    "mean no rows" = fails("mean", cwmix_model(m[0, ], sd = m[0, ], classifier = 1)),
+    "mean a data frame" = fails("mean", cwmix_model(df[1, ], sd = df[1, ], classifier = 1)),
+    "mean equal names" = fails("mean", cwmix_model(
+      matrix(0, 1, 2, dimnames = list(NULL, c("a", "a"))), matrix(1, 1, 2),
+      classifier = 1
+    )),
+    "sd and covariance missing" = fails("sd", cwmix_model(1, classifier = 1)),
+    "sd and covariance given" = fails(
+      "sd", cwmix_model(1, sd = 1, covariance = array(1, c(1, 1, 1)), classifier = 1)
+    ),
+    "sd zero" = fails("sd", cwmix_model(1, sd = 0, classifier = 1)),
+    "sd negative" = fails("sd", cwmix_model(c(1, 2), sd = c(1, -1), classifier = c(0.5, 0.5))),
+    "sd NA" = fails("sd", cwmix_model(1, sd = NA_real_, classifier = 1)),
+    "sd Inf" = fails("sd", cwmix_model(1, sd = Inf, classifier = 1)),
+    "sd whose inverse overflows" = fails("sd", cwmix_model(1, sd = 1e-320, classifier = 1)),
+    "sd too short" = fails("sd", cwmix_model(c(1, 2), sd = 1, classifier = c(0.5, 0.5))),
+    "sd another shape" = fails(
+      "sd", cwmix_model(m[1:2, ], sd = m[1:3, ]^2, classifier = c(0.5, 0.5))
+    ),
+    "covariance another shape" = fails(
+      "covariance", cwmix_model(m[1:2, ], covariance = diag(2), classifier = c(0.5, 0.5))
+    ),
+    "covariance asymmetric" = fails(
+      "covariance",
+      cwmix_model(m[1, , drop = FALSE], covariance = matrix(c(1, 0, 0.5, 1), 2), classifier = 1)
+    ),
+    "covariance singular" = fails(
+      "covariance", cwmix_model(m[1, , drop = FALSE], covariance = matrix(1, 2, 2), classifier = 1)
+    ),
+    "covariance negative" = fails(
+      "covariance", cwmix_model(m[1, , drop = FALSE], covariance = -diag(2), classifier = 1)
+    ),
+    "covariance NA" = fails(
+      "covariance", cwmix_model(m[1, , drop = FALSE], covariance = diag(c(1, NA)), classifier = 1)
+    ),
+    "classifier missing" = fails("classifier", cwmix_model(1, sd = 1)),
+    "classifier NULL" = fails("classifier", cwmix_model(1, sd = 1, classifier = NULL)),
+    "classifier too short" = fails(
+      "classifier", cwmix_model(c(1, 2), sd = c(1, 1), classifier = 1)
+    ),
+    "classifier negative" = fails("classifier", model_of(c(-0.5, 1.5))),
+    "classifier does not sum to 1" = fails("classifier", model_of(c(0.5, 0.6))),
+    "classifier NA" = fails("classifier", model_of(c(NA, 1))),
+    "classifier of another K" = fails(
+      "classifier", cwmix_model(1:3, sd = c(1, 1, 1), classifier = classifier)
+    ),
+    "classifier of another d" = fails(
+      "classifier", cwmix_model(m[1:2, ], sd = m[1:2, ]^2, classifier = classifier)
+    ),
+    "classifier function returns a vector" = fails(
+      "classifier", predict(model_of(function(z) 1), 1:3)
+    ),
+    "classifier function returns another shape" = fails(
+      "classifier", predict(model_of(function(z) matrix(1, 1, 2)), 1:3)
+    ),
+    "classifier function returns text" = fails(
+      "classifier", predict(model_of(function(z) matrix("a", 3, 2)), 1:3)
+    ),
+    "classifier function returns a data frame" = fails(
+      "classifier", predict(model_of(function(z) data.frame(a = z, b = 1 - z)), 1:3)
+    ),
+    "classifier function returns NULL" = fails(
+      "classifier", simulate(model_of(function(z) NULL), 3)
+    ),
+    "classifier function returns NA" = fails(
+      "classifier", residuals(model_of(function(z) matrix(NA_real_, nrow(z), 2)), 1:3)
+    ),
+    "classifier function returns negatives" = fails(
+      "classifier", predict(model_of(function(z) cbind(-z^2, 1 + z^2)), 1:3)
+    ),
+    "classifier function does not sum to 1" = fails(
+      "classifier", predict(model_of(function(z) cbind(plogis(z), 0)), 1:3)
+    ),
+    "classifier function takes no argument" = fails(
+      "classifier", predict(model_of(function() 1), 1:3)
+    ),
+    "classifier function stops" = fails(
+      "classifier", predict(model_of(function(z) stop("not today")), 1:3)
+    ),
+    "probability zero" = works(predict(model_of(c(0, 1)), 0.5), dnorm(0.5, 1, 2)),
+    "weights missing" = fails("weights", cwmix_classifier()),
+    "biases missing" = fails("biases", cwmix_classifier(list())),
+    "layer of weights a vector" = fails("weights[[1]]", cwmix_classifier(list(1:2), list(c(0, 0)))),
+    "layer of weights NULL" = fails("weights[[1]]", cwmix_classifier(list(NULL), list(c(0, 0)))),
+    "layer of weights NA" = fails(
+      "weights[[1]]", cwmix_classifier(list(matrix(NA_real_, 2, 1)), list(c(0, 0)))
+    ),
+    "layer of weights Inf" = fails(
+      "weights[[1]]", cwmix_classifier(list(matrix(Inf, 2, 1)), list(c(0, 0)))
+    ),
+    "layer of weights text" = fails(
+      "weights[[1]]", cwmix_classifier(list(matrix("a", 2, 1)), list(c(0, 0)))
+    ),
+    "layer of weights without rows" = fails(
+      "weights[[1]]", cwmix_classifier(list(matrix(0, 0, 1)), list(double()))
+    ),
+    "layers that do not fit" = fails(
+      "weights[[2]]", cwmix_classifier(list(matrix(1:2), matrix(1, 2, 3)), list(c(0, 0), c(0, 0)))
+    ),
+    "layer of biases too short" = fails(
+      "biases[[1]]", cwmix_classifier(list(matrix(1:2)), list(0))
+    ),
+    "layer of biases a matrix" = fails(
+      "biases[[1]]", cwmix_classifier(list(matrix(1:2)), list(matrix(0, 2, 1)))
+    ),
+    "layer of biases NA" = fails(
+      "biases[[1]]", cwmix_classifier(list(matrix(1:2)), list(c(0, NA)))
+    ),
+    "layer of biases Inf" = fails(
+      "biases[[1]]", cwmix_classifier(list(matrix(1:2)), list(c(0, Inf)))
+    ),
+    "layer of biases all -Inf" = fails(
+      "biases[[1]]", cwmix_classifier(list(), list(c(-Inf, -Inf)))
+    ),
+    "hidden layer of biases -Inf" = fails(
+      "biases[[1]]", cwmix_classifier(list(matrix(1:2), diag(2)), list(c(0, -Inf), c(0, 0)))
+    ),
+    "too many biases" = fails(
+      "biases", cwmix_classifier(list(matrix(1:2)), list(c(0, 0), c(0, 0)))
+    ),
+    "no biases" = fails("biases", cwmix_classifier(list(), list())),
+    "constant classifier" = works(
+      as.vector(predict(cwmix_classifier(list(), list(log(c(1, 3)))), 0)), c(0.25, 0.75)
+    ),
+    "component ruled out" = works(
+      as.vector(predict(cwmix_classifier(list(), list(c(0, -Inf))), 0)), c(1, 0)
+    ),
+    "integer layers" = works(
+      predict(cwmix_classifier(list(matrix(c(2L, -2L))), list(c(0L, 0L))), 1:3),
+      predict(classifier, 1:3)
+    )
+  ))
+  expect_inputs(cases)
+  expect_snapshot(writeLines(input_messages(cases)))
+})

@@ -1,0 +1,61 @@
+test_that("columns are standardised by their weighted moments", {
+  y <- with_fixed_seed(1, cbind(rnorm(50, 3), rexp(50) * 1e9))
+  w <- rep(c(0.5, 1.5), 25)
+  for (weights in list(NULL, w)) {
+    a <- if (is.null(weights)) rep(1, 50) else weights
+    standard <- standardise(y, weights)
+    expect_equal(colSums(standard$x * a) / 50, c(0, 0), tolerance = 1e-14)
+    expect_equal(colSums(standard$x^2 * a) / 50, c(1, 1), tolerance = 1e-14)
+    back <- standard$x * rep(standard$scale, each = 50) + rep(standard$center, each = 50)
+    expect_equal(back, y, tolerance = 1e-14)
+  }
+})
+
+test_that("data are told apart by any value, row order or weight", {
+  x <- as.matrix(faithful)
+  mark <- fingerprint(x, NULL)
+  expect_identical(fingerprint(x, rep(1, 272)), mark)
+  changed <- list(
+    fingerprint(replace(x, 300, x[300] + 1e-6), NULL), fingerprint(x[272:1, ], NULL),
+    fingerprint(x[, 2:1], NULL), fingerprint(x[-1, ], NULL), fingerprint(x, rep(1:2, 136)),
+    fingerprint(x, rep(2:1, 136))
+  )
+  expect_identical(anyDuplicated(c(list(mark), changed)), 0L)
+})
+
+test_that("a start with other columns, or these in another order, is refused by name", {
+  control <- cwmix_control(epochs = 2, starts = 1)
+  starts <- with_fixed_seed(1, list(
+    gaussian_mixture(faithful, K = 2), gaussian_mixture(faithful, K = 2)$mean,
+    cwmix(faithful, K = 2, hidden = 3, control = control)
+  ))
+  for (start in starts) {
+    for (x in list(faithful[2:1], setNames(faithful, c("eruptions", "pause")))) {
+      expect_error(
+        cwmix(x, K = 2, hidden = 3, start = start, control = control), "`start`.*`eruptions`",
+        class = "cwmix_input_error"
+      )
+    }
+  }
+  expect_error(
+    gaussian_mixture(faithful[2:1], K = 2, start = starts[[1]]), "`start`",
+    class = "cwmix_input_error"
+  )
+})
+
+test_that("without names a start's columns go by position", {
+  start <- with_fixed_seed(1, gaussian_mixture(faithful, K = 2))
+  unnamed <- with_fixed_seed(1, gaussian_mixture(unname(as.matrix(faithful)), K = 2, start = start))
+  expect_equal(unnamed$log_likelihood, start$log_likelihood, tolerance = 1e-6)
+})
+
+test_that("components with a standard deviation at the floor are counted", {
+  x <- rep(c(1, 2, 5), each = 20)
+  expect_identical(fit_mixture(x, 3)$at_floor, 3L)
+  expect_identical(fit_mixture(c(sin(1:60), rep(5, 20)), 2)$at_floor, 1L)
+  expect_identical(fit_mixture(faithful, 2, covariance = "full")$at_floor, 0L)
+  # near a line, in no column's direction
+  line <- cbind(sin(1:60), sin(1:60) + 1e-6 * cos(1:60))
+  expect_identical(fit_mixture(line, 1, covariance = "full")$at_floor, 1L)
+  expect_identical(fit_mixture(line, 1)$at_floor, 0L)
+})

@@ -1,0 +1,238 @@
+test_that("steps of Adam are those of the reference", {
+  n <- 23
+  batches <- list(1:8, 9:16, 17:23)
+  rates <- c(0.05, 0.1, 0.02)
+  limits <- list(c(decay = 0, clip = Inf), c(decay = 0.5, clip = Inf), c(decay = 0.5, clip = 0.1))
+  shapes <- scenarios(2, 3, list(integer(0), c(5, 4)), activation = "silu", n = n)
+  for (s in c(shapes, scenarios(1, 2, list(5), n = n))) {
+    for (a in list(NULL, rep(c(0.5, 1, 2), length.out = n))) {
+      for (limit in limits) {
+        for (single in c(FALSE, TRUE)) {
+          # a step hangs on gradients below epsilon, which in single precision are rounding
+          epsilon <- if (single) 1e-2 else 1e-8
+          log_floor <- seq(-0.3, -0.2, length.out = ncol(s$x))
+          steps <- take_steps(
+            s$p, s$x, a, batches, rates, limit[["decay"]], limit[["clip"]], log_floor, epsilon,
+            single
+          )
+          expected <- reference_adam(
+            s$p, s$x, if (is.null(a)) rep(1, n) else a, batches, rates, limit[["decay"]],
+            limit[["clip"]], log_floor, epsilon
+          )
+          fields <- c(names(reference_coef(s$p)), "scores")
+          expect_close(
+            steps[fields], expected[fields],
+            tolerance = if (single) 1e-4 else 1e-9, floor = 1,
+            info = paste(s$name, toString(limit), single)
+          )
+        }
+      }
+    }
+  }
+})
+
+test_that("steps are the same in one call and in several, to the bit", {
+  s <- scenarios(2, 3, list(c(5, 4)), "full", "tanh", 40)[[1]]
+  model <- engine_model(reference_coef(s$p), "tanh")
+  zero <- 0 * model$parameters
+  state <- list(parameters = model$parameters, first = zero, second = zero, step = 0)
+  steps <- function(state, rows, rates, single) {
+    .Call(
+      ffi_steps, model, state, s$x, NULL, rows, 10L, rates, rep(-5, 2),
+      c(0.9, 0.999, 1e-8, 0.1, 1), single, 1L
+    )
+  }
+  rates <- c(0.01, 0.02, 0.03, 0.04)
+  for (single in c(FALSE, TRUE)) {
+    whole <- steps(state, 0:39, rates, single)
+    half <- steps(state, 0:19, rates[1:2], single)
+    rest <- steps(half[names(state)], 20:39, rates[3:4], single)
+    expect_identical(rest[names(state)], whole[names(state)])
+    expect_identical(c(half$scores, rest$scores), whole$scores)
+  }
+  expect_identical(whole$step, 4)
+})
+
+test_that("single-precision gradients of many rows are those of double precision", {
+  # sums of as many floats would lose five digits
+  x <- make_points(1e5, 2)
+  for (covariance in c("diagonal", "full")) {
+    p <- reference_coef(make_parameters(2, 3, 6, covariance, seed = 61))
+    gradient <- function(single) {
+      out <- .Call(ffi_gradient, engine_model(p, "tanh"), x, NULL, single, 2L)
+      c(unflatten(out$gradient, p), value = out$value)
+    }
+    expect_close_gradient(gradient(TRUE), gradient(FALSE), 1e-5, info = covariance)
+    expect_false(identical(gradient(TRUE), gradient(FALSE)))
+  }
+})
+
+test_that("a rate too large ends training with the best epoch before, in one warning", {
+  for (precision in c("single", "double")) {
+    for (validation in c(0, 0.1)) {
+      info <- paste(precision, validation)
+      control <- cwmix_control(
+        batch_size = 272, epochs = 3, learning_rate = 1e10, schedule = "constant",
+        precision = precision, starts = 1
+      )
+      seen <- catch_conditions(with_fixed_seed(
+        1, cwmix(faithful, K = 2, hidden = 4, validation = validation, control = control)
+      ))
+      fit <- seen$value
+      expect_length(seen$conditions, 1)
+      expect_s3_class(seen$conditions[[1]], "cwmix_numerical_warning")
+      expect_identical(fit$stopped, "diverged", info = info)
+      expect_identical(is.finite(fit$log_likelihood), TRUE, info = info)
+      expect_identical(sum(!is.finite(unlist(coef(fit)))), 0L, info = info)
+      expect_identical(fit$best_epoch, 0L, info = info)
+      start <- with_fixed_seed(1, cwmix(faithful,
+        K = 2, hidden = 4, validation = validation,
+        control = cwmix_control(epochs = 0, precision = precision, starts = 1)
+      ))
+      expect_identical(coef(fit), coef(start), info = info)
+
+      # and from there training goes on as if nothing had been
+      gentle <- cwmix_control(
+        batch_size = 272, learning_rate = 1e-3, schedule = "constant", precision = precision
+      )
+      seen <- catch_conditions(update(fit, epochs = 3, control = gentle))
+      expect_length(seen$conditions, 0)
+      expect_identical(seen$value$stopped, "epochs", info = info)
+      expect_identical(sum(!is.finite(seen$value$trace$training)), 0L, info = info)
+      # three steps of a thousandth move the mean log density by little
+      expect_equal(
+        seen$value$log_likelihood / 272, start$log_likelihood / 272,
+        tolerance = 0.01, info = info
+      )
+    }
+  }
+})
+
+test_that("a progress bar does no harm", {
+  # in a session of its own: within tests, where nothing is shown, it would not be drawn
+  output <- in_new_session(
+    'Sys.unsetenv("TESTTHAT")
+    options(cli.progress_show_after = 0, cli.dynamic = TRUE, cli.ansi = FALSE)
+    for (validation in c(0, 0.1)) for (optimiser in c("adam", "lbfgs")) {
+      control <- cwmix_control(
+        epochs = 4, batch_size = 20, starts = 1, verbose = TRUE, optimiser = optimiser
+      )
+      set.seed(1)
+      fit <- cwmix(faithful, K = 3, hidden = 8, validation = validation, control = control)
+      cat("\nepochs:", max(fit$trace$epoch), "\n")
+      fit <- update(fit, epochs = 2)
+      cat("\nepochs:", max(fit$trace$epoch), "\n")
+    }'
+  )
+  expect_null(attr(output, "status"), info = paste(output, collapse = "\n"))
+  expect_identical(
+    grep("epochs: [0-9]", output, value = TRUE)[1:2], c("epochs: 4 ", "epochs: 6 ")
+  )
+  expect_length(grep("epochs: [0-9]", output), 8)
+  expect_match(paste(output, collapse = "\n"), "Epoch")
+})
+
+test_that("L-BFGS ascends the penalised mean log density to a stationary point", {
+  for (decay in c(0.05, 0.5)) {
+    fit <- function(epochs) {
+      control <- cwmix_control(
+        optimiser = "lbfgs", epochs = epochs, weight_decay = decay, starts = 2
+      )
+      fit_network(faithful, K = 2, hidden = 3, validation = 0, control = control)
+    }
+    # the log density is that of the data's scale, which differs by a constant
+    objective <- function(fit) {
+      fit$log_likelihood / 272 - decay / 2 * sum(unlist(coef(fit)$weights)^2)
+    }
+    start <- fit(0)
+    end <- fit(2000)
+    expect_gte(objective(end), objective(start))
+    expect_gte(objective(end), objective(fit(3)))
+    expect_identical(end$stopped, "converged")
+    gradient <- attr(log_likelihood(end, faithful, gradient = TRUE), "gradient")
+    gradient <- lapply(gradient, function(block) unlist(block) / 272)
+    sd <- apply(faithful, 2, function(x) sqrt(mean((x - mean(x))^2)))
+    # to the standardised scale, on which the ascent was
+    gradient$mean <- gradient$mean * rep(sd, each = 2)
+    gradient$weights <- gradient$weights - decay * unlist(coef(end)$weights)
+    expect_lte(max(abs(unlist(gradient))), 1e-3)
+  }
+})
+
+test_that("L-BFGS has no more rows in its trace than epochs asked for", {
+  for (epochs in c(0, 1, 2, 7)) {
+    control <- cwmix_control(optimiser = "lbfgs", epochs = epochs, starts = 1)
+    for (validation in c(0, 0.1)) {
+      fit <- fit_network(faithful, validation = validation, control = control)
+      expect_lte(nrow(fit$trace), epochs + 1)
+      expect_identical(fit$trace$epoch, seq_len(nrow(fit$trace)) - 1L)
+      if (epochs > 1) expect_identical(fit$stopped, "epochs")
+    }
+  }
+})
+
+test_that("L-BFGS never falls and gains on EM", {
+  control <- cwmix_control(optimiser = "lbfgs", epochs = 60, starts = 2, weight_decay = 0)
+  fit <- fit_network(faithful, validation = 0, control = control)
+  expect_equal(largest_fall(fit$trace$training), 0)
+  expect_gt(fit$log_likelihood, 272 * fit$trace$training[1] + 1)
+  expect_equal(
+    fit$trace$training[1],
+    with_fixed_seed(1, gaussian_mixture(faithful, K = 3, control = control))$log_likelihood / 272,
+    tolerance = 1e-12
+  )
+  expect_equal(fit$log_likelihood / 272, fit$trace$training[nrow(fit$trace)], tolerance = 1e-12)
+})
+
+test_that("L-BFGS matches or beats Adam on a small problem", {
+  settings <- list(epochs = 100, starts = 2, weight_decay = 0, precision = "double", patience = Inf)
+  fit_with <- function(optimiser) {
+    control <- do.call(cwmix_control, c(settings, optimiser = optimiser))
+    fit_network(faithful, hidden = 6, validation = 0, control = control)$log_likelihood
+  }
+  expect_gte(fit_with("lbfgs"), fit_with("adam"))
+})
+
+test_that("L-BFGS respects patience and validation rows", {
+  control <- cwmix_control(optimiser = "lbfgs", epochs = 200, patience = 3)
+  fit <- fit_network(faithful, hidden = c(32, 32), control = control)
+  expect_identical(fit$best_epoch, fit$trace$epoch[which.max(fit$trace$validation)])
+  expect_identical(fit$stopped, "patience")
+  expect_equal(
+    log_likelihood(fit, faithful[fit$held_rows, ]) / 27, max(fit$trace$validation),
+    tolerance = 1e-12
+  )
+})
+
+test_that("an epoch that diverges ends training with the best epoch before", {
+  expect_warning(
+    fit <- fit_network(faithful, control = quick_control(epochs = 5, learning_rate = 1e10)),
+    class = "cwmix_numerical_warning"
+  )
+  expect_identical(fit$stopped, "diverged")
+  expect_true(is.finite(fit$log_likelihood))
+  expect_true(all(is.finite(unlist(coef(fit)))))
+})
+
+test_that("an interrupt returns the best epoch so far with a warning", {
+  real <- adam_steps
+  calls <- 0
+  # one call an epoch: the interrupt comes in the third
+  interrupted <- function(...) {
+    calls <<- calls + 1
+    if (calls == 3) stop(structure(class = c("interrupt", "condition"), list()))
+    real(...)
+  }
+  expect_warning(
+    fit <- with_replaced(
+      "adam_steps", interrupted, fit_network(faithful, control = quick_control(epochs = 10))
+    ),
+    class = "cwmix_interrupted"
+  )
+  expect_identical(fit$stopped, "interrupt")
+  expect_identical(fit$trace$epoch, 0:2)
+  expect_equal(
+    log_likelihood(fit, faithful[fit$held_rows, ]) / 27, max(fit$trace$validation),
+    tolerance = 1e-12
+  )
+})
