@@ -270,8 +270,8 @@ entropy.image_density <- function(object, ...) {
 #'
 #' @param object An [image_density()], the truth.
 #' @param density The estimate on the unit square: a density of this package in two columns, or a
-#'   function that takes an n x 2 matrix of points, with columns `x` and `y`, and returns their n log
-#'   densities. Columns with other names are x and y by position.
+#'   function that takes an n x 2 matrix of points, with columns `x` and `y`, and returns their n
+#'   log densities. Columns with other names are x and y by position.
 #' @param per_pixel A whole number: each pixel is split into `per_pixel`^2 parts, each evaluated
 #'   at its centre.
 #' @return A number, in nats; at most `-entropy(object)`, up to the error of the midpoint rule.

@@ -69,7 +69,10 @@ test_that("steep networks of every activation are integrated to 1e-9 without a w
 test_that("narrow bumps of an R function are found", {
   for (at in c(-2.99, -1.7, -0.002, 0.3137, 1.71, 3.2)) {
     width <- if (abs(at) < 2) 1e-4 else 3e-4
-    jump <- function(z) cbind(0.9 * (abs(z[, 1] - at) < width), 1 - 0.9 * (abs(z[, 1] - at) < width))
+    jump <- function(z) {
+      w <- 0.9 * (abs(z[, 1] - at) < width)
+      cbind(w, 1 - w)
+    }
     smooth <- function(z) {
       w <- 0.9 * exp(-0.5 * ((z[, 1] - at) / width)^2)
       cbind(w, 1 - w)
@@ -150,5 +153,6 @@ test_that("sums of logarithms are those of their exponentials", {
   expect_equal(exp(log_cumulate(x)), cumulated, tolerance = 1e-12)
   expect_equal(exp(log_column_sums(x)), colSums(exp(x)), tolerance = 1e-12)
   expect_identical(log_add(c(-Inf, -Inf, -1e4), c(-Inf, 0, -1e5)), c(-Inf, 0, -1e4))
-  expect_equal(log_complement(c(-1e-20, -1, -50, -1e3)), c(log(1e-20), log1p(-exp(-1)), -exp(-50), 0))
+  complements <- c(log(1e-20), log1p(-exp(-1)), -exp(-50), 0)
+  expect_equal(log_complement(c(-1e-20, -1, -50, -1e3)), complements)
 })
