@@ -36,6 +36,7 @@
 #' @export
 dcwmix <- function(x, object, log = FALSE) {
   call <- user_call()
+  check_given(c("x", "object"), call)
   check_class(object, "cwmix_density", "a density of this package", "object", call)
   check_flag(log, "log", call)
   value <- log_quantity(object, x, "density", call, arg = "x")
@@ -46,6 +47,7 @@ dcwmix <- function(x, object, log = FALSE) {
 #' @export
 rcwmix <- function(n, object) {
   call <- user_call()
+  check_given(c("n", "object"), call)
   check_class(object, "cwmix_density", "a density of this package", "object", call)
   restore_points(draw(object, check_count(n, "n", call), call)$x, object$columns)
 }
@@ -54,6 +56,7 @@ rcwmix <- function(n, object) {
 #' @export
 pcwmix <- function(q, object, lower.tail = TRUE, log.p = FALSE) { # nolint: object_name_linter.
   call <- user_call()
+  check_given(c("q", "object"), call)
   check_univariate(object, call)
   check_flag(lower.tail, "lower.tail", call)
   check_flag(log.p, "log.p", call)
@@ -72,6 +75,7 @@ pcwmix <- function(q, object, lower.tail = TRUE, log.p = FALSE) { # nolint: obje
 #' @export
 qcwmix <- function(p, object, lower.tail = TRUE, log.p = FALSE) { # nolint: object_name_linter.
   call <- user_call()
+  check_given(c("p", "object"), call)
   check_univariate(object, call)
   check_flag(lower.tail, "lower.tail", call)
   check_flag(log.p, "log.p", call)

@@ -210,7 +210,7 @@ simulate.image_density <- function(object, nsim = 1, seed = NULL, ...) {
 #' @rdname image_density-methods
 #' @export
 plot.image_density <- function(x, ...) {
-  check_named_dots(..., call = user_call())
+  dots <- read_dots(list(...), user_call())
   m <- nrow(x$mass)
   n <- ncol(x$mass)
   drawn <- list(
@@ -224,8 +224,8 @@ plot.image_density <- function(x, ...) {
     col = if (x$invert) rev(shades) else shades, zlim = c(0, max(drawn$z)), asp = m / n,
     useRaster = TRUE, axes = FALSE, xlab = "x", ylab = "y", main = ""
   )
-  do.call(graphics::image, utils::modifyList(defaults, list(...)))
-  if (!identical(list(...)$axes, FALSE)) {
+  do.call(graphics::image, utils::modifyList(defaults, dots))
+  if (!identical(dots$axes, FALSE)) {
     # The region is wider or higher than the square, whose axes end at 1.
     graphics::axis(1, seq(0, 1, 0.2))
     graphics::axis(2, seq(0, 1, 0.2), las = 1)
@@ -247,7 +247,10 @@ plot.image_density <- function(x, ...) {
 #' entropy(image_density(matrix(1, 4, 4)))
 #' entropy(image_density(diag(4))) # a quarter of the square: -log(4)
 #' @export
-entropy <- function(object, ...) UseMethod("entropy")
+entropy <- function(object, ...) {
+  check_given("object", user_call())
+  UseMethod("entropy")
+}
 
 #' @export
 entropy.default <- function(object, ...) {
@@ -285,6 +288,7 @@ entropy.image_density <- function(object, ...) {
 #' @export
 expected_log_density <- function(object, density, per_pixel = 2) {
   call <- user_call()
+  check_given(c("object", "density"), call)
   check_image(object, call)
   per_pixel <- check_count(per_pixel, "per_pixel", call)
   log_density <- if (is.function(density)) {

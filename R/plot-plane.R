@@ -1,8 +1,11 @@
 # Plots of densities in two columns and of pairs of more.
 
-show_points <- function(x, colour = grDevices::adjustcolor(ink, 0.55)) {
+# `dots` may say otherwise: pch, cex, col.
+show_points <- function(x, colour = grDevices::adjustcolor(ink, 0.55), dots = list()) {
   x <- thin(x)
-  graphics::points(x, pch = 16, cex = if (nrow(x) > 1000) 0.35 else 0.55, col = colour)
+  look <- list(x = x, pch = 16, cex = if (nrow(x) > 1000) 0.35 else 0.55, col = colour)
+  given <- dots[intersect(names(dots), c("pch", "cex", "col"))]
+  do.call(graphics::points, utils::modifyList(look, given))
 }
 
 # A grid of 151 x 151 over the plane: list(xlim, ylim, x, y, points), the points with x fastest,
@@ -30,7 +33,7 @@ plot_regions <- function(object, what, points, draws, dots) {
   taken <- panel(grid$xlim, grid$ylim, labels[1], labels[2], "Density", dots)
   colours <- region_colours(length(mass))
   graphics::.filled.contour(grid$x, grid$y, z, c(levels, 2 * max(z, levels)), colours)
-  if (!is.null(points)) show_points(points$x)
+  if (!is.null(points)) show_points(points$x, dots = dots)
   key(paste0(100 * mass, "%"),
     fill = colours, border = NA, before = "Regions holding", taken = taken
   )
@@ -47,7 +50,8 @@ plot_ellipses <- function(object, what, points, draws, dots) {
   panel(xlim, ylim, labels[1], labels[2], "Components", dots)
   if (!is.null(points)) {
     shown <- thin(points$x)
-    show_points(shown, grDevices::adjustcolor(colours, 0.5)[predict(object, shown, type = "class")])
+    class <- predict(object, shown, type = "class")
+    show_points(shown, grDevices::adjustcolor(colours, 0.5)[class], dots)
   }
   types <- line_types(K)
   for (k in seq_len(K)) graphics::lines(ellipses[[k]], col = colours[k], lty = types[k], lwd = 2)

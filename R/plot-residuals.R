@@ -58,7 +58,7 @@ plot_circles <- function(z, dots) {
   radius <- sqrt(stats::qchisq(mass, 2))
   limits <- c(-1, 1) * 1.05 * max(abs(z), radius)
   taken <- panel(limits, limits, colnames(z)[1], colnames(z)[2], "Latent residuals", dots)
-  show_points(z)
+  show_points(z, dots = dots)
   graphics::symbols(rep(0, 3), rep(0, 3), radius,
     inches = FALSE, add = TRUE, fg = line_colours(2)[2]
   )

@@ -26,8 +26,9 @@
 #'   kept or can be found by the call of the fit; otherwise no points are shown. Scatter plots
 #'   show at most 5,000 evenly spaced rows, and pairs at most eight columns.
 #' @param what A string, see above.
-#' @param ... Titles, labels, limits and the like (`main`, `xlab`, `ylab`, `xlim`, `ylim`), by
-#'   name: arguments of [graphics::plot.default()], or of [graphics::pairs()] for more than two
+#' @param ... Titles, labels, limits and the like (`main`, `xlab`, `ylab`, `xlim`, `ylim`; with two
+#'   columns `pch`, `cex` and `col` of the points, `pch = NA` for none), by name: arguments of
+#'   [graphics::plot.default()], or of [graphics::pairs()] for more than two
 #'   columns. With two panels of residuals they are those of the first.
 #' @return Invisibly what was drawn.
 #'   - Curves: a list `x`, `y`, where `y` is a vector or a matrix with K columns; also `sum` with
@@ -61,8 +62,7 @@ plot.cwmix_density <- function(x, newdata = NULL,
   call <- user_call()
   choices <- c("density", "components", "weights", "classifier", "training", "residuals")
   what <- check_choice(what, choices, "what", call)
-  check_named_dots(..., call = call)
-  dots <- list(...)
+  dots <- read_dots(list(...), call)
   if (what == "training") {
     return(invisible(plot_training(x, dots, call)))
   }
@@ -90,10 +90,29 @@ plot.cwmix_density <- function(x, newdata = NULL,
   invisible(draw(x, what, points, draws, dots))
 }
 
-check_named_dots <- function(..., call) {
-  if (...length() > 0 && (is.null(...names()) || any(...names() == ""))) {
+# What goes to plot.default(): named, with limits that are a range; NULL for those is no limit.
+read_dots <- function(dots, call) {
+  if (length(dots) > 0 && (is.null(names(dots)) || any(names(dots) == ""))) {
     stop_input("Arguments in `...` must be named.", call = call)
   }
+  for (arg in intersect(names(dots), c("xlim", "ylim"))) {
+    limits <- dots[[arg]]
+    if (is.null(limits)) {
+      dots[[arg]] <- NULL
+      next
+    }
+    ok <- is_plain_numeric(limits) && length(limits) == 2 && all(is.finite(limits)) &&
+      limits[1] != limits[2]
+    if (!ok) {
+      stop_input(
+        "`", arg, "` must be two different finite numbers, not ",
+        if (is_plain_numeric(limits) && length(limits) <= 4) deparse(limits) else describe(limits),
+        ".",
+        call = call
+      )
+    }
+  }
+  dots
 }
 
 # Rows of newdata or of the training data that are complete, inside the support and of positive

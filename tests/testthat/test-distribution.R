@@ -148,3 +148,11 @@ test_that("bad arguments are refused", {
     dcwmix(0, model, log = 1)
   })
 })
+
+test_that("arguments that are not given are named", {
+  model <- cwmix_model(0, sd = 1, classifier = 1)
+  expect_error(dcwmix(1), "`object` must be given", class = "cwmix_input_error")
+  expect_error(pcwmix(object = model), "`q` must be given", class = "cwmix_input_error")
+  expect_error(qcwmix(0.5), "`object` must be given", class = "cwmix_input_error")
+  expect_error(rcwmix(object = model), "`n` must be given", class = "cwmix_input_error")
+})

@@ -313,3 +313,18 @@ test_that("plots that cannot be drawn say why", {
     plot(lost, what = "residuals")
   })
 })
+
+test_that("points take their look from the dots, and limits must be a range", {
+  fit <- gaussian_mixture(faithful, K = 2)
+  file <- tempfile(fileext = ".pdf")
+  on.exit(unlink(file))
+  pdf(file)
+  on.exit(dev.off(), add = TRUE, after = FALSE)
+  expect_silent(plot(fit, pch = NA, main = NULL, ylim = NULL))
+  expect_silent(plot(fit, what = "components", pch = 3, col = "red", cex = 2))
+  for (limits in list(5, c(1, NA), "a", c(1, Inf), c(2, 2))) {
+    expect_error(plot(fit, xlim = limits), "`xlim` must be two different finite numbers, not ",
+      class = "cwmix_input_error"
+    )
+  }
+})
