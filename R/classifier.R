@@ -62,20 +62,24 @@ cwmix_classifier <- function(weights, biases, activation = c("tanh", "relu", "si
 
 check_layer <- function(x, arg, l, last, call) {
   is_matrix <- arg == "weights"
-  # A component may be ruled out by a last bias of -Inf. Products must not overflow.
-  ok <- is_plain_numeric(x) && length(x) > 0 && is.matrix(x) == is_matrix && !anyNA(x) &&
-    all(x <= 1e100) && (all(x >= -1e100) || (last && !is_matrix && any(x > -Inf)))
-  if (!ok) {
-    stop_input("`", arg, "[[", l, "]]` must be a ", if (is_matrix) "matrix" else "vector",
-      " of finite numbers up to 1e100, not ",
-      if (is_plain_numeric(x) && is.matrix(x) == is_matrix && length(x) > 0) {
-        "one that holds others"
-      } else {
-        describe(x)
-      }, ".",
-      call = call
-    )
+  if (!is_plain_numeric(x) || length(x) == 0 || is.matrix(x) != is_matrix) {
+    given <- describe(x)
+  } else if (!layer_in_range(x, last && !is_matrix)) {
+    given <- "one that holds others"
+  } else {
+    return(invisible())
   }
+  stop_input(
+    "`", arg, "[[", l, "]]` must be a ", if (is_matrix) "matrix" else "vector",
+    " of finite numbers up to 1e100, not ", given, ".",
+    call = call
+  )
+}
+
+# Products must not overflow; a component may be ruled out by a last bias of -Inf.
+layer_in_range <- function(x, may_rule_out) {
+  if (may_rule_out && any(x > -Inf, na.rm = TRUE)) x <- x[is.na(x) | x > -Inf]
+  !anyNA(x) && all(abs(x) <= 1e100)
 }
 
 new_classifier <- function(weights, biases, activation = "tanh", fn = NULL, d = NULL, K = NULL) {

@@ -113,7 +113,7 @@ check_scale <- function(standard, weights, labels, call) {
     loading <- abs(correlation$vectors[, d])
     involved <- labels[loading > 1e-3 * max(loading)]
     stop_input("`x` must not have collinear columns, but ",
-      paste0("`", involved, "`", collapse = ", "), 
+      paste0("`", involved, "`", collapse = ", "),
       " determine each other to rounding: no density exists. Drop one.",
       call = call
     )
@@ -126,8 +126,12 @@ read_start <- function(start, problem, call) {
   if (is.null(start)) {
     return(NULL)
   }
-  d <- ncol(problem$x)
-  given <- if (is.matrix(start)) colnames(start) else if (is.list(start)) start$columns$names
+  means <- is.matrix(start) && is_plain_numeric(start)
+  if (!means) {
+    what <- "a fitted density, a cwmix_model() or a matrix of means"
+    check_class(start, "cwmix_density", what, "start", call)
+  }
+  given <- if (means) colnames(start) else start$columns$names
   wanted <- problem$columns$names
   if (!is.null(given) && !is.null(wanted) && !identical(given, wanted)) {
     stop_input(
@@ -136,30 +140,32 @@ read_start <- function(start, problem, call) {
       call = call
     )
   }
-  if (is.matrix(start) && is_plain_numeric(start)) {
-    if (!identical(dim(start), c(problem$K, d)) || !all(is.finite(start))) {
-      stop_input(
-        "`start` must be a finite ", problem$K, " x ", d, " matrix of means, not ",
-        describe(start), ".",
-        call = call
-      )
-    }
-    mean <- (start - rep(problem$center, each = problem$K)) / rep(problem$scale, each = problem$K)
-    sd <- rep(problem$K^(-1 / d), d)
-    parameters <- mixture_parameters(mean, sd, problem$full, rep(-log(problem$K), problem$K))
-    return(list(parameters = parameters, activation = NULL))
+  if (means) start_from_means(start, problem, call) else start_from_density(start, problem, call)
+}
+
+start_from_means <- function(start, problem, call) {
+  K <- problem$K
+  d <- ncol(problem$x)
+  if (!identical(dim(start), c(K, d)) || !all(is.finite(start))) {
+    stop_input(
+      "`start` must be a finite ", K, " x ", d, " matrix of means, not ", describe(start), ".",
+      call = call
+    )
   }
-  check_class(
-    start, "cwmix_density", "a fitted density, a cwmix_model() or a matrix of means", "start",
-    call
-  )
+  mean <- (start - rep(problem$center, each = K)) / rep(problem$scale, each = K)
+  parameters <- mixture_parameters(mean, rep(K^(-1 / d), d), problem$full, rep(-log(K), K))
+  list(parameters = parameters, activation = NULL)
+}
+
+start_from_density <- function(start, problem, call) {
+  d <- ncol(problem$x)
   if (!identical(dim(start$mean), c(problem$K, d)) || is.null(start$sd) != problem$full ||
     !is.null(start$classifier$fn)) {
     stop_input(
       "`start` must have ", plural(problem$K, "component"), " in ", plural(d, "column"), ", ",
       if (problem$full) "full" else "diagonal",
-      " covariances and a classifier with parameters, not be a ", tolower(describe_shape(start)),
-      ", ", describe_classifier(start$classifier), ".",
+      " covariances and a classifier with parameters, not be a ",
+      tolower(describe_shape(start)), ", ", describe_classifier(start$classifier), ".",
       call = call
     )
   }

@@ -5,48 +5,54 @@
 # a column, by position or by name.
 read_support <- function(support, d, names, call) {
   bounds <- matrix(c(-Inf, Inf), d, 2, byrow = TRUE, dimnames = list(NULL, c("lower", "upper")))
-  if (is.null(support)) {
-    return(bounds)
+  pairs <- support_pairs(support, d, names, call)
+  for (j in seq_along(pairs)) {
+    if (!is.null(pairs[[j]])) bounds[j, ] <- check_pair(pairs[[j]], call)
   }
+  bounds
+}
+
+# A pair or NULL for each of the d columns.
+support_pairs <- function(support, d, names, call) {
   if (!is.list(support)) {
-    support <- rep(list(support), d)
-  } else if (!is.null(names(support))) {
-    unknown <- setdiff(names(support), names)
-    if (length(unknown) > 0) {
+    return(rep(list(support), d))
+  }
+  if (is.null(names(support))) {
+    if (length(support) != d) {
       stop_input(
-        "`support` must be named after columns; there is no column `", unknown[1], "`.",
+        "`support` must have one pair of bounds for each of the ", d, " columns, not ",
+        describe(support), ".",
         call = call
       )
     }
-    if (anyDuplicated(names(support)) > 0) {
-      stop_input(
-        "`support` must name a column once, not `",
-        names(support)[anyDuplicated(names(support))], "` twice.",
-        call = call
-      )
-    }
-    support <- lapply(seq_len(d), function(j) support[[names[j]]])
-  } else if (length(support) != d) {
-    stop_input("`support` must have one pair of bounds for each of the ", d, " columns, not ",
-      describe(support), ".",
+    return(support)
+  }
+  unknown <- setdiff(names(support), names)
+  if (length(unknown) > 0) {
+    stop_input(
+      "`support` must be named after columns; there is no column `", unknown[1], "`.",
       call = call
     )
   }
-  for (j in seq_len(d)) {
-    pair <- support[[j]]
-    if (is.null(pair)) next
-    if (!is_plain_numeric(pair) || length(pair) != 2 || anyNA(pair) || pair[1] >= pair[2] ||
-      (all(is.finite(pair)) && is.infinite(pair[2] - pair[1]))) {
-      stop_input(
-        "`support` must hold pairs c(lower, upper) with lower < upper and a width that is a ",
-        "number, not ",
-        if (is_plain_numeric(pair) && length(pair) <= 4) deparse(pair) else describe(pair), ".",
-        call = call
-      )
-    }
-    bounds[j, ] <- as.double(pair)
+  twice <- names(support)[duplicated(names(support))]
+  if (length(twice) > 0) {
+    stop_input("`support` must name a column once, not `", twice[1], "` twice.", call = call)
   }
-  bounds
+  lapply(seq_len(d), function(j) support[[names[j]]])
+}
+
+check_pair <- function(pair, call) {
+  is_pair <- is_plain_numeric(pair) && length(pair) == 2 && !anyNA(pair)
+  bounded <- is_pair && all(is.finite(pair))
+  if (!is_pair || pair[1] >= pair[2] || (bounded && is.infinite(pair[2] - pair[1]))) {
+    stop_input(
+      "`support` must hold pairs c(lower, upper) with lower < upper and a width that is a ",
+      "number, not ",
+      if (is_plain_numeric(pair) && length(pair) <= 4) deparse(pair) else describe(pair), ".",
+      call = call
+    )
+  }
+  as.double(pair)
 }
 
 to_working <- function(x, support) {
