@@ -1,9 +1,9 @@
 #' Log-likelihood of data, and its gradient
 #'
 #' @inheritParams predict.cwmix_density
+#' @param gradient A flag: also compute the gradient in every parameter.
 #' @param weights A numeric vector of observation weights, one a row of `newdata`, or `NULL` for
 #'   ones.
-#' @param gradient A flag: also compute the gradient in every parameter.
 #' @param ... Must be empty.
 #' @return The sum of log densities, a number (`NA` where `newdata` has missing values, `-Inf`
 #'   where a row lies outside the support). With `gradient = TRUE` its attribute `"gradient"` is a
@@ -17,7 +17,7 @@
 #' model <- cwmix_model(c(-1, 1), sd = c(1, 2), classifier = c(0.3, 0.7))
 #' log_likelihood(model, c(-2, 0, 1.5), gradient = TRUE)
 #' @export
-log_likelihood <- function(object, newdata, weights = NULL, gradient = FALSE, ...) {
+log_likelihood <- function(object, newdata, gradient = FALSE, weights = NULL, ...) {
   call <- user_call()
   check_dots_empty(..., call = call)
   check_given(c("object", "newdata"), call)
