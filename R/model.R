@@ -49,7 +49,7 @@ cwmix_model <- function(mean, sd = NULL, covariance = NULL, classifier, support 
         call = call
       )
     }
-    dimnames(sd) <- list(NULL, columns$names)
+    dimnames(sd) <- NULL
   } else {
     cholesky <- check_covariance(covariance, nrow(mean), ncol(mean), call)
   }
@@ -105,7 +105,8 @@ check_covariance <- function(covariance, K, d, call) {
 
 # Every density, fitted or specified, is built here; see ?cwmix for the fields.
 new_density <- function(mean, sd, cholesky, classifier, support, columns, class, ...) {
-  colnames(mean) <- columns$names
+  dimnames(mean) <- row_names(NULL, columns$names)
+  if (!is.null(sd)) dimnames(sd) <- row_names(NULL, columns$names)
   structure(
     list(
       mean = mean, sd = sd, cholesky = cholesky, classifier = classifier, support = support,
@@ -119,7 +120,6 @@ new_density <- function(mean, sd, cholesky, classifier, support, columns, class,
 density_of <- function(parameters, activation, support, columns, class, ...) {
   full <- is.null(parameters$log_sd)
   sd <- if (!full) exp(parameters$log_sd)
-  if (!full) dimnames(sd) <- list(NULL, columns$names)
   new_density(
     mean = parameters$mean, sd = sd,
     cholesky = if (full) exp_diagonal(parameters$log_cholesky),

@@ -68,3 +68,10 @@ test_that("only what is free is counted", {
   expect_identical(count(4, 3, NULL, "full"), 12L + 30L + 2L)
   expect_identical(count(2, 3, integer(0)), 12L + 9L)
 })
+
+test_that("parameters carry the columns' names, and no empty ones", {
+  model <- cwmix_model(diag(2), sd = diag(2) + 1, classifier = c(0.5, 0.5))
+  expect_identical(lapply(coef(model)[c("mean", "log_sd")], dimnames), list(mean = NULL, log_sd = NULL))
+  fit <- gaussian_mixture(faithful, K = 2)
+  expect_identical(colnames(coef(fit)$log_sd), names(faithful))
+})
