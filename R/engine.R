@@ -4,7 +4,7 @@
 #'
 #' The C engine is compiled for several instruction sets and picks the best that this machine
 #' has when the package is loaded. The environment variable `CWMIX_INSTANCE` (`"plain"`,
-#' `"base"`, `"avx2"`), read at load, forces one.
+#' `"base"`, `"avx2"`, `"avx512"`), read at load, forces one.
 #'
 #' The number of threads is the option `cwmix.threads` where it is set, otherwise the number of
 #' processors; never more than `OMP_THREAD_LIMIT` and `OMP_NUM_THREADS` where these are set, nor

@@ -8,6 +8,9 @@ extern const struct engine engine_f32_base, engine_f64_base;
 #ifdef CWMIX_HAVE_AVX2
 extern const struct engine engine_f32_avx2, engine_f64_avx2;
 #endif
+#ifdef CWMIX_HAVE_AVX512
+extern const struct engine engine_f32_avx512, engine_f64_avx512;
+#endif
 
 struct pair {
   const struct engine *single, *dbl;
@@ -19,6 +22,9 @@ static const struct pair base = {&engine_f32_base, &engine_f64_base};
 #endif
 #ifdef CWMIX_HAVE_AVX2
 static const struct pair avx2 = {&engine_f32_avx2, &engine_f64_avx2};
+#endif
+#ifdef CWMIX_HAVE_AVX512
+static const struct pair avx512 = {&engine_f32_avx512, &engine_f64_avx512};
 #endif
 
 static const struct pair *in_use = NULL;
@@ -34,6 +40,11 @@ static int available(const struct pair **pairs) {
   /* Both compilers' run-times also ask whether the system saves the wide registers. */
   __builtin_cpu_init();
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) pairs[n++] = &avx2;
+#endif
+#ifdef CWMIX_HAVE_AVX512
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq"))
+    pairs[n++] = &avx512;
 #endif
   return n;
 }

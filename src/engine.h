@@ -10,11 +10,12 @@
 #include <string.h>
 
 /* The vector instances are written in GNU C's vector types; elsewhere the plain one
- * serves. GCC on Windows misaligns 32-byte spills (PR 54412), so AVX2 stays out there. */
+ * serves. GCC on Windows misaligns wide spills (PR 54412): 16-byte vectors only there. */
 #if defined(__GNUC__)
 #define CWMIX_HAVE_VECTORS 1
 #if (defined(__x86_64__) || defined(__i386__)) && (!defined(_WIN32) || defined(__clang__))
 #define CWMIX_HAVE_AVX2 1
+#define CWMIX_HAVE_AVX512 1
 #endif
 #endif
 
@@ -162,7 +163,7 @@ enum status adam_step(struct adam_state *state, const double *gradient, double r
                       const struct shape *shape, const struct adam_options *options);
 
 /* The instance in use for a precision. Main thread only: engine_use() changes it (by
- * name: "plain", "base", "avx2"); it returns 0 where the machine lacks it. */
+ * name: "plain", "base", "avx2", "avx512"); it returns 0 where the machine lacks it. */
 const struct engine *engine_get(int single);
 int engine_use(const char *name);
 const char *engine_name(void);
