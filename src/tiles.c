@@ -13,6 +13,9 @@ static double row_work(const struct shape *shape) {
 /* A thread costs some 20 us to start, about this many multiplications. */
 #define WORK_PER_THREAD 2e5
 
+/* Sums within a tile are in the engine's precision. */
+#define TILE_ROWS_MOST 1024
+
 static int worthwhile(const struct shape *shape, ptrdiff_t n_rows, ptrdiff_t n_items,
                       int threads) {
   const double most = row_work(shape) * (double)n_rows / WORK_PER_THREAD;
@@ -31,12 +34,21 @@ static ptrdiff_t n_slots(const struct tiles *tiles, ptrdiff_t n_rows) {
   return n < TILES_SLOTS ? n : TILES_SLOTS;
 }
 
+/* Sums are handed over once a tile: as few tiles as there are slots, where that leaves
+ * them of a useful size. */
+static ptrdiff_t rows_of_tile(enum job job, const struct engine *engine,
+                              const struct shape *shape, ptrdiff_t n_rows) {
+  if (job == JOB_DENSITY) return engine->density_rows(shape);
+  const ptrdiff_t least = engine->gradient_rows(shape);
+  const ptrdiff_t even = (n_rows + TILES_SLOTS - 1) / TILES_SLOTS;
+  return even < least ? least : even < TILE_ROWS_MOST ? even : TILE_ROWS_MOST;
+}
+
 void tiles_plan(struct tiles *tiles, enum job job, const struct engine *engine,
                 const struct shape *shape, ptrdiff_t n_rows, int threads) {
   tiles->engine = engine;
   tiles->shape = shape;
-  tiles->tile_rows =
-      job == JOB_DENSITY ? engine->density_rows() : engine->gradient_rows(shape);
+  tiles->tile_rows = rows_of_tile(job, engine, shape, n_rows);
   const ptrdiff_t items =
       job == JOB_DENSITY ? n_tiles(tiles, n_rows) : n_slots(tiles, n_rows);
   tiles->members = worthwhile(shape, n_rows, items, threads);
@@ -85,6 +97,7 @@ struct run {
   double *out;
   const double *u;
   int *component;
+  const struct sampling *sampling;
 };
 
 static void density_body(void *context, ptrdiff_t tile, int member) {
@@ -119,7 +132,8 @@ static void gradient_body(void *context, ptrdiff_t slot, int member) {
   for (ptrdiff_t t = slot; t < n_tiles(tiles, run->rows->count); t += TILES_SLOTS) {
     const struct rows part = tile_of(tiles, run->rows, t);
     tiles->engine->gradient_tile(slot_of(tiles, slot), &tiles->score[slot],
-                                 model_of(tiles), &part, scratch_of(tiles, member));
+                                 model_of(tiles), &part, run->sampling,
+                                 scratch_of(tiles, member));
   }
 }
 
@@ -166,8 +180,8 @@ static double slots_sum(double *sum, const struct tiles *tiles, ptrdiff_t slots,
 }
 
 double tiles_gradient(double *gradient, struct tiles *tiles, const struct rows *rows,
-                      struct team *team) {
-  struct run run = {.tiles = tiles, .rows = rows};
+                      const struct sampling *sampling, struct team *team) {
+  struct run run = {.tiles = tiles, .rows = rows, .sampling = sampling};
   const ptrdiff_t slots = n_slots(tiles, rows->count);
   team_for(team, slots, gradient_body, &run);
   return slots_sum(gradient, tiles, slots, shape_layout(tiles->shape).size);
