@@ -4,7 +4,7 @@
 /* Pairs of point and component that pass the network at a time, and the rows with their
  * values in all layers that are held: within a second-level cache, with as many rows as
  * the products like (bench/step.R). */
-#define FORWARD_ROWS 128
+#define FORWARD_ROWS 256
 #define KEPT_BYTES (512 * 1024)
 #define KEPT_ROWS 512
 

@@ -83,6 +83,7 @@ test_that("flags are TRUE or FALSE", {
     put("gradient", "gradient", bquote(log_likelihood(g, df, gradient = .(value))))
     put("component", "component", bquote(simulate(g, 2, component = .(value))))
     put("verbose", "verbose", bquote(cwmix_control(verbose = .(value))))
+    put("exact", "exact", bquote(cwmix_control(exact = .(value))))
     put("lower.tail", "lower.tail", bquote(pcwmix(1, gv, lower.tail = .(value))))
     put("log.p", "log.p", bquote(qcwmix(0.5, gv, log.p = .(value))))
     put("invert", "invert", bquote(image_density(diag(2), invert = .(value))))
