@@ -119,6 +119,13 @@ struct engine {
   void (*choose_tile)(int *component, const void *model, const struct rows *rows,
                       const double *u, void *work);
 
+  /* The component (0-based) whose interval of cumulated weights w(z), of a network, holds
+   * u. `base` has rows of d + 1 numbers: z, then u. */
+  ptrdiff_t (*draw_rows)(void);
+  size_t (*draw_bytes)(const struct shape *shape);
+  void (*draw_tile)(int *component, const void *model, const double *base,
+                    ptrdiff_t count, void *work);
+
   /* Adds the gradient of sum a_i log p(x_i), a the rows' weights, to `gradient`
    * (layout.size doubles) and its value to `score` (one). */
   ptrdiff_t (*gradient_rows)(const struct shape *shape);

@@ -2,20 +2,23 @@
 
 static size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
-/* Multiplications for one row, roughly: what decides whether a thread is worth waking. */
-static double row_work(const struct shape *shape) {
-  double work = (double)shape->d * (shape->full ? (double)shape->d : 2) + 20;
+/* Multiplications for one row, roughly: what decides whether a thread is worth waking.
+ * A normal from the generator counts as 100, and a draw goes through the network once. */
+static double row_work(const struct shape *shape, enum job job) {
+  double network = 0;
   for (ptrdiff_t l = 0; l < shape->n_layers; l++)
-    work += (double)shape->widths[l] * shape->widths[l + 1] + 10 * shape->widths[l + 1];
-  return work * (double)shape->k;
+    network +=
+        (double)shape->widths[l] * shape->widths[l + 1] + 10 * shape->widths[l + 1];
+  if (job == JOB_DRAW) return network + 100 * (double)shape->d;
+  const double map = (double)shape->d * (shape->full ? (double)shape->d : 2) + 20;
+  return (map + network) * (double)shape->k;
 }
 
 /* A thread costs some 20 us to start, about this many multiplications. */
 #define WORK_PER_THREAD 2e5
 
-static int worthwhile(const struct shape *shape, ptrdiff_t n_rows, ptrdiff_t n_items,
-                      int threads) {
-  const double most = row_work(shape) * (double)n_rows / WORK_PER_THREAD;
+static int worthwhile(double work, ptrdiff_t n_items, int threads) {
+  const double most = work / WORK_PER_THREAD;
   int n = threads < TEAM_MAX ? threads : TEAM_MAX;
   if (n > n_items) n = (int)n_items;
   if (n > most) n = (int)most;
@@ -35,21 +38,26 @@ void tiles_plan(struct tiles *tiles, enum job job, const struct engine *engine,
                 const struct shape *shape, ptrdiff_t n_rows, int threads) {
   tiles->engine = engine;
   tiles->shape = shape;
-  tiles->tile_rows =
-      job == JOB_DENSITY ? engine->density_rows() : engine->gradient_rows(shape);
-  const ptrdiff_t items =
-      job == JOB_DENSITY ? n_tiles(tiles, n_rows) : n_slots(tiles, n_rows);
-  tiles->members = worthwhile(shape, n_rows, items, threads);
+  const int summed = job == JOB_GRADIENT || job == JOB_EM;
+  tiles->tile_rows = summed            ? engine->gradient_rows(shape)
+                     : job == JOB_DRAW ? engine->draw_rows()
+                                       : engine->density_rows();
+  const ptrdiff_t items = summed ? n_slots(tiles, n_rows) : n_tiles(tiles, n_rows);
+  tiles->row_work = row_work(shape, job);
+  tiles->members = worthwhile(tiles->row_work * (double)n_rows, items, threads);
   tiles->slot_size = job == JOB_GRADIENT ? shape_layout(shape).size
                      : job == JOB_EM     ? shape->k * em_statistics(shape)
                                          : 0;
   tiles->slot_size = (tiles->slot_size + 15) / 16 * 16;
   tiles->model_bytes = aligned(engine->model_bytes(shape));
   tiles->slot_bytes = (size_t)tiles->slot_size * sizeof(double);
-  tiles->scratch_bytes = aligned(job == JOB_DENSITY ? engine->density_bytes(shape)
-                                                    : engine->gradient_bytes(shape));
+  tiles->scratch_bytes = aligned(summed            ? engine->gradient_bytes(shape)
+                                 : job == JOB_DRAW ? engine->draw_bytes(shape)
+                                                   : engine->density_bytes(shape));
+  if (job == JOB_DRAW)
+    tiles->scratch_bytes += aligned((size_t)tiles->tile_rows * sizeof(int));
   tiles->bytes = tiles->model_bytes +
-                 aligned(tiles->slot_bytes * (job == JOB_DENSITY ? 0 : TILES_SLOTS)) +
+                 aligned(tiles->slot_bytes * (summed ? TILES_SLOTS : 0)) +
                  tiles->scratch_bytes * (size_t)tiles->members;
   tiles->block = NULL;
 }
@@ -83,8 +91,6 @@ struct run {
   const struct rows *rows;
   enum quantity quantity;
   double *out;
-  const double *u;
-  int *component;
 };
 
 static void density_body(void *context, ptrdiff_t tile, int member) {
@@ -101,14 +107,6 @@ static void classifier_body(void *context, ptrdiff_t tile, int member) {
   const struct rows part = tile_of(tiles, run->rows, tile);
   tiles->engine->classifier_tile(run->out, run->rows->stride, model_of(tiles), &part,
                                  scratch_of(tiles, member));
-}
-
-static void choose_body(void *context, ptrdiff_t tile, int member) {
-  const struct run *run = context;
-  const struct tiles *tiles = run->tiles;
-  const struct rows part = tile_of(tiles, run->rows, tile);
-  tiles->engine->choose_tile(run->component, model_of(tiles), &part, run->u,
-                             scratch_of(tiles, member));
 }
 
 static void gradient_body(void *context, ptrdiff_t slot, int member) {
@@ -147,10 +145,42 @@ void tiles_classifier(double *out, struct tiles *tiles, const struct rows *rows,
   team_for(team, n_tiles(tiles, rows->count), classifier_body, &run);
 }
 
-void tiles_choose(int *component, struct tiles *tiles, const struct rows *rows,
-                  const double *u, struct team *team) {
-  struct run run = {.tiles = tiles, .rows = rows, .u = u, .component = component};
-  team_for(team, n_tiles(tiles, rows->count), choose_body, &run);
+struct draw_run {
+  struct draws *out;
+  const struct tiles *tiles;
+  const struct block *block;
+  void (*meanwhile)(void *context);
+  void *context;
+};
+
+static void draw_body(void *context, ptrdiff_t tile, int member) {
+  const struct draw_run *run = context;
+  const struct tiles *tiles = run->tiles;
+  const struct block *block = run->block;
+  const ptrdiff_t d = block->maps->d, begin = tile * tiles->tile_rows;
+  const ptrdiff_t left = block->count - begin;
+  const ptrdiff_t count = left < tiles->tile_rows ? left : tiles->tile_rows;
+  const double *base = block->base + begin * (d + 1);
+  /* The components stand before the engine's scratch. */
+  int *component = scratch_of(tiles, member);
+  char *work = (char *)component + aligned((size_t)tiles->tile_rows * sizeof(int));
+  if (block->cumulated)
+    draw_constant(component, block->cumulated, base, count, d, block->maps->k);
+  else
+    tiles->engine->draw_tile(component, model_of(tiles), base, count, work);
+  draw_place(run->out, block->first + begin, block->maps, base, component, count);
+}
+
+static void draw_meanwhile(void *context) {
+  const struct draw_run *run = context;
+  run->meanwhile(run->context);
+}
+
+void tiles_draw(struct draws *out, struct tiles *tiles, const struct block *block,
+                void (*meanwhile)(void *context), void *context, struct team *team) {
+  struct draw_run run = {out, tiles, block, meanwhile, context};
+  team_for_beside(team, n_tiles(tiles, block->count), draw_body,
+                  meanwhile ? draw_meanwhile : NULL, &run);
 }
 
 /* sum[j] = the sum of the slots' j-th doubles; returns the sum of their scores. */

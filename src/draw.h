@@ -1,0 +1,33 @@
+/* The parts of drawing that need no engine. Thread-safe; nothing allocates or calls R. */
+#ifndef CWMIX_DRAW_H
+#define CWMIX_DRAW_H
+
+#include <stddef.h>
+
+/* The maps x = mu_k + L_k z as R holds them, column-major. */
+struct maps {
+  const double *mean;  /* k x d */
+  const double *scale; /* k x d standard deviations; d x d x k Cholesky factors if full */
+  int full;
+  ptrdiff_t d, k;
+};
+
+/* Where draws go: matrices of `stride` rows. */
+struct draws {
+  double *x, *z;  /* d columns; z may be NULL */
+  int *component; /* counted from 1; may be NULL */
+  ptrdiff_t stride;
+};
+
+/* Base draws come by rows of d + 1 numbers: z, then the uniform u. */
+
+/* Writes `count` draws from row `first` on, given their components (counted from 0). */
+void draw_place(struct draws *out, ptrdiff_t first, const struct maps *maps,
+                const double *base, const int *component, ptrdiff_t count);
+
+/* For constant weights pi: cumulated (k) from log pi, and components (from 0) from it. */
+void draw_cumulate(double *cumulated, const double *log_pi, ptrdiff_t k);
+void draw_constant(int *component, const double *cumulated, const double *base,
+                   ptrdiff_t count, ptrdiff_t d, ptrdiff_t k);
+
+#endif
