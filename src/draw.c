@@ -1,7 +1,6 @@
 #include "draw.h"
 
 #include <math.h>
-#include <string.h>
 
 /* x_j = mu_kj + sum_{l <= j} L_kjl z_l */
 static double placed(const struct maps *maps, const double *z, ptrdiff_t j, ptrdiff_t k) {
@@ -48,5 +47,32 @@ void draw_constant(int *component, const double *cumulated, const double *base,
       left = beyond ? left - half : half - 1;
     }
     component[i] = (int)low;
+  }
+}
+
+/* Rounding may leave the total a little below u: the last possible one then. */
+ptrdiff_t draw_posterior(const double *log_p, ptrdiff_t stride, ptrdiff_t k, double u) {
+  double cumulated = 0;
+  ptrdiff_t chosen = -1;
+  for (ptrdiff_t j = 0; j < k && cumulated < u; j++) {
+    const double p = exp(log_p[j * stride]);
+    if (p > 0) chosen = j;
+    cumulated += p;
+  }
+  return chosen;
+}
+
+/* L_jj z_j = x_j - mu_kj - sum_{l < j} L_kjl z_l */
+void draw_latent(double *z, const double *x, ptrdiff_t stride, const struct maps *maps,
+                 ptrdiff_t k) {
+  for (ptrdiff_t j = 0; j < maps->d; j++) {
+    double u = x[j * stride] - maps->mean[k + maps->k * j];
+    if (!maps->full) {
+      z[j * stride] = u / maps->scale[k + maps->k * j];
+      continue;
+    }
+    const double *row = maps->scale + j + maps->d * maps->d * k;
+    for (ptrdiff_t l = 0; l < j; l++) u -= row[maps->d * l] * z[l * stride];
+    z[j * stride] = u / row[maps->d * j];
   }
 }

@@ -30,4 +30,11 @@ void draw_cumulate(double *cumulated, const double *log_pi, ptrdiff_t k);
 void draw_constant(int *component, const double *cumulated, const double *base,
                    ptrdiff_t count, ptrdiff_t d, ptrdiff_t k);
 
+/* The component (from 0) whose interval of cumulated probabilities holds u, given their
+ * logs at log_p[0], log_p[stride], ...; -1 where they are no numbers. */
+ptrdiff_t draw_posterior(const double *log_p, ptrdiff_t stride, ptrdiff_t k, double u);
+/* z = L_k^-1 (x - mu_k) of one row of matrices of `stride` rows. */
+void draw_latent(double *z, const double *x, ptrdiff_t stride, const struct maps *maps,
+                 ptrdiff_t k);
+
 #endif

@@ -1,4 +1,4 @@
-/* Draws, on R's generator. It is asked row by row, d normals and then the uniform, so that
+/* Draws on R's generator, and latent residuals. It is asked row by row, d normals and then the uniform, so that
  * the first rows do not depend on n. */
 #include "ffi.h"
 #include <Rmath.h>
@@ -131,4 +131,25 @@ SEXP ffi_draw(SEXP model, SEXP mean, SEXP scale, SEXP n, SEXP keep, SEXP ahead,
   }
   UNPROTECT(2);
   return x;
+}
+
+/* z_k at the rows of y, n x d, k drawn by the uniforms u from the posterior; NaN where
+ * nothing has density. `mean` and `scale` as above. */
+SEXP ffi_residuals(SEXP model, SEXP mean, SEXP scale, SEXP y, SEXP u, SEXP threads) {
+  const struct shape shape = ffi_shape(model);
+  const struct maps maps = read_maps(mean, scale, &shape);
+  const struct rows rows = ffi_rows(y, R_NilValue, shape.d);
+  const double *uniform = ffi_doubles(u, rows.count, "u");
+  SEXP single = PROTECT(Rf_ScalarLogical(0));
+  SEXP out = PROTECT(Rf_allocMatrix(REALSXP, (int)rows.count, (int)shape.d));
+  struct tiles tiles;
+  ffi_plan(&tiles, JOB_RESIDUALS, single, &shape, rows.count, threads);
+  tiles_load(&tiles, REAL(ffi_element(model, "parameters")));
+  double *z = REAL(out);
+  struct team team;
+  team_open(&team, tiles.members);
+  tiles_residuals(z, &tiles, &rows, uniform, &maps, &team);
+  team_close(&team);
+  UNPROTECT(2);
+  return out;
 }

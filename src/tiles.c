@@ -34,6 +34,10 @@ static ptrdiff_t n_slots(const struct tiles *tiles, ptrdiff_t n_rows) {
   return n < TILES_SLOTS ? n : TILES_SLOTS;
 }
 
+static size_t posterior_bytes(const struct tiles *tiles) {
+  return aligned((size_t)(tiles->tile_rows * tiles->shape->k) * sizeof(double));
+}
+
 void tiles_plan(struct tiles *tiles, enum job job, const struct engine *engine,
                 const struct shape *shape, ptrdiff_t n_rows, int threads) {
   tiles->engine = engine;
@@ -56,6 +60,7 @@ void tiles_plan(struct tiles *tiles, enum job job, const struct engine *engine,
                                                    : engine->density_bytes(shape));
   if (job == JOB_DRAW)
     tiles->scratch_bytes += aligned((size_t)tiles->tile_rows * sizeof(int));
+  if (job == JOB_RESIDUALS) tiles->scratch_bytes += posterior_bytes(tiles);
   tiles->bytes = tiles->model_bytes +
                  aligned(tiles->slot_bytes * (summed ? TILES_SLOTS : 0)) +
                  tiles->scratch_bytes * (size_t)tiles->members;
@@ -181,6 +186,42 @@ void tiles_draw(struct draws *out, struct tiles *tiles, const struct block *bloc
   struct draw_run run = {out, tiles, block, meanwhile, context};
   team_for_beside(team, n_tiles(tiles, block->count), draw_body,
                   meanwhile ? draw_meanwhile : NULL, &run);
+}
+
+struct residual_run {
+  double *z;
+  const struct tiles *tiles;
+  const struct rows *rows;
+  const double *u;
+  const struct maps *maps;
+};
+
+static void residual_body(void *context, ptrdiff_t tile, int member) {
+  const struct residual_run *run = context;
+  const struct tiles *tiles = run->tiles;
+  const ptrdiff_t stride = run->rows->stride, first = tile * tiles->tile_rows;
+  struct rows part = tile_of(tiles, run->rows, tile);
+  part.x += first;
+  part.first = 0;
+  /* The tile's posterior stands before the engine's scratch. */
+  double *log_v = scratch_of(tiles, member);
+  tiles->engine->density_tile(log_v, tiles->tile_rows, model_of(tiles), LOG_POSTERIOR,
+                              &part, (char *)log_v + posterior_bytes(tiles));
+  for (ptrdiff_t i = 0; i < part.count; i++) {
+    double *z = run->z + first + i;
+    const ptrdiff_t k =
+        draw_posterior(log_v + i, tiles->tile_rows, run->maps->k, run->u[first + i]);
+    if (k >= 0)
+      draw_latent(z, part.x + i, stride, run->maps, k);
+    else
+      for (ptrdiff_t j = 0; j < run->maps->d; j++) z[j * stride] = NAN;
+  }
+}
+
+void tiles_residuals(double *z, struct tiles *tiles, const struct rows *rows,
+                     const double *u, const struct maps *maps, struct team *team) {
+  struct residual_run run = {z, tiles, rows, u, maps};
+  team_for(team, n_tiles(tiles, rows->count), residual_body, &run);
 }
 
 /* sum[j] = the sum of the slots' j-th doubles; returns the sum of their scores. */

@@ -10,7 +10,7 @@
 
 #define TILES_SLOTS 16
 
-enum job { JOB_DENSITY, JOB_GRADIENT, JOB_EM, JOB_DRAW };
+enum job { JOB_DENSITY, JOB_GRADIENT, JOB_EM, JOB_DRAW, JOB_RESIDUALS };
 
 /* What a job needs: fill by tiles_plan(), point `block` to `bytes` bytes, then run. */
 struct tiles {
@@ -47,6 +47,11 @@ struct block {
  * meanwhile(context), unless NULL. */
 void tiles_draw(struct draws *out, struct tiles *tiles, const struct block *block,
                 void (*meanwhile)(void *context), void *context, struct team *team);
+/* Latent residuals: for each row the component k whose interval of cumulated posterior
+ * probabilities holds u[row], and z = L_k^-1 (x - mu_k); NaN where nothing has density. The
+ * matrices have rows->stride rows. */
+void tiles_residuals(double *z, struct tiles *tiles, const struct rows *rows,
+                     const double *u, const struct maps *maps, struct team *team);
 /* Overwrites the gradient (layout.size doubles); returns the value. */
 double tiles_gradient(double *gradient, struct tiles *tiles, const struct rows *rows,
                       struct team *team);
