@@ -1,4 +1,4 @@
-/* Log densities and their parts, the classifier and its choices, over tiles. */
+/* Log densities and their parts, and the classifier, over tiles. */
 struct density_work {
   real *x, *z, *buffer, *spare, *normaliser, *total;
   real *log_weight, *log_component; /* k x PANEL */
@@ -112,32 +112,5 @@ static void classifier_tile(double *out, ptrdiff_t stride, const void *block,
     load_panel(work.x, rows, model->shape.d, begin);
     panel_classifier(&work, model);
     write_panel(out, stride, work.log_weight, model->shape.k, rows, begin);
-  }
-}
-
-static void choose_tile(int *component, const void *block, const struct rows *rows,
-                        const double *u, void *scratch) {
-  const struct model *model = model_at(block);
-  const ptrdiff_t n_k = model->shape.k;
-  struct arena arena = arena_open(scratch);
-  struct density_work work = density_layout(&arena, &model->shape);
-  for (ptrdiff_t begin = 0; begin < rows->count; begin += PANEL) {
-    load_panel(work.x, rows, model->shape.d, begin);
-    panel_classifier(&work, model);
-    real *weight = work.log_weight;
-    for (ptrdiff_t i = 0; i < n_k * PANEL; i += LANES)
-      vec_store(weight + i, vec_exp(vec_load(weight + i)));
-    for (ptrdiff_t p = 0; p < PANEL && begin + p < rows->count; p++) {
-      const ptrdiff_t row = row_of(rows, begin + p);
-      /* Rounding may leave the total a little below u: the last possible one then. */
-      double cumulated = 0;
-      ptrdiff_t chosen = 0;
-      for (ptrdiff_t k = 0; k < n_k && cumulated < u[row]; k++) {
-        const double w = (double)weight[k * PANEL + p];
-        cumulated += w;
-        if (w > 0) chosen = k;
-      }
-      component[row] = (int)chosen;
-    }
   }
 }

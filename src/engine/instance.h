@@ -30,7 +30,6 @@ const struct engine INSTANCE = {
     .density_bytes = density_bytes,
     .density_tile = density_tile,
     .classifier_tile = classifier_tile,
-    .choose_tile = choose_tile,
     .draw_rows = draw_rows,
     .draw_bytes = draw_bytes,
     .draw_tile = draw_tile,
