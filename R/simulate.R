@@ -52,10 +52,6 @@ seed_state <- function(seed, call) {
 # n draws, a matrix, from the current state of the generator; with component = TRUE its attributes
 # "component" and "z" say where they came from.
 draw <- function(object, n, component = FALSE, call = NULL) {
-  from_working(draw_working(object, n, component, call), object$support)
-}
-
-draw_working <- function(object, n, component, call) {
   if (!is.null(object$classifier$fn)) {
     return(draw_by_function(object, n, component, call))
   }
@@ -63,15 +59,17 @@ draw_working <- function(object, n, component, call) {
   ahead <- !"user-supplied" %in% RNGkind()
   model <- classifier_model(object$classifier, ncol(object$mean))
   scale <- object$sd %||% object$cholesky
-  .Call(ffi_draw, model, object$mean, scale, n, component, ahead, thread_count())
+  .Call(
+    ffi_draw, model, object$mean, scale, object$support, n, component, ahead, thread_count()
+  )
 }
 
 # The same where the classifier is an R function.
 draw_by_function <- function(object, n, component, call) {
   base <- .Call(ffi_base_draws, n, ncol(object$mean))
   chosen <- choose_column(call_classifier(object$classifier, base$z, call), base$u)
-  y <- unname(place(object, base$z, chosen))
-  if (component) structure(y, component = chosen, z = base$z) else y
+  x <- from_working(unname(place(object, base$z, chosen)), object$support)
+  if (component) structure(x, component = chosen, z = base$z) else x
 }
 
 # The column whose interval of cumulated probabilities holds u, a row at a time.

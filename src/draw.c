@@ -11,6 +11,23 @@ static double placed(const struct maps *maps, const double *z, ptrdiff_t j, ptrd
   return x;
 }
 
+void draw_inside(double *y, ptrdiff_t n, double lower, double upper) {
+  if (isinf(lower) && isinf(upper)) return;
+  const double least = nextafter(lower, INFINITY), most = nextafter(upper, -INFINITY);
+  for (ptrdiff_t i = 0; i < n; i++) {
+    double x;
+    if (isinf(upper))
+      x = lower + exp(y[i]);
+    else if (isinf(lower))
+      x = upper - exp(-y[i]);
+    else /* from the nearer end, so that neither loses its last digits */
+      x = y[i] < 0 ? lower + (upper - lower) * (1 / (1 + exp(-y[i])))
+                   : upper - (upper - lower) * (1 / (1 + exp(y[i])));
+    x = x < least ? least : x;
+    y[i] = x > most ? most : x;
+  }
+}
+
 void draw_place(struct draws *out, ptrdiff_t first, const struct maps *maps,
                 const double *base, const int *component, ptrdiff_t count) {
   const ptrdiff_t d = maps->d;
@@ -18,6 +35,7 @@ void draw_place(struct draws *out, ptrdiff_t first, const struct maps *maps,
     double *x = out->x + first + j * out->stride;
     for (ptrdiff_t i = 0; i < count; i++)
       x[i] = placed(maps, base + i * (d + 1), j, component[i]);
+    draw_inside(x, count, maps->support[j], maps->support[d + j]);
   }
   if (out->z)
     for (ptrdiff_t j = 0; j < d; j++)

@@ -10,6 +10,7 @@ struct maps {
   const double *scale; /* k x d standard deviations; d x d x k Cholesky factors if full */
   int full;
   ptrdiff_t d, k;
+  const double *support; /* d x 2 bounds of the columns, infinite where there are none */
 };
 
 /* Where draws go: matrices of `stride` rows. */
@@ -20,6 +21,11 @@ struct draws {
 };
 
 /* Base draws come by rows of d + 1 numbers: z, then the uniform u. */
+
+/* A column on the working scale to its bounds: x = lower + e^y, upper - e^-y or, between
+ * two, lower + (upper - lower) / (1 + e^-y). Overwrites y; what rounds to a bound becomes
+ * the nearest number inside. */
+void draw_inside(double *y, ptrdiff_t n, double lower, double upper);
 
 /* Writes `count` draws from row `first` on, given their components (counted from 0). */
 void draw_place(struct draws *out, ptrdiff_t first, const struct maps *maps,

@@ -21,6 +21,18 @@ SEXP ffi_base_draws(SEXP n, SEXP d) {
   return out;
 }
 
+/* The columns of y, points on the working scale, within their bounds (d x 2). */
+SEXP ffi_inside(SEXP y, SEXP support) {
+  const R_xlen_t n = Rf_nrows(y), d = Rf_ncols(y);
+  const double *bounds = ffi_doubles(support, 2 * d, "support");
+  ffi_doubles(y, n * d, "y");
+  SEXP x = PROTECT(Rf_duplicate(y));
+  for (R_xlen_t j = 0; j < d; j++)
+    draw_inside(REAL(x) + j * n, n, bounds[j], bounds[d + j]);
+  UNPROTECT(1);
+  return x;
+}
+
 /* The stream of base draws and the two blocks it fills in turn: while the team works at
  * one, the main thread asks the generator for the other. */
 struct stream {
@@ -88,13 +100,14 @@ static struct maps read_maps(SEXP mean, SEXP scale, const struct shape *shape) {
 }
 
 /* n x d draws of the mixture with the classifier of `model` and the maps x = mu_k + L_k z,
- * mu `mean` (K x d), L `scale`: standard deviations (K x d), or factors (d x d x K). With
- * `keep` the attributes "component" and "z" say where they came from. `ahead`: whether the
+ * mu `mean` (K x d), L `scale`: standard deviations (K x d), or factors (d x d x K); then
+ * columns go to their bounds (`support`, d x 2). With `keep` the attributes "component" and "z" say where they came from. `ahead`: whether the
  * generator cannot fail, so that it may run beside the team. */
-SEXP ffi_draw(SEXP model, SEXP mean, SEXP scale, SEXP n, SEXP keep, SEXP ahead,
-              SEXP threads) {
+SEXP ffi_draw(SEXP model, SEXP mean, SEXP scale, SEXP support, SEXP n, SEXP keep,
+              SEXP ahead, SEXP threads) {
   const struct shape shape = ffi_shape(model);
-  const struct maps maps = read_maps(mean, scale, &shape);
+  struct maps maps = read_maps(mean, scale, &shape);
+  maps.support = ffi_doubles(support, 2 * shape.d, "support");
   const int rows = ffi_int(n, "n"), kept = ffi_int(keep, "keep");
   if (rows < 1) Rf_error("Internal error: no draws.");
   SEXP single = PROTECT(Rf_ScalarLogical(0));

@@ -140,7 +140,9 @@ test_that("generators that may fail, and so run before the threads start, give t
   classifier <- classifier_model(model$classifier, 2L)
   draws <- lapply(c(TRUE, FALSE), function(ahead) {
     with_fixed_seed(3, {
-      x <- .Call(ffi_draw, classifier, model$mean, model$cholesky, 30001L, TRUE, ahead, 2L)
+      x <- .Call(
+        ffi_draw, classifier, model$mean, model$cholesky, model$support, 30001L, TRUE, ahead, 2L
+      )
       list(x, runif(1))
     })
   })
