@@ -162,10 +162,15 @@ adam_steps <- function(model, state, set, rows, batch, rates, problem) {
   options <- c(0.9, 0.999, 1e-8, weight_decay(set, control), control$gradient_clip)
   .Call(
     ffi_steps, model, state[c("parameters", "first", "second", "step")], set$x, set$weights, rows,
-    batch, rates, log(problem$floor), options, in_single(control),
+    batch, rates, log(problem$floor), options, sampling(control), in_single(control),
     thread_count(control$threads)
   )
 }
+
+# A component with a posterior below the threshold takes part in a row's gradient with probability
+# posterior / threshold and then counts as the threshold; two numbers seed these draws. See
+# src/engine/gradient.h; bench/sampling.R measures the variance that this adds.
+sampling <- function(control) if (control$exact) double(3) else c(0.02, stats::runif(2))
 
 # An epoch of L-BFGS. optim() starts its memory of curvature anew in each.
 lbfgs_iterations <- 20L

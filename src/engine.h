@@ -76,6 +76,14 @@ static inline ptrdiff_t em_statistics(const struct shape *shape) {
   return 1 + d + (shape->full ? d * (d + 1) / 2 : d);
 }
 
+/* Which components of a row take part in its gradient: those with a posterior of at least
+ * `threshold`, and the others by an unbiased draw that depends on the seed and on the row's
+ * place. Threshold 0: all of them. */
+struct sampling {
+  double threshold;
+  uint64_t seed;
+};
+
 /* A dense layer and its way back: y = W x + b, dx = W' dy, dw = dy x'. All column-major:
  * w and dw n_out x n_in, x and dx n_in x n, y and dy n_out x n, bias n_out. */
 struct dense {
@@ -105,7 +113,7 @@ struct engine {
 
   /* A quantity of DESIGN's formula (16) on the log scale, for a tile: out[row + j *
    * stride], j < 1 for LOG_DENSITY and j < k otherwise. Overwrites. */
-  ptrdiff_t (*density_rows)(void);
+  ptrdiff_t (*density_rows)(const struct shape *shape);
   size_t (*density_bytes)(const struct shape *shape);
   void (*density_tile)(double *out, ptrdiff_t stride, const void *model,
                        enum quantity quantity, const struct rows *rows, void *work);
@@ -123,11 +131,13 @@ struct engine {
                     ptrdiff_t count, void *work);
 
   /* Adds the gradient of sum a_i log p(x_i), a the rows' weights, to `gradient`
-   * (layout.size doubles) and its value to `score` (one). */
+   * (layout.size doubles) and its value to `score` (one). gradient_rows is the least that
+   * is worth a tile. */
   ptrdiff_t (*gradient_rows)(const struct shape *shape);
   size_t (*gradient_bytes)(const struct shape *shape);
   void (*gradient_tile)(double *gradient, double *score, const void *model,
-                        const struct rows *rows, void *work);
+                        const struct rows *rows, const struct sampling *sampling,
+                        void *work);
 
   /* E step of a tile: adds to statistics (k x em_statistics) and to `score`. */
   void (*em_tile)(double *statistics, double *score, const void *model,

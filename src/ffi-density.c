@@ -41,6 +41,8 @@ SEXP ffi_classifier(SEXP model, SEXP z, SEXP single, SEXP threads) {
   return out;
 }
 
+static const struct sampling every_component = {0, 0};
+
 /* list(value, gradient) of the weighted sum of log densities; the gradient is flat. */
 SEXP ffi_gradient(SEXP model, SEXP y, SEXP weights, SEXP single, SEXP threads) {
   static const char *const fields[] = {"value", "gradient"};
@@ -55,7 +57,7 @@ SEXP ffi_gradient(SEXP model, SEXP y, SEXP weights, SEXP single, SEXP threads) {
   tiles_load(&tiles, REAL(ffi_element(model, "parameters")));
   struct team team;
   team_open(&team, tiles.members);
-  *value = tiles_gradient(gradient, &tiles, &rows, &team);
+  *value = tiles_gradient(gradient, &tiles, &rows, &every_component, &team);
   team_close(&team);
   UNPROTECT(1);
   return out;

@@ -86,6 +86,7 @@ struct ascent {
   struct adam_options options;
   double *gradient, *scores;
   const double *rates;
+  struct sampling sampling;
 };
 
 /* One step a rate, each over the next `batch` of the indices in `rows`. Returns the
@@ -102,7 +103,8 @@ static R_xlen_t ascent_run(struct ascent *ascent, struct tiles *tiles,
     part.first = i * batch;
     part.count = rows->count - part.first < batch ? rows->count - part.first : batch;
     tiles_load(tiles, ascent->state.parameters);
-    const double score = tiles_gradient(ascent->gradient, tiles, &part, &team);
+    const double score =
+        tiles_gradient(ascent->gradient, tiles, &part, &ascent->sampling, &team);
     if (!isfinite(score)) break;
     ascent->scores[i] = score / (double)part.count;
     for (ptrdiff_t j = 0; j < size; j++) ascent->gradient[j] /= (double)part.count;
@@ -118,7 +120,8 @@ static R_xlen_t ascent_run(struct ascent *ascent, struct tiles *tiles,
  * the mean weighted log densities of the batches, each before its step. Fewer scores
  * than rates mean that a score or gradient was not finite. `rows` counts from 0. */
 SEXP ffi_steps(SEXP model, SEXP state, SEXP x, SEXP weights, SEXP rows, SEXP batch,
-               SEXP rates, SEXP log_floor, SEXP options, SEXP single, SEXP threads) {
+               SEXP rates, SEXP log_floor, SEXP options, SEXP sampling, SEXP single,
+               SEXP threads) {
   static const char *const fields[] = {"parameters", "first", "second", "step", "scores"};
   const struct shape shape = ffi_shape(model);
   const ptrdiff_t size = shape_layout(&shape).size;
@@ -140,6 +143,7 @@ SEXP ffi_steps(SEXP model, SEXP state, SEXP x, SEXP weights, SEXP rows, SEXP bat
     SET_VECTOR_ELT(out, i, copy_doubles(ffi_element(state, fields[i])));
   }
   const double *o = ffi_doubles(options, 5, "options");
+  const double *draw = ffi_doubles(sampling, 3, "sampling");
   struct ascent ascent = {
       .state = {.parameters = REAL(VECTOR_ELT(out, 0)),
                 .first = REAL(VECTOR_ELT(out, 1)),
@@ -149,7 +153,9 @@ SEXP ffi_steps(SEXP model, SEXP state, SEXP x, SEXP weights, SEXP rows, SEXP bat
                   ffi_doubles(log_floor, shape.d, "log_floor")},
       .gradient = (double *)R_alloc((size_t)size, sizeof(double)),
       .scores = (double *)R_alloc((size_t)n_steps, sizeof(double)),
-      .rates = ffi_doubles(rates, n_steps, "rates")};
+      .rates = ffi_doubles(rates, n_steps, "rates"),
+      .sampling = {draw[0],
+                   (uint64_t)(draw[1] * 0x1p32) << 32 | (uint64_t)(draw[2] * 0x1p32)}};
   struct tiles tiles;
   const ptrdiff_t most = n_index < n_batch ? n_index : n_batch;
   ffi_plan(&tiles, JOB_GRADIENT, single, &shape, most, threads);

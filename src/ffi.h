@@ -37,7 +37,8 @@ SEXP ffi_residuals(SEXP model, SEXP mean, SEXP scale, SEXP y, SEXP u, SEXP threa
 SEXP ffi_em(SEXP model, SEXP x, SEXP weights, SEXP floor, SEXP iterations, SEXP tolerance,
             SEXP threads);
 SEXP ffi_steps(SEXP model, SEXP state, SEXP x, SEXP weights, SEXP rows, SEXP batch,
-               SEXP rates, SEXP log_floor, SEXP options, SEXP single, SEXP threads);
+               SEXP rates, SEXP log_floor, SEXP options, SEXP sampling, SEXP single,
+               SEXP threads);
 
 /* ffi-model.c: reading arguments. */
 SEXP ffi_element(SEXP list, const char *name);

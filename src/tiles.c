@@ -17,6 +17,9 @@ static double row_work(const struct shape *shape, enum job job) {
 /* A thread costs some 20 us to start, about this many multiplications. */
 #define WORK_PER_THREAD 2e5
 
+/* Sums within a tile are in the engine's precision. */
+#define TILE_ROWS_MOST 1024
+
 static int worthwhile(double work, ptrdiff_t n_items, int threads) {
   const double most = work / WORK_PER_THREAD;
   int n = threads < TEAM_MAX ? threads : TEAM_MAX;
@@ -34,19 +37,49 @@ static ptrdiff_t n_slots(const struct tiles *tiles, ptrdiff_t n_rows) {
   return n < TILES_SLOTS ? n : TILES_SLOTS;
 }
 
+static int is_summed(enum job job) { return job == JOB_GRADIENT || job == JOB_EM; }
+
+/* Sums are handed over once a tile: as few tiles as there are slots, where that leaves
+ * them of a useful size. */
+static ptrdiff_t rows_of_tile(enum job job, const struct engine *engine,
+                              const struct shape *shape, ptrdiff_t n_rows) {
+  if (job == JOB_DRAW) return engine->draw_rows();
+  if (!is_summed(job)) return engine->density_rows(shape);
+  const ptrdiff_t least = engine->gradient_rows(shape);
+  const ptrdiff_t even = (n_rows + TILES_SLOTS - 1) / TILES_SLOTS;
+  return even < least ? least : even < TILE_ROWS_MOST ? even : TILE_ROWS_MOST;
+}
+
+static size_t component_bytes(const struct tiles *tiles) {
+  return aligned((size_t)tiles->tile_rows * sizeof(int));
+}
+
 static size_t posterior_bytes(const struct tiles *tiles) {
   return aligned((size_t)(tiles->tile_rows * tiles->shape->k) * sizeof(double));
+}
+
+/* A member's: the engine's, and what stands before it. */
+static size_t scratch_bytes(const struct tiles *tiles, enum job job) {
+  const struct engine *engine = tiles->engine;
+  switch (job) {
+    case JOB_DENSITY: return aligned(engine->density_bytes(tiles->shape));
+    case JOB_RESIDUALS:
+      return posterior_bytes(tiles) + aligned(engine->density_bytes(tiles->shape));
+    case JOB_DRAW:
+      return component_bytes(tiles) + aligned(engine->draw_bytes(tiles->shape));
+    case JOB_GRADIENT:
+    case JOB_EM: break;
+  }
+  return aligned(engine->gradient_bytes(tiles->shape));
 }
 
 void tiles_plan(struct tiles *tiles, enum job job, const struct engine *engine,
                 const struct shape *shape, ptrdiff_t n_rows, int threads) {
   tiles->engine = engine;
   tiles->shape = shape;
-  const int summed = job == JOB_GRADIENT || job == JOB_EM;
-  tiles->tile_rows = summed            ? engine->gradient_rows(shape)
-                     : job == JOB_DRAW ? engine->draw_rows()
-                                       : engine->density_rows();
-  const ptrdiff_t items = summed ? n_slots(tiles, n_rows) : n_tiles(tiles, n_rows);
+  tiles->tile_rows = rows_of_tile(job, engine, shape, n_rows);
+  const ptrdiff_t items =
+      is_summed(job) ? n_slots(tiles, n_rows) : n_tiles(tiles, n_rows);
   tiles->row_work = row_work(shape, job);
   tiles->members = worthwhile(tiles->row_work * (double)n_rows, items, threads);
   tiles->slot_size = job == JOB_GRADIENT ? shape_layout(shape).size
@@ -55,14 +88,9 @@ void tiles_plan(struct tiles *tiles, enum job job, const struct engine *engine,
   tiles->slot_size = (tiles->slot_size + 15) / 16 * 16;
   tiles->model_bytes = aligned(engine->model_bytes(shape));
   tiles->slot_bytes = (size_t)tiles->slot_size * sizeof(double);
-  tiles->scratch_bytes = aligned(summed            ? engine->gradient_bytes(shape)
-                                 : job == JOB_DRAW ? engine->draw_bytes(shape)
-                                                   : engine->density_bytes(shape));
-  if (job == JOB_DRAW)
-    tiles->scratch_bytes += aligned((size_t)tiles->tile_rows * sizeof(int));
-  if (job == JOB_RESIDUALS) tiles->scratch_bytes += posterior_bytes(tiles);
+  tiles->scratch_bytes = scratch_bytes(tiles, job);
   tiles->bytes = tiles->model_bytes +
-                 aligned(tiles->slot_bytes * (summed ? TILES_SLOTS : 0)) +
+                 aligned(tiles->slot_bytes * (is_summed(job) ? TILES_SLOTS : 0)) +
                  tiles->scratch_bytes * (size_t)tiles->members;
   tiles->block = NULL;
 }
@@ -96,6 +124,7 @@ struct run {
   const struct rows *rows;
   enum quantity quantity;
   double *out;
+  const struct sampling *sampling;
 };
 
 static void density_body(void *context, ptrdiff_t tile, int member) {
@@ -122,7 +151,8 @@ static void gradient_body(void *context, ptrdiff_t slot, int member) {
   for (ptrdiff_t t = slot; t < n_tiles(tiles, run->rows->count); t += TILES_SLOTS) {
     const struct rows part = tile_of(tiles, run->rows, t);
     tiles->engine->gradient_tile(slot_of(tiles, slot), &tiles->score[slot],
-                                 model_of(tiles), &part, scratch_of(tiles, member));
+                                 model_of(tiles), &part, run->sampling,
+                                 scratch_of(tiles, member));
   }
 }
 
@@ -168,7 +198,7 @@ static void draw_body(void *context, ptrdiff_t tile, int member) {
   const double *base = block->base + begin * (d + 1);
   /* The components stand before the engine's scratch. */
   int *component = scratch_of(tiles, member);
-  char *work = (char *)component + aligned((size_t)tiles->tile_rows * sizeof(int));
+  char *work = (char *)component + component_bytes(tiles);
   if (block->cumulated)
     draw_constant(component, block->cumulated, base, count, d, block->maps->k);
   else
@@ -237,8 +267,8 @@ static double slots_sum(double *sum, const struct tiles *tiles, ptrdiff_t slots,
 }
 
 double tiles_gradient(double *gradient, struct tiles *tiles, const struct rows *rows,
-                      struct team *team) {
-  struct run run = {.tiles = tiles, .rows = rows};
+                      const struct sampling *sampling, struct team *team) {
+  struct run run = {.tiles = tiles, .rows = rows, .sampling = sampling};
   const ptrdiff_t slots = n_slots(tiles, rows->count);
   team_for(team, slots, gradient_body, &run);
   return slots_sum(gradient, tiles, slots, shape_layout(tiles->shape).size);

@@ -54,7 +54,7 @@ void tiles_residuals(double *z, struct tiles *tiles, const struct rows *rows,
                      const double *u, const struct maps *maps, struct team *team);
 /* Overwrites the gradient (layout.size doubles); returns the value. */
 double tiles_gradient(double *gradient, struct tiles *tiles, const struct rows *rows,
-                      struct team *team);
+                      const struct sampling *sampling, struct team *team);
 /* Overwrites the statistics (k x em_statistics); returns the log-likelihood. */
 double tiles_em(double *statistics, struct tiles *tiles, const struct rows *rows,
                 struct team *team);

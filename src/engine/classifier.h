@@ -1,35 +1,44 @@
-/* The classifier w = softmax(f(z)) over a panel. Logits are k x PANEL. */
+/* The classifier w = softmax(f(z)) over rows. The logits stand in blocks: see gemm.h. */
 
-/* Log of the sum over j < k of exp(logits[j]), a number a point: from the true maximum;
- * all -Inf gives -Inf. */
-static void log_sum_exp(real *out, const real *logits, ptrdiff_t k) {
+/* Log of the sum over j < k of exp(logits[j]), a number a lane, logits being k x `stride`:
+ * from the true maximum; all -Inf gives -Inf. */
+static inline vec log_sum_exp(const real *logits, ptrdiff_t stride, ptrdiff_t k) {
   const vec lowest = vec_splat(-(real)INFINITY), zero = vec_splat(0);
-  for (ptrdiff_t v = 0; v < PANEL; v += LANES) {
-    vec top = lowest;
-    for (ptrdiff_t j = 0; j < k; j++)
-      top = vec_max(vec_load(logits + j * PANEL + v), top);
-    const vec shift = vec_select(vec_greater(top, lowest), top, zero);
-    vec sum = zero;
-    for (ptrdiff_t j = 0; j < k; j++)
-      sum += vec_exp(vec_load(logits + j * PANEL + v) - shift);
-    vec_store(out + v, shift + vec_log(sum));
+  vec top = lowest;
+  for (ptrdiff_t j = 0; j < k; j++) top = vec_max(vec_load(logits + j * stride), top);
+  const vec shift = vec_select(vec_greater(top, lowest), top, zero);
+  vec sum = zero;
+  for (ptrdiff_t j = 0; j < k; j++) sum += vec_exp(vec_load(logits + j * stride) - shift);
+  return shift + vec_log(sum);
+}
+
+/* The log-sum-exp of the logits of rows first, ..., first + count - 1; may write up to
+ * LANES - 1 more. `turned` is scratch, k x LANES. */
+static void rows_log_sum_exp(real *out, const real *logits, ptrdiff_t stride,
+                             ptrdiff_t first, ptrdiff_t count, ptrdiff_t k,
+                             real *turned) {
+  for (ptrdiff_t row = first; row < first + count; row += LANES) {
+    /* Rows beyond the last are read as copies of it. */
+    const ptrdiff_t n = first + count - row < LANES ? first + count - row : LANES;
+    for (ptrdiff_t r = 0; r < LANES; r++) {
+      const real *from = logits + (row + (r < n ? r : n - 1)) * LANES;
+      for (ptrdiff_t j = 0; j < k; j++)
+        turned[j * LANES + r] = from[j / LANES * stride + j % LANES];
+    }
+    vec_store(out + row, log_sum_exp(turned, LANES, k));
   }
 }
 
-/* d sum / d logits of a function whose derivative in log w_own(z) is v, where
+/* The derivative of v log w_own(z) in the logits of one row, where
  * log w_own = logit_own - log sum exp(logits):
  *   dlogit_j = v (delta_{j,own} - w_j)
- * Overwrites the logits; padded features become zero. */
-static void softmax_backward(real *logits, const real *normaliser, const real *v,
-                             ptrdiff_t own, ptrdiff_t k) {
-  for (ptrdiff_t p = 0; p < PANEL; p += LANES) {
-    const vec top = vec_load(normaliser + p), weight = vec_load(v + p);
-    for (ptrdiff_t j = 0; j < k; j++) {
-      real *logit = logits + j * PANEL + p;
-      const vec w = vec_exp(vec_load(logit) - top);
-      vec_store(logit, (j == own ? weight : vec_splat(0)) - weight * w);
-    }
-    for (ptrdiff_t j = k; j < padded(k); j++)
-      vec_store(logits + j * PANEL + p, vec_splat(0));
+ * Overwrites the logits; padded ones, -Inf, become zero. */
+static inline void softmax_backward(real *logits, ptrdiff_t stride, real normaliser,
+                                    real v, ptrdiff_t own, ptrdiff_t k) {
+  const vec top = vec_splat(normaliser), minus_v = vec_splat(-v);
+  for (ptrdiff_t j = 0; j < k; j += LANES) {
+    real *block = logits + j / LANES * stride;
+    vec_store(block, minus_v * vec_exp(vec_load(block) - top));
   }
+  logits[own / LANES * stride + own % LANES] += v;
 }

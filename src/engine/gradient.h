@@ -1,42 +1,52 @@
-/* The gradient of the weighted sum of log densities over a tile. Sums go to doubles. */
+/* The gradient of the weighted sum of log densities over a tile. Rows that matter are kept
+ * until there are enough of them for the way back. */
+
+/* Pairs of point and component that pass the network at a time, and the rows with their
+ * values in all layers that are held: within a second-level cache, with as many rows as
+ * the products like (bench/step.R). */
+#define FORWARD_ROWS 128
+#define KEPT_BYTES (512 * 1024)
+#define KEPT_ROWS 512
+
 struct gradient_work {
-  struct activations activations;       /* panel (panel of points) * k + component */
-  real *x, *z, *dx, *total, *weight;    /* z: as activations.value[0], kept */
-  real *joint, *normaliser, *posterior; /* a panel of points and component x PANEL */
+  struct pairs pairs;
+  ptrdiff_t most_kept, kept;
+  real *weight;    /* of a kept row: its part of the gradient */
+  real *dz;        /* as the network's inputs */
+  real *posterior; /* padded k */
+  double *drawn;   /* of a point: see keep_rows() */
+  real *map, *mlp; /* sums of gradients: affine_gradient_add(), mlp_gradient_add() */
+  real *bias;      /* of a constant classifier, padded k */
 };
 
-/* A tile's activations should stay in the second-level cache. */
-#define GRADIENT_TILE_BYTES (256 * 1024)
-
-static ptrdiff_t gradient_panels(const struct shape *shape) {
-  ptrdiff_t features = padded(shape->d);
-  for (ptrdiff_t l = 0; l < shape->n_layers; l++)
-    features += padded(shape->widths[l + 1]);
-  const ptrdiff_t bytes = features * shape->k * PANEL * (ptrdiff_t)sizeof(real);
-  const ptrdiff_t n = GRADIENT_TILE_BYTES / bytes;
-  return n < 1 ? 1 : n > 8 ? 8 : n;
+static ptrdiff_t gradient_kept(const struct shape *shape) {
+  ptrdiff_t features = 2 * padded(shape->d);
+  for (ptrdiff_t l = 1; l <= shape->n_layers; l++) features += padded(shape->widths[l]);
+  const ptrdiff_t n = KEPT_BYTES / (features * (ptrdiff_t)sizeof(real));
+  const ptrdiff_t most = n < KEPT_ROWS ? n : KEPT_ROWS;
+  const ptrdiff_t least = points_for(shape, FORWARD_ROWS) * shape->k;
+  return most > least ? most : least;
 }
 
+/* A tile has its own sums to clear and to hand over: so many points pay for that. */
 static ptrdiff_t gradient_rows(const struct shape *shape) {
-  return gradient_panels(shape) * PANEL;
+  return (2 * gradient_kept(shape) + shape->k - 1) / shape->k;
 }
 
 static struct gradient_work gradient_layout(struct arena *arena,
                                             const struct shape *shape) {
   struct gradient_work work;
-  struct mlp mlp;
-  struct arena counted = arena_open(NULL);
-  mlp_layout(&mlp, &counted, shape);
-  const ptrdiff_t n_panels = gradient_panels(shape), n = n_panels * shape->k;
-  activations_layout(&work.activations, arena, shape, n);
-  work.x = arena_reals(arena, shape->d * PANEL);
-  work.z = arena_reals(arena, n * padded(shape->d) * PANEL);
-  work.dx = arena_reals(arena, mlp.widest * PANEL);
-  work.total = arena_reals(arena, PANEL);
-  work.weight = arena_reals(arena, PANEL);
-  work.joint = arena_reals(arena, n * PANEL);
-  work.normaliser = arena_reals(arena, n * PANEL);
-  work.posterior = arena_reals(arena, n * PANEL);
+  const ptrdiff_t points = points_for(shape, FORWARD_ROWS);
+  work.most_kept = gradient_kept(shape);
+  work.kept = 0;
+  pairs_layout(&work.pairs, arena, shape, points, work.most_kept, 1);
+  work.weight = arena_reals(arena, work.most_kept);
+  work.dz = arena_reals(arena, padded(shape->d) / LANES * work.pairs.rows.stride);
+  work.posterior = arena_reals(arena, padded(shape->k));
+  work.drawn = arena_take(arena, (size_t)points * sizeof(double));
+  work.map = arena_reals(arena, affine_gradient_size(shape));
+  work.mlp = arena_reals(arena, mlp_gradient_size(shape));
+  work.bias = arena_reals(arena, padded(shape->k));
   return work;
 }
 
@@ -46,125 +56,126 @@ static size_t gradient_bytes(const struct shape *shape) {
   return arena_size(&arena);
 }
 
-/* The rows' weights as a panel: zero beyond the last point. */
-static void load_weights(real *weight, const struct rows *rows, ptrdiff_t begin) {
-  for (ptrdiff_t p = 0; p < PANEL; p++) {
-    const ptrdiff_t i = begin + p;
-    weight[p] = i >= rows->count ? 0
-                : rows->weights  ? (real)rows->weights[row_of(rows, i)]
-                                 : 1;
-  }
-}
-
-static void add_score(double *score, const real *log_density, const struct rows *rows,
-                      ptrdiff_t begin) {
-  for (ptrdiff_t p = 0; p < PANEL && begin + p < rows->count; p++) {
-    const double a = rows->weights ? rows->weights[row_of(rows, begin + p)] : 1;
-    *score += a * (double)log_density[p];
-  }
-}
-
-/* Map and network of one component for the panel of points in work->x; log w_k + log N_k
- * into work->joint. `g` counts pairs of panel and component. */
-static void gradient_forward(struct gradient_work *work, const struct model *model,
-                             ptrdiff_t g, ptrdiff_t k) {
-  const ptrdiff_t d_size = padded(model->shape.d) * PANEL;
-  real *joint = work->joint + g * PANEL, *z = work->z + g * d_size;
-  affine_forward(z, joint, &model->map, work->x, k);
+/* Gradients of the rows kept so far, to the tile's sums. */
+static void kept_backward(struct gradient_work *work, const struct model *model) {
+  struct pairs *pairs = &work->pairs;
+  struct activations *a = &pairs->rows;
+  const ptrdiff_t n_k = model->shape.k, stride = a->stride;
   if (model->log_weight) {
-    const vec own = vec_splat(model->log_weight[k]);
-    for (ptrdiff_t p = 0; p < PANEL; p += LANES)
-      vec_store(joint + p, vec_load(joint + p) + own);
-    return;
-  }
-  struct activations *a = &work->activations;
-  real own[PANEL];
-  memcpy(a->value[0] + g * d_size, z, (size_t)(model->shape.d * PANEL) * sizeof(real));
-  for (ptrdiff_t i = model->shape.d * PANEL; i < d_size; i++)
-    a->value[0][g * d_size + i] = 0;
-  mlp_forward(a, &model->mlp, g);
-  const real *logits =
-      a->value[model->shape.n_layers] + g * padded(model->shape.k) * PANEL;
-  log_weight_own(own, work->normaliser + g * PANEL, logits, k, model->shape.k);
-  for (ptrdiff_t p = 0; p < PANEL; p += LANES)
-    vec_store(joint + p, vec_load(joint + p) + vec_load(own + p));
-}
-
-/* a v_k = a exp(joint_k - log p) for the components of one panel of points. */
-static void panel_posterior(real *posterior, real *total, const real *joint,
-                            const real *weight, ptrdiff_t n_k) {
-  log_sum_exp(total, joint, n_k);
-  for (ptrdiff_t k = 0; k < n_k; k++)
-    for (ptrdiff_t p = 0; p < PANEL; p += LANES) {
-      const vec v = vec_exp(vec_load(joint + k * PANEL + p) - vec_load(total + p));
-      vec_store(posterior + k * PANEL + p, vec_load(weight + p) * v);
-    }
-}
-
-/* The constant classifier: dlog pi_k += sum a (v_k - pi_k). */
-static void constant_backward(double *dbias, const struct gradient_work *work,
-                              const struct model *model, ptrdiff_t n_panels) {
-  const ptrdiff_t n_k = model->shape.k;
-  for (ptrdiff_t g = 0; g < n_panels * n_k; g += n_k) {
-    vec all = vec_splat(0);
-    for (ptrdiff_t k = 0; k < n_k; k++) {
-      vec sum = vec_splat(0);
-      for (ptrdiff_t p = 0; p < PANEL; p += LANES)
-        sum += vec_load(work->posterior + (g + k) * PANEL + p);
-      dbias[k] += (double)vec_sum(sum);
-      all += sum;
-    }
-    const double total = (double)vec_sum(all);
-    for (ptrdiff_t k = 0; k < n_k; k++)
-      dbias[k] -= total * exp((double)model->log_weight[k]);
-  }
-}
-
-static void gradient_backward(double *gradient, struct gradient_work *work,
-                              const struct model *model, ptrdiff_t n_panels) {
-  const ptrdiff_t n_k = model->shape.k, d = model->shape.d,
-                  n_layers = model->shape.n_layers;
-  const ptrdiff_t d_size = padded(d) * PANEL, n = n_panels * n_k;
-  struct activations *a = &work->activations;
-  if (model->log_weight) {
-    constant_backward(gradient + model->at.biases, work, model, n_panels);
-    memset(a->value[0], 0, (size_t)(n * d_size) * sizeof(real));
+    zero_reals(work->dz, padded(model->shape.d) / LANES * stride);
   } else {
-    a->n_panels = n;
-    for (ptrdiff_t g = 0; g < n; g++)
-      softmax_backward(a->value[n_layers] + g * padded(n_k) * PANEL,
-                       work->normaliser + g * PANEL, work->posterior + g * PANEL, g % n_k,
+    for (ptrdiff_t row = 0; row < work->kept; row++)
+      softmax_backward(a->value[model->shape.n_layers] + row * LANES, stride,
+                       pairs->normaliser[row], work->weight[row], pairs->component[row],
                        n_k);
-    mlp_backward(gradient + model->at.weights, gradient + model->at.biases, a,
-                 &model->mlp, work->dx);
+    mlp_backward(work->mlp, work->dz, a, &model->mlp, work->kept);
   }
-  for (ptrdiff_t g = 0; g < n; g++) {
-    /* log N adds -v z to dz */
-    real *dz = a->value[0] + g * d_size;
-    const real *z = work->z + g * d_size, *v = work->posterior + g * PANEL;
-    for (ptrdiff_t j = 0; j < d; j++)
-      for (ptrdiff_t p = 0; p < PANEL; p += LANES)
-        vec_store(dz + j * PANEL + p, vec_load(dz + j * PANEL + p) -
-                                          vec_load(v + p) * vec_load(z + j * PANEL + p));
-    affine_backward(gradient, gradient + model->at.scale, dz, z, v, &model->map, g % n_k);
+  for (ptrdiff_t row = 0; row < work->kept; row++)
+    affine_backward(work->map, work->dz + row * LANES, a->value[0] + row * LANES, stride,
+                    work->weight[row], &model->map, pairs->component[row]);
+  work->kept = 0;
+}
+
+/* A uniform number in [0, 1) from a seed and a counter: the finaliser of SplitMix64
+ * (Steele, Lea and Flood 2014). */
+static double counted_uniform(uint64_t seed, uint64_t counter) {
+  uint64_t x = seed + (counter + 1) * 0x9e3779b97f4a7c15u;
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+  return (double)((x ^ (x >> 31)) >> 11) * 0x1p-53;
+}
+
+/* Keeps row `from` with the given weight. */
+static void keep_row(struct gradient_work *work, const struct model *model,
+                     ptrdiff_t from, real weight) {
+  struct pairs *pairs = &work->pairs;
+  const ptrdiff_t to = work->kept++;
+  work->weight[to] = weight;
+  if (to == from) return;
+  pairs->point[to] = pairs->point[from];
+  pairs->component[to] = pairs->component[from];
+  pairs->normaliser[to] = pairs->normaliser[from];
+  activations_move(&pairs->rows, &model->shape, to, from);
+}
+
+/* Keeps rows from `first` on that matter for point i's gradient. A row's gradient is
+ * proportional to v: rows with v below the threshold t are drawn with probability v / t and
+ * then count as t, which leaves the expectation as it is. The draws of one point are
+ * systematic: one uniform number, a row where the running sum of v / t passes an integer. */
+static void keep_rows(struct gradient_work *work, const struct model *model,
+                      const struct rows *rows, ptrdiff_t begin, ptrdiff_t first,
+                      const struct sampling *sampling) {
+  struct pairs *pairs = &work->pairs;
+  const ptrdiff_t across = padded(model->shape.k);
+  const double t = sampling->threshold;
+  for (ptrdiff_t i = 0; i < pairs->n_points && t > 0; i++)
+    work->drawn[i] = counted_uniform(sampling->seed, (uint64_t)(rows->first + begin + i));
+  for (ptrdiff_t row = first; row < pairs->n_rows; row++) {
+    const ptrdiff_t i = pairs->point[row];
+    const double a = rows->weights ? rows->weights[row_of(rows, begin + i)] : 1;
+    double v = (double)pairs->log_component[i * across + pairs->component[row]];
+    if (v < t) {
+      work->drawn[i] += v / t;
+      if (work->drawn[i] < 1) continue;
+      work->drawn[i] -= 1;
+      v = t;
+    }
+    keep_row(work, model, row, (real)(a * v));
+  }
+}
+
+/* The posterior v_k of each loaded point, in place of log_component; adds to the score,
+ * and for a constant classifier to its gradient: dlog pi_k = a (v_k - pi_k). */
+static void points_posterior(struct gradient_work *work, double *score,
+                             const struct model *model, const struct rows *rows,
+                             ptrdiff_t begin) {
+  struct pairs *pairs = &work->pairs;
+  const ptrdiff_t across = padded(model->shape.k);
+  for (ptrdiff_t i = 0; i < pairs->n_points; i++) {
+    const double a = rows->weights ? rows->weights[row_of(rows, begin + i)] : 1;
+    real *joint = pairs->log_component + i * across;
+    const real *log_weight = pairs->log_weight + i * across;
+    for (ptrdiff_t k = 0; k < across; k++) joint[k] += log_weight[k];
+    const real total = log_sum_exp_across(joint, across);
+    *score += a * (double)total;
+    const vec shift = vec_splat(total), weight = vec_splat((real)a);
+    for (ptrdiff_t k = 0; k < across; k += LANES) {
+      const vec v = vec_exp(vec_load(joint + k) - shift);
+      vec_store(joint + k, v);
+      if (!model->log_weight) continue;
+      real *bias = work->bias + k;
+      vec_store(bias, vec_load(bias) + weight * (v - vec_exp(vec_load(log_weight + k))));
+    }
   }
 }
 
 static void gradient_tile(double *gradient, double *score, const void *block,
-                          const struct rows *rows, void *scratch) {
+                          const struct rows *rows, const struct sampling *sampling,
+                          void *scratch) {
   const struct model *model = model_at(block);
-  const ptrdiff_t n_k = model->shape.k;
+  const struct shape *shape = &model->shape;
   struct arena arena = arena_open(scratch);
-  struct gradient_work work = gradient_layout(&arena, &model->shape);
-  ptrdiff_t n_panels = 0;
-  for (ptrdiff_t begin = 0; begin < rows->count; begin += PANEL, n_panels++) {
-    const ptrdiff_t g = n_panels * n_k;
-    load_panel(work.x, rows, model->shape.d, begin);
-    load_weights(work.weight, rows, begin);
-    for (ptrdiff_t k = 0; k < n_k; k++) gradient_forward(&work, model, g + k, k);
-    panel_posterior(work.posterior + g * PANEL, work.total, work.joint + g * PANEL,
-                    work.weight, n_k);
-    add_score(score, work.total, rows, begin);
+  struct gradient_work work = gradient_layout(&arena, shape);
+  struct pairs *pairs = &work.pairs;
+  zero_reals(work.map, affine_gradient_size(shape));
+  zero_reals(work.mlp, mlp_gradient_size(shape));
+  zero_reals(work.bias, padded(shape->k));
+  for (ptrdiff_t begin = 0; begin < rows->count; begin += pairs->n_points) {
+    load_points(pairs, rows, shape->d, begin);
+    if (work.kept + pairs->n_points * shape->k > work.most_kept)
+      kept_backward(&work, model);
+    const ptrdiff_t first = work.kept;
+    pairs_forward(pairs, model, first, sampling->threshold > 0);
+    if (model->log_weight)
+      for (ptrdiff_t i = 0; i < pairs->n_points; i++)
+        pairs_choose(pairs, shape, i, -(real)INFINITY, NULL);
+    points_posterior(&work, score, model, rows, begin);
+    keep_rows(&work, model, rows, begin, first, sampling);
   }
-  gradient_backward(gradient, &work, model, n_panels);
+  kept_backward(&work, model);
+  double *biases = gradient + model->at.biases;
+  affine_gradient_add(gradient, gradient + model->at.scale, work.map, shape);
+  mlp_gradient_add(gradient + model->at.weights, biases, work.mlp, shape);
+  for (ptrdiff_t k = 0; k < shape->k && model->log_weight; k++)
+    biases[k] += (double)work.bias[k];
 }

@@ -18,21 +18,23 @@ static int math(double *out, const char *function, const double *x, ptrdiff_t n)
 }
 
 struct dense_work {
-  real *forward, *backward, *bias, *zero, *x, *y, *dx, *dy;
+  ptrdiff_t stride;
+  real *forward, *backward, *bias, *zero, *x, *y, *dx, *dy, *dw;
 };
 
 static struct dense_work dense_layout(struct arena *arena, const struct dense *layer) {
   const ptrdiff_t out = padded(layer->n_out), in = padded(layer->n_in);
-  const ptrdiff_t n_panels = (layer->n + PANEL - 1) / PANEL;
   struct dense_work work;
+  work.stride = row_stride(layer->n);
   work.forward = arena_reals(arena, out * layer->n_in);
   work.backward = arena_reals(arena, in * layer->n_out);
   work.bias = arena_reals(arena, out);
   work.zero = arena_reals(arena, in);
-  work.x = arena_reals(arena, n_panels * in * PANEL);
-  work.y = arena_reals(arena, out * PANEL);
-  work.dx = arena_reals(arena, in * PANEL);
-  work.dy = arena_reals(arena, n_panels * out * PANEL);
+  work.x = arena_reals(arena, in / LANES * work.stride);
+  work.y = arena_reals(arena, out / LANES * work.stride);
+  work.dx = arena_reals(arena, in / LANES * work.stride);
+  work.dy = arena_reals(arena, out / LANES * work.stride);
+  work.dw = arena_reals(arena, layer->n_in * out);
   return work;
 }
 
@@ -42,39 +44,44 @@ static size_t dense_bytes(const struct dense *layer) {
   return arena_size(&arena);
 }
 
-/* Copies columns of a feature x point matrix into padded panels, zero beyond them. */
-static void to_panels(real *out, const double *x, ptrdiff_t n_features, ptrdiff_t n) {
-  for (ptrdiff_t begin = 0; begin < n; begin += PANEL)
+/* A feature x point matrix as rows in blocks, zero beyond its features; and back. */
+static void to_rows(real *out, const double *x, ptrdiff_t n_features, ptrdiff_t n,
+                    ptrdiff_t stride) {
+  for (ptrdiff_t p = 0; p < n; p++)
     for (ptrdiff_t f = 0; f < padded(n_features); f++)
-      for (ptrdiff_t p = begin; p < begin + PANEL; p++)
-        *out++ = f < n_features && p < n ? (real)x[f + n_features * p] : 0;
+      out[f / LANES * stride + p * LANES + f % LANES] =
+          f < n_features ? (real)x[f + n_features * p] : 0;
 }
 
-static void from_panel(double *out, const real *panel, ptrdiff_t n_features, ptrdiff_t n,
-                       ptrdiff_t begin) {
-  for (ptrdiff_t p = begin; p < n && p < begin + PANEL; p++)
+static void from_rows(double *out, const real *rows, ptrdiff_t n_features, ptrdiff_t n,
+                      ptrdiff_t stride) {
+  for (ptrdiff_t p = 0; p < n; p++)
     for (ptrdiff_t f = 0; f < n_features; f++)
-      out[f + n_features * p] = (double)panel[f * PANEL + p - begin];
+      out[f + n_features * p] = (double)rows[f / LANES * stride + p * LANES + f % LANES];
 }
 
 static void dense(const struct dense *layer, void *scratch) {
   const ptrdiff_t n_out = layer->n_out, n_in = layer->n_in, n = layer->n;
-  const ptrdiff_t in = padded(n_in) * PANEL, out = padded(n_out) * PANEL;
   struct arena arena = arena_open(scratch);
-  struct dense_work work = dense_layout(&arena, layer);
+  const struct dense_work work = dense_layout(&arena, layer);
   pack(work.forward, layer->w, n_out, n_in, 1, n_out);
   pack(work.backward, layer->w, n_in, n_out, n_out, 1);
   for (ptrdiff_t o = 0; o < padded(n_out); o++)
     work.bias[o] = o < n_out ? (real)layer->bias[o] : 0;
-  for (ptrdiff_t i = 0; i < padded(n_in); i++) work.zero[i] = 0;
-  for (ptrdiff_t i = 0; i < n_out * n_in; i++) layer->dw[i] = 0;
-  to_panels(work.x, layer->x, n_in, n);
-  to_panels(work.dy, layer->dy, n_out, n);
-  for (ptrdiff_t g = 0; g * PANEL < n; g++) {
-    panel_product(work.y, work.forward, work.bias, work.x + g * in, n_out, n_in);
-    from_panel(layer->y, work.y, n_out, n, g * PANEL);
-    panel_product(work.dx, work.backward, work.zero, work.dy + g * out, n_in, n_out);
-    from_panel(layer->dx, work.dx, n_in, n, g * PANEL);
-  }
-  panels_outer(layer->dw, work.dy, work.x, (n + PANEL - 1) / PANEL, n_out, n_in);
+  zero_reals(work.zero, padded(n_in));
+  zero_reals(work.dw, n_in * padded(n_out));
+  to_rows(work.x, layer->x, n_in, n, work.stride);
+  to_rows(work.dy, layer->dy, n_out, n, work.stride);
+  const struct product y = {work.forward, work.bias, n_out,
+                            n_in,         AS_IT_IS,  ACTIVATION_TANH};
+  rows_product(work.y, NULL, work.x, &y, 0, n, work.stride);
+  from_rows(layer->y, work.y, n_out, n, work.stride);
+  const struct product dx = {work.backward, work.zero, n_in,
+                             n_out,         AS_IT_IS,  ACTIVATION_TANH};
+  rows_product(work.dx, NULL, work.dy, &dx, 0, n, work.stride);
+  from_rows(layer->dx, work.dx, n_in, n, work.stride);
+  rows_outer(work.dw, work.dy, work.x, work.stride, n, n_out, n_in);
+  for (ptrdiff_t i = 0; i < n_in; i++)
+    for (ptrdiff_t o = 0; o < n_out; o++)
+      layer->dw[o + n_out * i] = (double)work.dw[i * padded(n_out) + o];
 }

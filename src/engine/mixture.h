@@ -1,11 +1,11 @@
 /* The prepared model of formula (16), p(x) = sum_k w_k(z_k) N(x; mu_k, Sigma_k), and
- * panels of its points. */
+ * points on their way through it. */
 struct model {
   struct shape shape;
   struct layout at;
   struct affine map;
   struct mlp mlp;
-  real *log_weight; /* log w of a constant classifier, k; NULL for a network */
+  real *log_weight; /* log w of a constant classifier, padded k; NULL for a network */
 };
 
 /* The model and everything it points to stand in one block. */
@@ -15,7 +15,7 @@ static struct model *model_layout(struct arena *arena, const struct shape *shape
   local.at = shape_layout(shape);
   affine_layout(&local.map, arena, shape);
   mlp_layout(&local.mlp, arena, shape);
-  local.log_weight = shape->n_layers == 0 ? arena_reals(arena, shape->k) : NULL;
+  local.log_weight = shape->n_layers == 0 ? arena_reals(arena, padded(shape->k)) : NULL;
   if (model) *model = local;
   return model;
 }
@@ -44,8 +44,8 @@ static void model_prepare(void *block, const double *parameters,
   double top = -INFINITY, sum = 0;
   for (ptrdiff_t k = 0; k < shape->k; k++) top = log_pi[k] > top ? log_pi[k] : top;
   for (ptrdiff_t k = 0; k < shape->k; k++) sum += exp(log_pi[k] - top);
-  for (ptrdiff_t k = 0; k < shape->k; k++)
-    model->log_weight[k] = (real)(log_pi[k] - top - log(sum));
+  for (ptrdiff_t k = 0; k < padded(shape->k); k++)
+    model->log_weight[k] = k < shape->k ? (real)(log_pi[k] - top - log(sum)) : 0;
 }
 
 static inline ptrdiff_t row_of(const struct rows *rows, ptrdiff_t i) {
@@ -53,24 +53,136 @@ static inline ptrdiff_t row_of(const struct rows *rows, ptrdiff_t i) {
   return rows->index ? rows->index[i] : i;
 }
 
-/* Points `begin`... of the tile as a panel; beyond the last one, copies of it. */
-static void load_panel(real *x, const struct rows *rows, ptrdiff_t d, ptrdiff_t begin) {
-  for (ptrdiff_t p = 0; p < PANEL; p++) {
-    const ptrdiff_t i = begin + p < rows->count ? begin + p : rows->count - 1;
-    const double *row = rows->x + row_of(rows, i);
-    for (ptrdiff_t j = 0; j < d; j++) x[j * PANEL + p] = (real)row[j * rows->stride];
+/* Some points, the components that may matter at each, and what the network says there.
+ * A row of the network is one point at one component. Rows before `first` are left alone:
+ * the gradient keeps some. */
+struct pairs {
+  ptrdiff_t most_points, n_points, n_rows; /* n_rows: end of the rows in use */
+  real *x;                                 /* points x d */
+  real *z;                                 /* points x d x padded(k) */
+  real *log_component, *log_weight;        /* points x padded(k) */
+  real *best,
+      *low; /* of a point: largest log w_k + log N_k so far; see pairs_forward() */
+  int *point, *component; /* of a row */
+  real *normaliser;       /* of a row: log sum exp of its logits */
+  real *turned;           /* k x LANES */
+  struct activations rows;
+};
+
+static void pairs_layout(struct pairs *pairs, struct arena *arena,
+                         const struct shape *shape, ptrdiff_t most_points,
+                         ptrdiff_t most_rows, int keep) {
+  const ptrdiff_t across = padded(shape->k);
+  pairs->most_points = most_points;
+  pairs->x = arena_reals(arena, most_points * shape->d);
+  pairs->z = arena_reals(arena, most_points * shape->d * across);
+  pairs->log_component = arena_reals(arena, most_points * across);
+  pairs->log_weight = arena_reals(arena, most_points * across);
+  pairs->best = arena_reals(arena, most_points);
+  pairs->low = arena_reals(arena, most_points);
+  pairs->point = arena_take(arena, (size_t)most_rows * sizeof(int));
+  pairs->component = arena_take(arena, (size_t)most_rows * sizeof(int));
+  pairs->normaliser = arena_reals(arena, most_rows + LANES);
+  pairs->turned = arena_reals(arena, shape->k * LANES);
+  activations_layout(&pairs->rows, arena, shape, most_rows, keep);
+}
+
+static void load_points(struct pairs *pairs, const struct rows *rows, ptrdiff_t d,
+                        ptrdiff_t begin) {
+  const ptrdiff_t left = rows->count - begin;
+  pairs->n_points = left < pairs->most_points ? left : pairs->most_points;
+  for (ptrdiff_t i = 0; i < pairs->n_points; i++) {
+    const double *row = rows->x + row_of(rows, begin + i);
+    for (ptrdiff_t j = 0; j < d; j++) pairs->x[i * d + j] = (real)row[j * rows->stride];
   }
 }
 
-static inline void splat_panel(real *out, real value) {
-  for (ptrdiff_t p = 0; p < PANEL; p++) out[p] = value;
+/* Writes a point's coordinates as a row of the network's inputs; z_j at z[j * step]. */
+static inline void store_row(struct activations *rows, ptrdiff_t row, const real *z,
+                             ptrdiff_t step, ptrdiff_t d) {
+  real *to = rows->value[0] + row * LANES;
+  for (ptrdiff_t j = 0; j < d; j += LANES, to += rows->stride)
+    for (ptrdiff_t l = 0; l < LANES; l++) to[l] = j + l < d ? z[(j + l) * step] : 0;
 }
 
-/* log w_own from the logits of a panel; their normaliser is written too. */
-static void log_weight_own(real *log_weight, real *normaliser, const real *logits,
-                           ptrdiff_t own, ptrdiff_t k) {
-  log_sum_exp(normaliser, logits, k);
-  for (ptrdiff_t p = 0; p < PANEL; p += LANES)
-    vec_store(log_weight + p,
-              vec_load(logits + own * PANEL + p) - vec_load(normaliser + p));
+/* Rows first, ..., n_rows - 1 through the network: their log w_k. */
+static void pairs_evaluate(struct pairs *pairs, const struct model *model,
+                           ptrdiff_t first) {
+  const ptrdiff_t n_k = model->shape.k, across = padded(n_k), stride = pairs->rows.stride;
+  const ptrdiff_t count = pairs->n_rows - first;
+  const real *logits = pairs->rows.value[model->shape.n_layers];
+  mlp_forward(&pairs->rows, &model->mlp, first, count);
+  rows_log_sum_exp(pairs->normaliser, logits, stride, first, count, n_k, pairs->turned);
+  for (ptrdiff_t row = first; row < pairs->n_rows; row++) {
+    const ptrdiff_t i = pairs->point[row], k = pairs->component[row];
+    const real logit = logits[k / LANES * stride + row * LANES + k % LANES];
+    const real log_weight = logit - pairs->normaliser[row];
+    const real joint = log_weight + pairs->log_component[i * across + k];
+    pairs->log_weight[i * across + k] = log_weight;
+    if (joint > pairs->best[i]) pairs->best[i] = joint;
+  }
+}
+
+/* Makes rows of the components of point i with log N_k not below `low` and, in a second
+ * round, below `*high`. A NaN is taken in the first. */
+static void pairs_choose(struct pairs *pairs, const struct shape *shape, ptrdiff_t i,
+                         real low, const real *high) {
+  const ptrdiff_t d = shape->d, n_k = shape->k, across = padded(n_k);
+  const real *log_component = pairs->log_component + i * across;
+  for (ptrdiff_t k = 0; k < n_k; k++) {
+    if (log_component[k] < low || (high && !(log_component[k] < *high))) continue;
+    pairs->point[pairs->n_rows] = (int)i;
+    pairs->component[pairs->n_rows] = (int)k;
+    store_row(&pairs->rows, pairs->n_rows, pairs->z + i * d * across + k, across, d);
+    pairs->n_rows++;
+  }
+}
+
+/* Components this close to the largest log N_k are evaluated first, to bound log p. */
+#define FIRST_REACH 2
+
+/* log N_k and log w_k of all components at the loaded points, in rows from `first` on.
+ *
+ * With `skip` the network is spared the components that cannot matter, and their log w_k
+ * is -Inf. Those close to the largest N_k are evaluated and bound log p from below. As
+ * w_k <= 1, all others with N_k < p / (2^(MANTISSA + 1) K) together are below the rounding
+ * of p. */
+static void pairs_forward(struct pairs *pairs, const struct model *model, ptrdiff_t first,
+                          int skip) {
+  const struct shape *shape = &model->shape;
+  const ptrdiff_t n_k = shape->k, across = padded(n_k);
+  const real infinity = (real)INFINITY;
+  const real never = (real)(log((double)n_k) + (MANTISSA + 1) * 0.6931471805599453);
+  pairs->n_rows = first;
+  for (ptrdiff_t i = 0; i < pairs->n_points; i++) {
+    real *log_component = pairs->log_component + i * across, top = -infinity;
+    affine_forward(pairs->z + i * shape->d * across, log_component, &model->map,
+                   pairs->x + i * shape->d);
+    for (ptrdiff_t k = 0; k < across; k++) {
+      pairs->log_weight[i * across + k] =
+          model->log_weight ? model->log_weight[k] : -infinity;
+      if (log_component[k] > top) top = log_component[k];
+    }
+    pairs->best[i] = -infinity;
+    pairs->low[i] = skip ? top - FIRST_REACH : -infinity;
+    if (!model->log_weight) pairs_choose(pairs, shape, i, pairs->low[i], NULL);
+  }
+  if (model->log_weight) return;
+  pairs_evaluate(pairs, model, first);
+  if (!skip) return;
+  const ptrdiff_t second = pairs->n_rows;
+  for (ptrdiff_t i = 0; i < pairs->n_points; i++)
+    pairs_choose(pairs, shape, i, pairs->best[i] - never, &pairs->low[i]);
+  pairs_evaluate(pairs, model, second);
+}
+
+/* The sum over k < n of exp(x_k), x padded by -Inf, as its log. */
+static real log_sum_exp_across(const real *x, ptrdiff_t n) {
+  real top = -(real)INFINITY;
+  for (ptrdiff_t k = 0; k < n; k++) top = x[k] > top || x[k] != x[k] ? x[k] : top;
+  if (top == -(real)INFINITY) return top;
+  const vec shift = vec_splat(top);
+  vec sum = vec_splat(0);
+  for (ptrdiff_t k = 0; k < n; k += LANES) sum += vec_exp(vec_load(x + k) - shift);
+  return top + (real)log((double)vec_sum(sum));
 }

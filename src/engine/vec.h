@@ -14,6 +14,13 @@ typedef uint32_t bits;
 
 #define PANEL (2 * LANES)
 
+/* For kernels whose last argument must be known to the compiler. */
+#if defined(__GNUC__)
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+#else
+#define ALWAYS_INLINE static inline
+#endif
+
 #if LANES > 1
 typedef real vec __attribute__((vector_size(LANES * sizeof(real))));
 typedef bits mask __attribute__((vector_size(LANES * sizeof(real))));

@@ -88,7 +88,7 @@ take_steps <- function(p, x, a, batches, rates, decay, clip, log_floor, epsilon,
   out <- .Call(
     ffi_steps, model, list(parameters = model$parameters, first = zero, second = zero, step = 0), x,
     a, unlist(batches) - 1L, length(batches[[1]]), rates, log_floor,
-    c(0.9, 0.999, epsilon, decay, clip), single, 2L
+    c(0.9, 0.999, epsilon, decay, clip), double(3), single, 2L
   )
   c(unflatten(out$parameters, reference_coef(p)), out["scores"])
 }

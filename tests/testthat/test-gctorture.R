@@ -90,7 +90,7 @@ test_that("steps of Adam survive", {
     for (single in c(FALSE, TRUE)) {
       expect_survives_gc(
         ffi_steps, model, state, x, seq_len(40) / 7, 0:39, 15L, c(1e-3, 2e-3, 3e-3), rep(-5, 3),
-        options, single, 2L
+        options, c(0.1, 0.2, 0.3), single, 2L
       )
     }
   }
@@ -106,7 +106,7 @@ test_that("steps leave the state they were given as it was", {
   x <- make_points(40, 3)
   .Call(
     ffi_steps, model, state, x, NULL, 0:39, 15L, c(1e-3, 2e-3, 3e-3), rep(-5, 3),
-    c(0.9, 0.999, 1e-8, 1e-3, 10), FALSE, 1L
+    c(0.9, 0.999, 1e-8, 1e-3, 10), double(3), FALSE, 1L
   )
   expect_identical(list(model, state), before)
   em <- torture_models()[[1]]
@@ -157,7 +157,7 @@ test_that("arguments that do not fit are an error, not a crash", {
   steps <- function(state, rows = 0:4, batch = 5L) {
     .Call(
       ffi_steps, model, state, y, NULL, rows, batch, 1e-3, rep(-5, 3), c(0.9, 0.999, 1e-8, 0, 1),
-      FALSE, 1L
+      double(3), FALSE, 1L
     )
   }
   expect_error(steps(state), "doubles")

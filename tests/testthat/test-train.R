@@ -39,7 +39,7 @@ test_that("steps are the same in one call and in several, to the bit", {
   steps <- function(state, rows, rates, single) {
     .Call(
       ffi_steps, model, state, s$x, NULL, rows, 10L, rates, rep(-5, 2),
-      c(0.9, 0.999, 1e-8, 0.1, 1), single, 1L
+      c(0.9, 0.999, 1e-8, 0.1, 1), double(3), single, 1L
     )
   }
   rates <- c(0.01, 0.02, 0.03, 0.04)
