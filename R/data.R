@@ -201,13 +201,18 @@ read_newdata <- function(object, newdata, call, arg = "newdata") {
   points
 }
 
-# Points as the training data came: a vector, a matrix with its names, a data frame.
+# Points as the training data came: a vector, a matrix with its names, a data frame. The attributes
+# of draws stay.
 restore_points <- function(x, columns) {
   if (columns$type == "vector") {
-    return(as.vector(x))
+    dim(x) <- NULL
+    return(x)
   }
-  if (!is.null(columns$names)) colnames(x) <- columns$names
-  if (columns$type == "data.frame") as.data.frame(x) else x
+  dimnames(x) <- row_names(NULL, columns$names)
+  if (columns$type == "matrix") {
+    return(x)
+  }
+  structure(as.data.frame(x), component = attr(x, "component"), z = attr(x, "z"))
 }
 
 check_weights <- function(weights, n, call) {

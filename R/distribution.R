@@ -49,7 +49,7 @@ rcwmix <- function(n, object) {
   call <- user_call()
   check_given(c("n", "object"), call)
   check_class(object, "cwmix_density", "a density of this package", "object", call)
-  restore_points(draw(object, check_count(n, "n", call), call)$x, object$columns)
+  restore_points(draw(object, check_count(n, "n", call), call = call), object$columns)
 }
 
 #' @rdname dcwmix

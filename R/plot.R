@@ -148,7 +148,8 @@ thin <- function(x, most = 5000) {
 # The same draws for every plot of a density. They set ranges, levels of regions and the order of
 # components, for any classifier and support.
 reference_draws <- function(object) {
-  keep_stream(draw(object, 10000L), seed = 1)
+  x <- keep_stream(draw(object, 10000L, component = TRUE), seed = 1)
+  list(x = x, component = attr(x, "component"))
 }
 
 # Evaluates code and puts the generator back: a plot leaves the user's random stream alone.

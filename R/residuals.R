@@ -23,11 +23,25 @@ residuals.cwmix_density <- function(object, newdata, ...) {
   points <- working_points(object, newdata, call)
   y <- points$y
   z <- matrix(NA_real_, nrow(y), ncol(y), dimnames = row_names(points$rows, object$columns$names))
-  posterior <- exp(log_quantity_at(object, points, "posterior", call))
-  usable <- which(!is.na(posterior[, 1]))
-  component <- choose_column(posterior[usable, , drop = FALSE], stats::runif(length(usable)))
+  usable <- points$usable
+  u <- stats::runif(length(usable))
+  z[usable, ] <- residuals_working(object, y[usable, , drop = FALSE], u, call)
+  z
+}
+
+# z_k at finite points on the working scale, k drawn by the uniforms u.
+residuals_working <- function(object, y, u, call) {
+  if (is.null(object$classifier$fn)) {
+    model <- engine_model(coef(object), object$classifier$activation)
+    scale <- object$sd %||% object$cholesky
+    return(.Call(ffi_residuals, model, object$mean, scale, y, u, thread_count()))
+  }
+  z <- matrix(NA_real_, nrow(y), ncol(y))
+  posterior <- exp(log_quantity_working(object, y, "posterior", call))
+  possible <- which(!is.na(posterior[, 1]))
+  component <- choose_column(posterior[possible, , drop = FALSE], u[possible])
   for (k in unique(component)) {
-    rows <- usable[component == k]
+    rows <- possible[component == k]
     z[rows, ] <- latent(object, y[rows, , drop = FALSE], k)
   }
   z

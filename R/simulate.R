@@ -28,13 +28,9 @@ simulate.cwmix_density <- function(object, nsim = 1, seed = NULL, component = FA
   check_flag(component, "component", call)
   state <- seed_state(seed, call)
   if (!is.null(seed)) on.exit(assign(".Random.seed", state$before, envir = globalenv()))
-  draws <- draw(object, nsim, call)
-  x <- restore_points(draws$x, object$columns)
+  # Nested, so that R need not copy the draws to change their attributes.
+  x <- restore_points(draw(object, nsim, component, call), object$columns)
   attr(x, "seed") <- state$seed
-  if (component) {
-    attr(x, "component") <- draws$component
-    attr(x, "z") <- draws$z
-  }
   x
 }
 
@@ -53,19 +49,27 @@ seed_state <- function(seed, call) {
   list(before = before, seed = structure(seed, kind = as.list(RNGkind())))
 }
 
-# n draws as list(x, component, z), from the current state of the generator.
-draw <- function(object, n, call = NULL) {
-  base <- .Call(ffi_base_draws, n, ncol(object$mean))
-  component <- choose_component(object$classifier, base$z, base$u, call)
-  y <- place(object, base$z, component)
-  list(x = from_working(y, object$support), component = component, z = base$z)
+# n draws, a matrix, from the current state of the generator; with component = TRUE its attributes
+# "component" and "z" say where they came from.
+draw <- function(object, n, component = FALSE, call = NULL) {
+  if (!is.null(object$classifier$fn)) {
+    return(draw_by_function(object, n, component, call))
+  }
+  # A user's generator may fail, so it must not run beside other threads.
+  ahead <- !"user-supplied" %in% RNGkind()
+  model <- classifier_model(object$classifier, ncol(object$mean))
+  scale <- object$sd %||% object$cholesky
+  .Call(
+    ffi_draw, model, object$mean, scale, object$support, n, component, ahead, thread_count()
+  )
 }
 
-choose_component <- function(classifier, z, u, call) {
-  if (is.null(classifier$fn)) {
-    return(.Call(ffi_choose, classifier_model(classifier, ncol(z)), z, u, thread_count()))
-  }
-  choose_column(call_classifier(classifier, z, call), u)
+# The same where the classifier is an R function.
+draw_by_function <- function(object, n, component, call) {
+  base <- .Call(ffi_base_draws, n, ncol(object$mean))
+  chosen <- choose_column(call_classifier(object$classifier, base$z, call), base$u)
+  x <- from_working(unname(place(object, base$z, chosen)), object$support)
+  if (component) structure(x, component = chosen, z = base$z) else x
 }
 
 # The column whose interval of cumulated probabilities holds u, a row at a time.

@@ -80,35 +80,7 @@ to_working <- function(x, support) {
   list(y = x, log_jacobian = log_jacobian, inside = inside)
 }
 
-from_working <- function(y, support) {
-  for (j in which(rowSums(is.finite(support)) > 0)) {
-    lower <- support[j, 1]
-    upper <- support[j, 2]
-    x <- if (is.infinite(upper)) {
-      lower + exp(y[, j])
-    } else if (is.infinite(lower)) {
-      upper - exp(-y[, j])
-    } else {
-      # From the nearer end, so that neither loses its last digits.
-      ifelse(y[, j] < 0,
-        lower + (upper - lower) * stats::plogis(y[, j]),
-        upper - (upper - lower) * stats::plogis(-y[, j])
-      )
-    }
-    # What rounds to a bound is the nearest number inside.
-    y[, j] <- pmin(pmax(x, next_double(lower, 1)), next_double(upper, -1))
-  }
-  y
-}
-
-# The next double above (direction 1) or below (-1) a finite or infinite one.
-next_double <- function(x, direction) {
-  if (is.infinite(x)) {
-    return(sign(x) * .Machine$double.xmax)
-  }
-  step <- max(abs(x) * .Machine$double.eps / 2, .Machine$double.xmin * .Machine$double.eps)
-  if (x + direction * step == x) x + 2 * direction * step else x + direction * step
-}
+from_working <- function(y, support) .Call(ffi_inside, y, support)
 
 # Training points must lie inside: the boundary is infinitely far on the working scale.
 check_inside <- function(x, support, labels, call) {

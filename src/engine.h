@@ -123,9 +123,12 @@ struct engine {
   void (*classifier_tile)(double *out, ptrdiff_t stride, const void *model,
                           const struct rows *rows, void *work);
 
-  /* The component (0-based) whose interval of cumulated weights w(z) holds u[row]. */
-  void (*choose_tile)(int *component, const void *model, const struct rows *rows,
-                      const double *u, void *work);
+  /* The component (0-based) whose interval of cumulated weights w(z), of a network, holds
+   * u. `base` has rows of d + 1 numbers: z, then u. */
+  ptrdiff_t (*draw_rows)(void);
+  size_t (*draw_bytes)(const struct shape *shape);
+  void (*draw_tile)(int *component, const void *model, const double *base,
+                    ptrdiff_t count, void *work);
 
   /* Adds the gradient of sum a_i log p(x_i), a the rows' weights, to `gradient`
    * (layout.size doubles) and its value to `score` (one). gradient_rows is the least that

@@ -28,7 +28,10 @@ SEXP ffi_gradient(SEXP model, SEXP y, SEXP weights, SEXP single, SEXP threads);
 
 /* ffi-simulate.c */
 SEXP ffi_base_draws(SEXP n, SEXP d);
-SEXP ffi_choose(SEXP model, SEXP z, SEXP u, SEXP threads);
+SEXP ffi_inside(SEXP y, SEXP support);
+SEXP ffi_draw(SEXP model, SEXP mean, SEXP scale, SEXP support, SEXP n, SEXP keep,
+              SEXP ahead, SEXP threads);
+SEXP ffi_residuals(SEXP model, SEXP mean, SEXP scale, SEXP y, SEXP u, SEXP threads);
 
 /* ffi-fit.c */
 SEXP ffi_em(SEXP model, SEXP x, SEXP weights, SEXP floor, SEXP iterations, SEXP tolerance,

@@ -70,11 +70,13 @@ struct loop {
   atomic_llong next;
   ptrdiff_t n;
   void (*body)(void *context, ptrdiff_t item, int member);
+  void (*first)(void *context);
   void *context;
 };
 
 static void loop_task(void *argument, int member) {
   struct loop *loop = argument;
+  if (member == 0 && loop->first) loop->first(loop->context);
   for (;;) {
     const ptrdiff_t item = (ptrdiff_t)atomic_fetch_add(&loop->next, 1);
     if (item >= loop->n) return;
@@ -84,12 +86,19 @@ static void loop_task(void *argument, int member) {
 
 void team_for(struct team *team, ptrdiff_t n,
               void (*body)(void *context, ptrdiff_t item, int member), void *context) {
+  team_for_beside(team, n, body, NULL, context);
+}
+
+void team_for_beside(struct team *team, ptrdiff_t n,
+                     void (*body)(void *context, ptrdiff_t item, int member),
+                     void (*first)(void *context), void *context) {
   struct loop loop;
   atomic_init(&loop.next, 0);
   loop.n = n;
   loop.body = body;
+  loop.first = first;
   loop.context = context;
-  if (team->size == 1 || n == 1)
+  if (team->size == 1 || (n == 1 && !first))
     loop_task(&loop, 0);
   else
     team_do(team, loop_task, &loop);

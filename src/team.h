@@ -26,6 +26,10 @@ void team_do(struct team *team, void (*task)(void *context, int member), void *c
 /* Runs body(context, item, member) once for each item below n, in no fixed order. */
 void team_for(struct team *team, ptrdiff_t n,
               void (*body)(void *context, ptrdiff_t item, int member), void *context);
+/* The same; the calling thread runs first(context) before it joins the others. */
+void team_for_beside(struct team *team, ptrdiff_t n,
+                     void (*body)(void *context, ptrdiff_t item, int member),
+                     void (*first)(void *context), void *context);
 void team_close(struct team *team);
 
 /* Processors this machine has online, at least 1. */

@@ -2,12 +2,16 @@
 
 static size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
-/* Multiplications for one row, roughly: what decides whether a thread is worth waking. */
-static double row_work(const struct shape *shape) {
-  double work = (double)shape->d * (shape->full ? (double)shape->d : 2) + 20;
+/* Multiplications for one row, roughly: what decides whether a thread is worth waking.
+ * A normal from the generator counts as 100, and a draw goes through the network once. */
+static double row_work(const struct shape *shape, enum job job) {
+  double network = 0;
   for (ptrdiff_t l = 0; l < shape->n_layers; l++)
-    work += (double)shape->widths[l] * shape->widths[l + 1] + 10 * shape->widths[l + 1];
-  return work * (double)shape->k;
+    network +=
+        (double)shape->widths[l] * shape->widths[l + 1] + 10 * shape->widths[l + 1];
+  if (job == JOB_DRAW) return network + 100 * (double)shape->d;
+  const double map = (double)shape->d * (shape->full ? (double)shape->d : 2) + 20;
+  return (map + network) * (double)shape->k;
 }
 
 /* A thread costs some 20 us to start, about this many multiplications. */
@@ -16,9 +20,8 @@ static double row_work(const struct shape *shape) {
 /* Sums within a tile are in the engine's precision. */
 #define TILE_ROWS_MOST 1024
 
-static int worthwhile(const struct shape *shape, ptrdiff_t n_rows, ptrdiff_t n_items,
-                      int threads) {
-  const double most = row_work(shape) * (double)n_rows / WORK_PER_THREAD;
+static int worthwhile(double work, ptrdiff_t n_items, int threads) {
+  const double most = work / WORK_PER_THREAD;
   int n = threads < TEAM_MAX ? threads : TEAM_MAX;
   if (n > n_items) n = (int)n_items;
   if (n > most) n = (int)most;
@@ -34,14 +37,40 @@ static ptrdiff_t n_slots(const struct tiles *tiles, ptrdiff_t n_rows) {
   return n < TILES_SLOTS ? n : TILES_SLOTS;
 }
 
+static int is_summed(enum job job) { return job == JOB_GRADIENT || job == JOB_EM; }
+
 /* Sums are handed over once a tile: as few tiles as there are slots, where that leaves
  * them of a useful size. */
 static ptrdiff_t rows_of_tile(enum job job, const struct engine *engine,
                               const struct shape *shape, ptrdiff_t n_rows) {
-  if (job == JOB_DENSITY) return engine->density_rows(shape);
+  if (job == JOB_DRAW) return engine->draw_rows();
+  if (!is_summed(job)) return engine->density_rows(shape);
   const ptrdiff_t least = engine->gradient_rows(shape);
   const ptrdiff_t even = (n_rows + TILES_SLOTS - 1) / TILES_SLOTS;
   return even < least ? least : even < TILE_ROWS_MOST ? even : TILE_ROWS_MOST;
+}
+
+static size_t component_bytes(const struct tiles *tiles) {
+  return aligned((size_t)tiles->tile_rows * sizeof(int));
+}
+
+static size_t posterior_bytes(const struct tiles *tiles) {
+  return aligned((size_t)(tiles->tile_rows * tiles->shape->k) * sizeof(double));
+}
+
+/* A member's: the engine's, and what stands before it. */
+static size_t scratch_bytes(const struct tiles *tiles, enum job job) {
+  const struct engine *engine = tiles->engine;
+  switch (job) {
+    case JOB_DENSITY: return aligned(engine->density_bytes(tiles->shape));
+    case JOB_RESIDUALS:
+      return posterior_bytes(tiles) + aligned(engine->density_bytes(tiles->shape));
+    case JOB_DRAW:
+      return component_bytes(tiles) + aligned(engine->draw_bytes(tiles->shape));
+    case JOB_GRADIENT:
+    case JOB_EM: break;
+  }
+  return aligned(engine->gradient_bytes(tiles->shape));
 }
 
 void tiles_plan(struct tiles *tiles, enum job job, const struct engine *engine,
@@ -50,18 +79,18 @@ void tiles_plan(struct tiles *tiles, enum job job, const struct engine *engine,
   tiles->shape = shape;
   tiles->tile_rows = rows_of_tile(job, engine, shape, n_rows);
   const ptrdiff_t items =
-      job == JOB_DENSITY ? n_tiles(tiles, n_rows) : n_slots(tiles, n_rows);
-  tiles->members = worthwhile(shape, n_rows, items, threads);
+      is_summed(job) ? n_slots(tiles, n_rows) : n_tiles(tiles, n_rows);
+  tiles->row_work = row_work(shape, job);
+  tiles->members = worthwhile(tiles->row_work * (double)n_rows, items, threads);
   tiles->slot_size = job == JOB_GRADIENT ? shape_layout(shape).size
                      : job == JOB_EM     ? shape->k * em_statistics(shape)
                                          : 0;
   tiles->slot_size = (tiles->slot_size + 15) / 16 * 16;
   tiles->model_bytes = aligned(engine->model_bytes(shape));
   tiles->slot_bytes = (size_t)tiles->slot_size * sizeof(double);
-  tiles->scratch_bytes = aligned(job == JOB_DENSITY ? engine->density_bytes(shape)
-                                                    : engine->gradient_bytes(shape));
+  tiles->scratch_bytes = scratch_bytes(tiles, job);
   tiles->bytes = tiles->model_bytes +
-                 aligned(tiles->slot_bytes * (job == JOB_DENSITY ? 0 : TILES_SLOTS)) +
+                 aligned(tiles->slot_bytes * (is_summed(job) ? TILES_SLOTS : 0)) +
                  tiles->scratch_bytes * (size_t)tiles->members;
   tiles->block = NULL;
 }
@@ -95,8 +124,6 @@ struct run {
   const struct rows *rows;
   enum quantity quantity;
   double *out;
-  const double *u;
-  int *component;
   const struct sampling *sampling;
 };
 
@@ -114,14 +141,6 @@ static void classifier_body(void *context, ptrdiff_t tile, int member) {
   const struct rows part = tile_of(tiles, run->rows, tile);
   tiles->engine->classifier_tile(run->out, run->rows->stride, model_of(tiles), &part,
                                  scratch_of(tiles, member));
-}
-
-static void choose_body(void *context, ptrdiff_t tile, int member) {
-  const struct run *run = context;
-  const struct tiles *tiles = run->tiles;
-  const struct rows part = tile_of(tiles, run->rows, tile);
-  tiles->engine->choose_tile(run->component, model_of(tiles), &part, run->u,
-                             scratch_of(tiles, member));
 }
 
 static void gradient_body(void *context, ptrdiff_t slot, int member) {
@@ -161,10 +180,78 @@ void tiles_classifier(double *out, struct tiles *tiles, const struct rows *rows,
   team_for(team, n_tiles(tiles, rows->count), classifier_body, &run);
 }
 
-void tiles_choose(int *component, struct tiles *tiles, const struct rows *rows,
-                  const double *u, struct team *team) {
-  struct run run = {.tiles = tiles, .rows = rows, .u = u, .component = component};
-  team_for(team, n_tiles(tiles, rows->count), choose_body, &run);
+struct draw_run {
+  struct draws *out;
+  const struct tiles *tiles;
+  const struct block *block;
+  void (*meanwhile)(void *context);
+  void *context;
+};
+
+static void draw_body(void *context, ptrdiff_t tile, int member) {
+  const struct draw_run *run = context;
+  const struct tiles *tiles = run->tiles;
+  const struct block *block = run->block;
+  const ptrdiff_t d = block->maps->d, begin = tile * tiles->tile_rows;
+  const ptrdiff_t left = block->count - begin;
+  const ptrdiff_t count = left < tiles->tile_rows ? left : tiles->tile_rows;
+  const double *base = block->base + begin * (d + 1);
+  /* The components stand before the engine's scratch. */
+  int *component = scratch_of(tiles, member);
+  char *work = (char *)component + component_bytes(tiles);
+  if (block->cumulated)
+    draw_constant(component, block->cumulated, base, count, d, block->maps->k);
+  else
+    tiles->engine->draw_tile(component, model_of(tiles), base, count, work);
+  draw_place(run->out, block->first + begin, block->maps, base, component, count);
+}
+
+static void draw_meanwhile(void *context) {
+  const struct draw_run *run = context;
+  run->meanwhile(run->context);
+}
+
+void tiles_draw(struct draws *out, struct tiles *tiles, const struct block *block,
+                void (*meanwhile)(void *context), void *context, struct team *team) {
+  struct draw_run run = {out, tiles, block, meanwhile, context};
+  team_for_beside(team, n_tiles(tiles, block->count), draw_body,
+                  meanwhile ? draw_meanwhile : NULL, &run);
+}
+
+struct residual_run {
+  double *z;
+  const struct tiles *tiles;
+  const struct rows *rows;
+  const double *u;
+  const struct maps *maps;
+};
+
+static void residual_body(void *context, ptrdiff_t tile, int member) {
+  const struct residual_run *run = context;
+  const struct tiles *tiles = run->tiles;
+  const ptrdiff_t stride = run->rows->stride, first = tile * tiles->tile_rows;
+  struct rows part = tile_of(tiles, run->rows, tile);
+  part.x += first;
+  part.first = 0;
+  /* The tile's posterior stands before the engine's scratch. */
+  double *log_v = scratch_of(tiles, member);
+  tiles->engine->density_tile(log_v, tiles->tile_rows, model_of(tiles), LOG_POSTERIOR,
+                              &part, (char *)log_v + posterior_bytes(tiles));
+  for (ptrdiff_t i = 0; i < part.count; i++) {
+    double *z = run->z + first + i;
+    const ptrdiff_t k =
+        draw_posterior(log_v + i, tiles->tile_rows, run->maps->k, run->u[first + i]);
+    if (k >= 0)
+      draw_latent(z, part.x + i, stride, run->maps, k);
+    else
+      for (ptrdiff_t j = 0; j < run->maps->d; j++) z[j * stride] = NAN;
+  }
+}
+
+void tiles_residuals(double *z, struct tiles *tiles, const struct rows *rows,
+                     const double *u, const struct maps *maps, struct team *team) {
+  struct residual_run run = {z, tiles, rows, u, maps};
+  team_for(team, n_tiles(tiles, rows->count), residual_body, &run);
 }
 
 /* sum[j] = the sum of the slots' j-th doubles; returns the sum of their scores. */

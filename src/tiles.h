@@ -4,18 +4,20 @@
 #ifndef CWMIX_TILES_H
 #define CWMIX_TILES_H
 
+#include "draw.h"
 #include "engine.h"
 #include "team.h"
 
 #define TILES_SLOTS 16
 
-enum job { JOB_DENSITY, JOB_GRADIENT, JOB_EM };
+enum job { JOB_DENSITY, JOB_GRADIENT, JOB_EM, JOB_DRAW, JOB_RESIDUALS };
 
 /* What a job needs: fill by tiles_plan(), point `block` to `bytes` bytes, then run. */
 struct tiles {
   const struct engine *engine;
   const struct shape *shape;
   int members;         /* threads worth having for this job, at most those allowed */
+  double row_work;     /* multiplications for one row, roughly */
   ptrdiff_t tile_rows; /* rows of a full tile */
   ptrdiff_t slot_size; /* doubles between slots */
   size_t model_bytes, slot_bytes, scratch_bytes, bytes;
@@ -34,8 +36,22 @@ void tiles_density(double *out, struct tiles *tiles, enum quantity quantity,
                    const struct rows *rows, struct team *team);
 void tiles_classifier(double *out, struct tiles *tiles, const struct rows *rows,
                       struct team *team);
-void tiles_choose(int *component, struct tiles *tiles, const struct rows *rows,
-                  const double *u, struct team *team);
+/* Base draws that wait for their components, and what turns them into draws. */
+struct block {
+  const double *base; /* count x (d + 1) by rows: z, then the uniform */
+  ptrdiff_t first, count;
+  const struct maps *maps;
+  const double *cumulated; /* of constant weights; NULL for a network */
+};
+/* Writes the draws of a block; before it joins in, the calling thread runs
+ * meanwhile(context), unless NULL. */
+void tiles_draw(struct draws *out, struct tiles *tiles, const struct block *block,
+                void (*meanwhile)(void *context), void *context, struct team *team);
+/* Latent residuals: for each row the component k whose interval of cumulated posterior
+ * probabilities holds u[row], and z = L_k^-1 (x - mu_k); NaN where nothing has density. The
+ * matrices have rows->stride rows. */
+void tiles_residuals(double *z, struct tiles *tiles, const struct rows *rows,
+                     const double *u, const struct maps *maps, struct team *team);
 /* Overwrites the gradient (layout.size doubles); returns the value. */
 double tiles_gradient(double *gradient, struct tiles *tiles, const struct rows *rows,
                       const struct sampling *sampling, struct team *team);

@@ -107,34 +107,3 @@ static void classifier_tile(double *out, ptrdiff_t stride, const void *block,
       }
   }
 }
-
-static void choose_tile(int *component, const void *block, const struct rows *rows,
-                        const double *u, void *scratch) {
-  const struct model *model = model_at(block);
-  const ptrdiff_t n_k = model->shape.k;
-  struct arena arena = arena_open(scratch);
-  struct density_work work = density_layout(&arena, &model->shape);
-  struct pairs *pairs = &work.pairs;
-  for (ptrdiff_t begin = 0; begin < rows->count; begin += pairs->n_points) {
-    if (model->log_weight)
-      load_points(pairs, rows, model->shape.d, begin);
-    else
-      points_evaluate(pairs, model, rows, begin);
-    const real *logits = pairs->rows.value[model->shape.n_layers];
-    for (ptrdiff_t i = 0; i < pairs->n_points; i++) {
-      const ptrdiff_t row = row_of(rows, begin + i);
-      /* Rounding may leave the total a little below u: the last possible one then. */
-      double cumulated = 0;
-      ptrdiff_t chosen = 0;
-      for (ptrdiff_t k = 0; k < n_k && cumulated < u[row]; k++) {
-        const real *logit =
-            logits + k / LANES * pairs->rows.stride + i * LANES + k % LANES;
-        const double w = exp((double)(model->log_weight ? model->log_weight[k]
-                                                        : *logit - pairs->normaliser[i]));
-        cumulated += w;
-        if (w > 0) chosen = k;
-      }
-      component[row] = (int)chosen;
-    }
-  }
-}

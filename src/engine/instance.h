@@ -16,6 +16,7 @@
 #include "mixture.h"
 
 #include "density.h"
+#include "draw.h"
 #include "gradient.h"
 
 #include "em.h"
@@ -29,7 +30,9 @@ const struct engine INSTANCE = {
     .density_bytes = density_bytes,
     .density_tile = density_tile,
     .classifier_tile = classifier_tile,
-    .choose_tile = choose_tile,
+    .draw_rows = draw_rows,
+    .draw_bytes = draw_bytes,
+    .draw_tile = draw_tile,
     .gradient_rows = gradient_rows,
     .gradient_bytes = gradient_bytes,
     .gradient_tile = gradient_tile,

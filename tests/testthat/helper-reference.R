@@ -308,6 +308,33 @@ finite_difference <- function(f, x, entries = seq_along(x), h = 1e-4) {
   )
 }
 
+# n draws, list(x, component, z): row by row z from N(0, I) and a uniform u, the first k
+# whose cumulated w(z) reaches u, and x = mu_k + L_k z.
+reference_draws <- function(n, p) {
+  d <- ncol(p$mean)
+  draws <- list(x = matrix(0, n, d), component = integer(n), z = matrix(0, n, d))
+  for (i in seq_len(n)) {
+    z <- rnorm(d)
+    u <- runif(1)
+    w <- exp(reference_log_softmax(reference_network(z, p)$logits))
+    k <- which(cumsum(w) >= u)[1]
+    draws$x[i, ] <- p$mean[k, ] + drop(reference_factor(p, k) %*% z)
+    draws$component[i] <- k
+    draws$z[i, ] <- z
+  }
+  draws
+}
+
+# z_k at the rows of x, k the first whose cumulated posterior reaches the row's uniform.
+reference_residuals <- function(x, p) {
+  v <- exp(reference_log_posterior(x, p))
+  u <- runif(nrow(x))
+  t(vapply(seq_len(nrow(x)), function(i) {
+    k <- which(cumsum(v[i, ]) >= u[i])[1]
+    reference_latent(x[i, ], p$mean[k, ], reference_factor(p, k))
+  }, x[1, ]))
+}
+
 # The distribution function by quadrature, at sorted points.
 reference_distribution <- function(model, q, lower = -Inf) {
   piece <- function(from, to) integrate(predict, from, to, object = model, rel.tol = 1e-8)$value

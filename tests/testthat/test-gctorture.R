@@ -48,9 +48,26 @@ test_that("draws survive", {
     gctorture(FALSE)
     expect_identical(value, expected)
   })
-  z <- make_points(30, 3)
+  y <- make_points(30, 3)
   u <- with_fixed_seed(2, runif(30))
-  for (model in torture_models()) expect_survives_gc(ffi_choose, model, z, u, 2L)
+  mean <- matrix(0.5, 4, 3)
+  scales <- list(mean + 1, array(diag(3), c(3, 3, 4)))
+  # A seed set within, so that the torture does not change the stream
+  support <- rbind(c(-Inf, Inf), c(0, Inf), c(0, 1))
+  draw_seeded <- function(...) {
+    with_fixed_seed(3, .Call(ffi_draw, ..., support, 30L, TRUE, TRUE, 2L))
+  }
+  for (i in 1:4) {
+    model <- torture_models()[[i]]
+    scale <- scales[[i %% 2 + 1]]
+    expected <- draw_seeded(model, mean, scale)
+    gctorture(TRUE)
+    value <- draw_seeded(model, mean, scale)
+    gctorture(FALSE)
+    expect_identical(value, expected)
+    expect_survives_gc(ffi_residuals, model, mean, scale, y, u, 2L)
+    expect_survives_gc(ffi_inside, y, support)
+  }
 })
 
 test_that("iterations of EM survive", {
@@ -124,7 +141,18 @@ test_that("arguments that do not fit are an error, not a crash", {
     }
   }
   expect_error(.Call(ffi_gradient, model, y, 1, FALSE, 1L), "doubles")
-  expect_error(.Call(ffi_choose, model, y, double(4), 1L), "doubles")
+  draw <- function(mean = double(12), scale = mean, support = double(6), n = 5L, keep = TRUE) {
+    .Call(ffi_draw, model, mean, scale, support, n, keep, TRUE, 1L)
+  }
+  expect_error(draw(double(11)), "doubles")
+  expect_error(draw(scale = double(36)), "doubles")
+  expect_error(draw(scale = array(0, c(3, 3, 3))), "doubles")
+  expect_error(draw(support = double(5)), "doubles")
+  expect_error(.Call(ffi_inside, y, double(5)), "doubles")
+  expect_error(draw(keep = NULL), "one integer")
+  for (n in c(0L, -1L, NA)) expect_error(draw(n = n), "no draws")
+  residual <- function(u) .Call(ffi_residuals, model, double(12), double(12), y, u, 1L)
+  expect_error(residual(double(4)), "doubles")
   state <- list(parameters = model$parameters, first = 0, second = 0, step = 0)
   steps <- function(state, rows = 0:4, batch = 5L) {
     .Call(

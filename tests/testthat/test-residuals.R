@@ -47,6 +47,30 @@ test_that("each residual is the standardised point of one component", {
   }
 })
 
+test_that("residuals are those of the slow reference, in every engine", {
+  cases <- scenarios(n = c(1, 3, 23))
+  for (i in seq(1, length(cases), by = 5)) {
+    p <- cases[[i]]$p
+    x <- cases[[i]]$x
+    expected <- with_fixed_seed(i, reference_residuals(x, p))
+    for (instance in cwmix_info()$instances) {
+      z <- with_fixed_seed(i, with_engine(residuals(as_model(p), x), instance = instance))
+      expect_close(as.vector(z), as.vector(expected), 1e-10,
+        floor = 1, info = paste(cases[[i]]$name, instance)
+      )
+    }
+  }
+})
+
+test_that("where nothing has density there is no residual, and the others stay", {
+  model <- make_model(1, 2, seed = 27)
+  x <- matrix(c(0.5, 1e200, -0.3), 3)
+  z <- with_fixed_seed(6, residuals(model, x))
+  expect_identical(as.vector(is.na(z)), c(FALSE, TRUE, FALSE))
+  x[2] <- 0
+  expect_identical(with_fixed_seed(6, residuals(model, x))[c(1, 3)], z[c(1, 3)])
+})
+
 test_that("one component leaves no choice", {
   model <- cwmix_model(2, sd = 3, classifier = 1)
   x <- c(-1, 2, 8)

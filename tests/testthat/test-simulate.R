@@ -95,6 +95,81 @@ test_that("the first draws do not depend on how many follow", {
   }
 })
 
+test_that("draws are those of the slow reference, in every engine", {
+  cases <- scenarios(n = c(1, 3, 23))
+  for (i in seq_along(cases)) {
+    p <- cases[[i]]$p
+    n <- nrow(cases[[i]]$x)
+    expected <- with_fixed_seed(i, reference_draws(n, p))
+    for (instance in cwmix_info()$instances) {
+      info <- paste(cases[[i]]$name, instance)
+      x <- with_engine(simulate(as_model(p), n, seed = i, component = TRUE), instance = instance)
+      expect_identical(attr(x, "component"), expected$component, info = info)
+      expect_identical(attr(x, "z"), expected$z, info = info)
+      # sd and Cholesky factors come from covariances and logarithms
+      expect_close(x[seq_along(x)], as.vector(expected$x), 1e-12, floor = 1, info = info)
+    }
+  }
+})
+
+test_that("every engine makes the same draws over tiles and blocks", {
+  for (d in 1:3) {
+    for (hidden in list(NULL, c(9, 5))) {
+      model <- make_model(d, 4, hidden, seed = d)
+      # a block holds 32768 / (d + 1) rows
+      draws <- lapply(cwmix_info()$instances, function(instance) {
+        with_engine(simulate(model, 40001, seed = 1, component = TRUE), instance = instance)
+      })
+      for (other in draws[-1]) expect_identical(other, draws[[1]])
+    }
+  }
+})
+
+test_that("draws in two parts are the draws in one", {
+  # wide layers: the engine looks up for interrupts within the first part
+  for (model in list(make_model(2, 3, c(256, 256)), make_model(2, 3), vector_model())) {
+    parts <- with_fixed_seed(2, list(rcwmix(20011, model), rcwmix(30000, model)))
+    whole <- with_fixed_seed(2, rcwmix(50011, model))
+    joined <- if (is.matrix(whole)) do.call(rbind, parts) else unlist(parts)
+    expect_identical(joined, whole)
+  }
+})
+
+test_that("generators that may fail, and so run before the threads start, give the same draws", {
+  model <- make_model(2, 3, c(5, 4), "full")
+  classifier <- classifier_model(model$classifier, 2L)
+  draws <- lapply(c(TRUE, FALSE), function(ahead) {
+    with_fixed_seed(3, {
+      x <- .Call(
+        ffi_draw, classifier, model$mean, model$cholesky, model$support, 30001L, TRUE, ahead, 2L
+      )
+      list(x, runif(1))
+    })
+  })
+  expect_identical(draws[[2]], draws[[1]])
+})
+
+test_that("long draws hear interrupts, and the generator goes on from there", {
+  skip_on_cran()
+  skip_on_os("windows")
+  model <- make_model(2, 3, c(256, 256))
+  interrupted <- function(...) {
+    # checked where interrupts are
+    setTimeLimit(elapsed = 0.2, transient = TRUE)
+    on.exit(setTimeLimit())
+    simulate(model, 3e6, ...)
+  }
+  states <- with_fixed_seed(4, {
+    before <- .Random.seed
+    expect_error(interrupted(seed = 1), "time limit")
+    seeded <- .Random.seed
+    expect_error(interrupted(), "time limit")
+    list(before = before, seeded = seeded, after = .Random.seed)
+  })
+  expect_identical(states$seeded, states$before)
+  expect_false(identical(states$after, states$before))
+})
+
 test_that("components and base points say where each draw came from", {
   for (covariance in c("diagonal", "full")) {
     for (d in c(1, 3)) {
@@ -134,6 +209,39 @@ test_that("components are chosen by the weights at the base points", {
     }
   }
   expect_equal(colMeans(attr(x, "z")), 0, tolerance = 4 / sqrt(20000))
+})
+
+test_that("components have the integrals of their weights as shares", {
+  integral <- function(classifier, d) {
+    z <- seq(-8, 8, length.out = 161)
+    grid <- as.matrix(expand.grid(rep(list(z), d)))
+    mass <- exp(rowSums(dnorm(grid, log = TRUE))) * (z[2] - z[1])^d
+    colSums(mass * predict(classifier, unname(grid)))
+  }
+  models <- list(
+    switching_model(), make_model(1, 7, c(19, 8, 3), seed = 13), make_model(2, 5, c(6, 5), seed = 14),
+    make_model(2, 9, NULL, "full", seed = 15), make_model(2, 4, integer(0), seed = 16)
+  )
+  for (i in seq_along(models)) {
+    model <- models[[i]]
+    K <- nrow(model$mean)
+    # on even grids the trapezoidal rule is exact to rounding for such integrands
+    p <- integral(model$classifier, ncol(model$mean))
+    expect_equal(sum(p), 1, tolerance = 1e-10)
+    x <- simulate(model, 30000, seed = 50 + i, component = TRUE)
+    expect_gt(chisq.test(tabulate(attr(x, "component"), K), p = p / sum(p))$p.value, 0.001)
+  }
+})
+
+test_that("draws in one dimension follow the distribution function", {
+  models <- list(
+    switching_model(), switching_model(support = c(0, Inf)), make_model(1, 5, c(8, 8), seed = 17),
+    make_model(1, 4, NULL, seed = 18), make_model(1, 3, integer(0), "full", seed = 19)
+  )
+  for (i in seq_along(models)) {
+    x <- with_fixed_seed(60 + i, rcwmix(4000, models[[i]]))
+    expect_gt(ks.test(as.vector(x), function(q) pcwmix(q, models[[i]]))$p.value, 0.001)
+  }
 })
 
 test_that("base points are standard normal", {

@@ -1,0 +1,46 @@
+/* The parts of drawing that need no engine. Thread-safe; nothing allocates or calls R. */
+#ifndef CWMIX_DRAW_H
+#define CWMIX_DRAW_H
+
+#include <stddef.h>
+
+/* The maps x = mu_k + L_k z as R holds them, column-major. */
+struct maps {
+  const double *mean;  /* k x d */
+  const double *scale; /* k x d standard deviations; d x d x k Cholesky factors if full */
+  int full;
+  ptrdiff_t d, k;
+  const double *support; /* d x 2 bounds of the columns, infinite where there are none */
+};
+
+/* Where draws go: matrices of `stride` rows. */
+struct draws {
+  double *x, *z;  /* d columns; z may be NULL */
+  int *component; /* counted from 1; may be NULL */
+  ptrdiff_t stride;
+};
+
+/* Base draws come by rows of d + 1 numbers: z, then the uniform u. */
+
+/* A column on the working scale to its bounds: x = lower + e^y, upper - e^-y or, between
+ * two, lower + (upper - lower) / (1 + e^-y). Overwrites y; what rounds to a bound becomes
+ * the nearest number inside. */
+void draw_inside(double *y, ptrdiff_t n, double lower, double upper);
+
+/* Writes `count` draws from row `first` on, given their components (counted from 0). */
+void draw_place(struct draws *out, ptrdiff_t first, const struct maps *maps,
+                const double *base, const int *component, ptrdiff_t count);
+
+/* For constant weights pi: cumulated (k) from log pi, and components (from 0) from it. */
+void draw_cumulate(double *cumulated, const double *log_pi, ptrdiff_t k);
+void draw_constant(int *component, const double *cumulated, const double *base,
+                   ptrdiff_t count, ptrdiff_t d, ptrdiff_t k);
+
+/* The component (from 0) whose interval of cumulated probabilities holds u, given their
+ * logs at log_p[0], log_p[stride], ...; -1 where they are no numbers. */
+ptrdiff_t draw_posterior(const double *log_p, ptrdiff_t stride, ptrdiff_t k, double u);
+/* z = L_k^-1 (x - mu_k) of one row of matrices of `stride` rows. */
+void draw_latent(double *z, const double *x, ptrdiff_t stride, const struct maps *maps,
+                 ptrdiff_t k);
+
+#endif
