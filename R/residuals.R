@@ -20,15 +20,26 @@ residuals.cwmix_density <- function(object, newdata, ...) {
   call <- user_call()
   check_dots_empty(..., call = call)
   check_given("newdata", call)
-  points <- working_points(object, newdata, call)
-  y <- points$y
-  z <- matrix(NA_real_, nrow(y), ncol(y), dimnames = row_names(points$rows, object$columns$names))
+  points <- read_newdata(object, newdata, call)
+  n <- nrow(points$x)
+  d <- ncol(points$x)
+  z <- matrix(NA_real_, n, d, dimnames = row_names(points$rows, object$columns$names))
+  for (rows in row_blocks(n, max(d, nrow(object$mean)))) {
+    part <- to_working_points(object, points$x[rows, , drop = FALSE])
+    z[rows, ] <- latent_draw(object, part, call)
+  }
+  z
+}
+
+# z_k at working_points(), with k drawn from the posterior.
+latent_draw <- function(object, points, call) {
   posterior <- exp(log_quantity_at(object, points, "posterior", call))
   usable <- which(!is.na(posterior[, 1]))
   component <- choose_column(posterior[usable, , drop = FALSE], stats::runif(length(usable)))
+  z <- matrix(NA_real_, nrow(points$y), ncol(points$y))
   for (k in unique(component)) {
     rows <- usable[component == k]
-    z[rows, ] <- latent(object, y[rows, , drop = FALSE], k)
+    z[rows, ] <- latent(object, points$y[rows, , drop = FALSE], k)
   }
   z
 }
