@@ -40,30 +40,54 @@ predict.cwmix_density <- function(object, newdata,
   check_given("newdata", call)
   if (type == "class") {
     if (log) stop_input("`log` must be FALSE for type = \"class\", not TRUE.", call = call)
-    posterior <- log_quantity(object, newdata, "posterior", call)
-    return(most_probable(posterior))
+    return(class_of(object, newdata, call))
   }
-  values <- log_quantity(object, newdata, type, call)
-  if (log) values else exp(values)
+  if (log) {
+    log_quantity(object, newdata, type, call)
+  } else {
+    exp(log_quantity(object, newdata, type, call))
+  }
 }
 
 # Points as users hold them on the working scale: list(y, log_jacobian, usable, outside, rows),
 # usable and outside being row numbers; rows that are neither have missing values.
 working_points <- function(object, newdata, call, arg = "newdata") {
   points <- read_newdata(object, newdata, call, arg)
-  missing <- rowSums(is.na(points$x)) > 0
-  working <- to_working(points$x, object$support)
-  outside <- !missing & (!working$inside | rowSums(is.infinite(points$x)) > 0)
+  c(to_working_points(object, points$x), list(rows = points$rows))
+}
+
+# The same for a matrix, without names of rows.
+to_working_points <- function(object, x) {
+  missing <- infinite <- logical(nrow(x))
+  for (j in seq_len(ncol(x))) {
+    missing <- missing | is.na(x[, j])
+    infinite <- infinite | is.infinite(x[, j])
+  }
+  working <- to_working(x, object$support)
+  outside <- !missing & (!working$inside | infinite)
   list(
     y = working$y, log_jacobian = working$log_jacobian, usable = which(!missing & !outside),
-    outside = which(outside), rows = points$rows
+    outside = which(outside)
   )
 }
 
 # Log of a quantity at data as users hold them, with names, missing values and the support's
-# Jacobian.
+# Jacobian. Block by block: beyond the result little memory is needed.
 log_quantity <- function(object, newdata, quantity, call, arg = "newdata") {
-  log_quantity_at(object, working_points(object, newdata, call, arg), quantity, call)
+  points <- read_newdata(object, newdata, call, arg)
+  n <- nrow(points$x)
+  K <- nrow(object$mean)
+  out <- if (quantity == "density") {
+    stats::setNames(double(n), points$rows)
+  } else {
+    matrix(0, n, K, dimnames = row_names(points$rows))
+  }
+  for (rows in row_blocks(n, max(ncol(points$x), K))) {
+    part <- to_working_points(object, points$x[rows, , drop = FALSE])
+    part <- log_quantity_at(object, part, quantity, call)
+    if (quantity == "density") out[rows] <- part else out[rows, ] <- part
+  }
+  out
 }
 
 # The same at working_points().
@@ -94,6 +118,17 @@ most_probable <- function(posterior) {
   class <- max.col(replace(posterior, is.na(posterior), -Inf), ties.method = "first")
   class[is.na(posterior[, 1])] <- NA
   names(class) <- rownames(posterior)
+  class
+}
+
+# The most probable component of every row.
+class_of <- function(object, newdata, call) {
+  points <- read_newdata(object, newdata, call)
+  class <- stats::setNames(integer(nrow(points$x)), points$rows)
+  for (rows in row_blocks(length(class), max(dim(object$mean)))) {
+    part <- to_working_points(object, points$x[rows, , drop = FALSE])
+    class[rows] <- most_probable(log_quantity_at(object, part, "posterior", call))
+  }
   class
 }
 
