@@ -31,12 +31,20 @@ static ptrdiff_t n_slots(const struct tiles *tiles, ptrdiff_t n_rows) {
   return n < TILES_SLOTS ? n : TILES_SLOTS;
 }
 
+/* A slot's rows in one tile, so that it is reduced once. */
+static ptrdiff_t em_tile_rows(const struct engine *engine, ptrdiff_t n_rows) {
+  const ptrdiff_t rows = engine->em_rows(), share = (n_rows - 1) / TILES_SLOTS + 1;
+  return (share + rows - 1) / rows * rows;
+}
+
 void tiles_plan(struct tiles *tiles, enum job job, const struct engine *engine,
                 const struct shape *shape, ptrdiff_t n_rows, int threads) {
   tiles->engine = engine;
   tiles->shape = shape;
-  tiles->tile_rows =
-      job == JOB_DENSITY ? engine->density_rows() : engine->gradient_rows(shape);
+  tiles->job = job;
+  tiles->tile_rows = job == JOB_DENSITY ? engine->density_rows()
+                     : job == JOB_EM    ? em_tile_rows(engine, n_rows)
+                                        : engine->gradient_rows(shape);
   const ptrdiff_t items =
       job == JOB_DENSITY ? n_tiles(tiles, n_rows) : n_slots(tiles, n_rows);
   tiles->members = worthwhile(shape, n_rows, items, threads);
@@ -44,9 +52,11 @@ void tiles_plan(struct tiles *tiles, enum job job, const struct engine *engine,
                      : job == JOB_EM     ? shape->k * em_statistics(shape)
                                          : 0;
   tiles->slot_size = (tiles->slot_size + 15) / 16 * 16;
-  tiles->model_bytes = aligned(engine->model_bytes(shape));
+  tiles->model_bytes =
+      aligned(job == JOB_EM ? engine->em_model_bytes(shape) : engine->model_bytes(shape));
   tiles->slot_bytes = (size_t)tiles->slot_size * sizeof(double);
   tiles->scratch_bytes = aligned(job == JOB_DENSITY ? engine->density_bytes(shape)
+                                 : job == JOB_EM    ? engine->em_bytes(shape)
                                                     : engine->gradient_bytes(shape));
   tiles->bytes = tiles->model_bytes +
                  aligned(tiles->slot_bytes * (job == JOB_DENSITY ? 0 : TILES_SLOTS)) +
@@ -66,7 +76,9 @@ static void *scratch_of(const struct tiles *tiles, int member) {
 }
 
 void tiles_load(struct tiles *tiles, const double *parameters) {
-  tiles->engine->model_prepare(model_of(tiles), parameters, tiles->shape);
+  const struct engine *engine = tiles->engine;
+  (tiles->job == JOB_EM ? engine->em_prepare : engine->model_prepare)(
+      model_of(tiles), parameters, tiles->shape);
 }
 
 static struct rows tile_of(const struct tiles *tiles, const struct rows *rows,
@@ -126,13 +138,11 @@ static void gradient_body(void *context, ptrdiff_t slot, int member) {
 static void em_body(void *context, ptrdiff_t slot, int member) {
   const struct run *run = context;
   struct tiles *tiles = run->tiles;
+  const struct rows part = tile_of(tiles, run->rows, slot);
   memset(slot_of(tiles, slot), 0, tiles->slot_bytes);
   tiles->score[slot] = 0;
-  for (ptrdiff_t t = slot; t < n_tiles(tiles, run->rows->count); t += TILES_SLOTS) {
-    const struct rows part = tile_of(tiles, run->rows, t);
-    tiles->engine->em_tile(slot_of(tiles, slot), &tiles->score[slot], model_of(tiles),
-                           &part, scratch_of(tiles, member));
-  }
+  tiles->engine->em_tile(slot_of(tiles, slot), &tiles->score[slot], model_of(tiles),
+                         &part, scratch_of(tiles, member));
 }
 
 void tiles_density(double *out, struct tiles *tiles, enum quantity quantity,
