@@ -9,7 +9,7 @@
  * the parameters stay in registers while its points pass, EM_GROUP vectors side by side.
  * Sums stay apart lane by lane until the tile ends. */
 #define EM_GROUP (4 * LANES)
-#define EM_POINTS (EM_GROUP > 16 ? 2 * EM_GROUP : 64)
+#define EM_POINTS 128
 
 struct em_model {
   ptrdiff_t d, k;
@@ -99,12 +99,12 @@ static ptrdiff_t em_lanes(ptrdiff_t width, int full) {
 }
 
 struct em_work {
-  real *x;     /* width x EM_POINTS */
-  real *share; /* the weights a, then a / sum e */
-  real *top, *sum;
-  real *e;    /* k x EM_POINTS: joint, then e, then v */
-  real *z;    /* full: z; then u = x - mu and v u; 2 width x EM_POINTS */
-  real *sums; /* k x em_lanes vectors */
+  real *x;         /* width x EM_POINTS */
+  real *share;     /* the weights a, then a / sum e */
+  real *top, *sum; /* the largest joint, the sum of e */
+  real *e;         /* k x EM_POINTS: joint, then e, then v */
+  real *z;         /* full: z; then u = x - mu and v u; 2 width x EM_POINTS */
+  real *sums;      /* k x em_lanes vectors */
 };
 
 static struct em_work em_layout(struct arena *arena, ptrdiff_t width, ptrdiff_t n_k,
@@ -138,13 +138,18 @@ static ptrdiff_t em_load(struct em_work *work, const struct rows *rows, ptrdiff_
   const ptrdiff_t n = (left + EM_GROUP - 1) / EM_GROUP * EM_GROUP;
   const ptrdiff_t first = rows->first + begin;
   for (ptrdiff_t j = 0; j < d; j++) {
-    const double *column = rows->x + first + j * rows->stride;
     real *x = work->x + j * EM_POINTS;
-    for (ptrdiff_t p = 0; p < left; p++) x[p] = (real)column[p];
+    memcpy(x, rows->x + first + j * rows->stride, (size_t)left * sizeof(real));
     for (ptrdiff_t p = left; p < n; p++) x[p] = x[left - 1];
   }
-  for (ptrdiff_t p = 0; p < n; p++)
-    work->share[p] = p >= left ? 0 : rows->weights ? (real)rows->weights[first + p] : 1;
+  for (ptrdiff_t p = 0; p < n; p += LANES) {
+    vec_store(work->share + p, vec_splat(1));
+    vec_store(work->top + p, vec_splat(-INFINITY));
+    vec_store(work->sum + p, vec_splat(0));
+  }
+  if (rows->weights)
+    memcpy(work->share, rows->weights + first, (size_t)left * sizeof(real));
+  for (ptrdiff_t p = left; p < n; p++) work->share[p] = 0;
   return n;
 }
 
@@ -388,10 +393,6 @@ static void em_moments_full(real *sums, real *u, const struct em_model *model,
 static vec em_block(struct em_work *work, vec score, const struct em_model *model,
                     ptrdiff_t n) {
   const ptrdiff_t n_k = model->k, size = em_lanes(model->width, model->full) * LANES;
-  for (ptrdiff_t p = 0; p < n; p++) {
-    work->top[p] = -(real)INFINITY;
-    work->sum[p] = 0;
-  }
   for (ptrdiff_t k = 0; k < n_k; k++) {
     real *joint = work->e + k * EM_POINTS;
     if (model->full)

@@ -115,17 +115,16 @@ static inline vec vec_exp2_down(vec x) {
   const vec rounder = C(ROUNDER + EXPONENT_BIAS);
   vec shifted = x + rounder;
   vec r = x - (shifted - rounder);
-  vec p = C(0x1.e6228bff026ccp-28);
-  p = p * r + C(0x1.b675be272450ap-24);
-  p = p * r + C(0x1.62bfc2c7ae40dp-20);
-  p = p * r + C(0x1.ffcb54047bef2p-17);
-  p = p * r + C(0x1.430913112cb55p-13);
-  p = p * r + C(0x1.5d87fe9d7afbp-10);
-  p = p * r + C(0x1.3b2ab6fb9f1a2p-7);
-  p = p * r + C(0x1.c6b08d703ce41p-5);
-  p = p * r + C(0x1.ebfbdff82c5adp-3);
-  p = p * r + C(0x1.62e42fefa3a18p-1);
-  p = p * r + C(1.0);
+  vec r2 = r * r, p = C(0x1.e6228bff026ccp-28), q = C(0x1.b675be272450ap-24);
+  p = p * r2 + C(0x1.62bfc2c7ae40dp-20);
+  q = q * r2 + C(0x1.ffcb54047bef2p-17);
+  p = p * r2 + C(0x1.430913112cb55p-13);
+  q = q * r2 + C(0x1.5d87fe9d7afbp-10);
+  p = p * r2 + C(0x1.3b2ab6fb9f1a2p-7);
+  q = q * r2 + C(0x1.c6b08d703ce41p-5);
+  p = p * r2 + C(0x1.ebfbdff82c5adp-3);
+  q = q * r2 + C(0x1.62e42fefa3a18p-1);
+  p = (p * r2 + q * r) + C(1.0);
   p = p * vec_from_bits(vec_bits(shifted) << MANTISSA);
   return vec_clear(vec_greater(C(-1021.0), x), p);
 }
