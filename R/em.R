@@ -24,7 +24,12 @@ em_start <- function(x, K, full, weights, floor) {
   n <- nrow(x)
   d <- ncol(x)
   weights <- weights %||% rep(1, n)
-  distance_to <- function(i) rowSums((x - rep(x[i, ], each = n))^2)
+  columns <- lapply(seq_len(d), function(j) x[, j])
+  distance_to <- function(i) {
+    squares <- 0
+    for (column in columns) squares <- squares + (column - column[i])^2
+    squares
+  }
   # Not sample.int(prob =): it sorts, and near ties would then hang on rounding.
   pick <- function(weight) {
     cumulated <- cumsum(weight)

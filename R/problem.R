@@ -198,6 +198,12 @@ fit_scores <- function(object, problem) {
 
 # Mean posterior of the components over the training rows.
 component_shares <- function(parameters, activation, problem) {
+  if (length(parameters$weights) == 0) {
+    counts <- em_steps(
+      parameters, problem$x, problem$weights, 0, threads = problem$control$threads
+    )$counts
+    return(counts / sum(counts))
+  }
   model <- engine_model(parameters, activation)
   w <- problem$weights %||% rep(1, nrow(problem$x))
   rows <- split(seq_along(w), (seq_along(w) - 1) %/% 1e5)
