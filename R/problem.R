@@ -221,12 +221,18 @@ fit_scores <- function(object, problem) {
 
 # Mean posterior of the components over the training rows.
 component_shares <- function(parameters, activation, problem) {
+  constant <- length(parameters$weights) == 0
   model <- engine_model(parameters, activation)
   n <- nrow(problem$y)
-  sums <- lapply(row_blocks(n, max(model$K, model$d)), function(rows) {
+  sums <- lapply(row_blocks(n, max(if (!constant) model$K, model$d)), function(rows) {
     x <- standardised(problem, rows)
-    posterior <- exp(.Call(ffi_density, model, x, 1L, FALSE, thread_count()))
-    colSums(posterior * (problem$weights[rows] %||% 1))
+    weights <- problem$weights[rows]
+    threads <- problem$control$threads
+    if (constant) {
+      return(em_steps(parameters, x, weights, 0, threads = threads)$counts)
+    }
+    posterior <- exp(.Call(ffi_density, model, x, 1L, FALSE, thread_count(threads)))
+    colSums(posterior * (weights %||% 1))
   })
   Reduce(`+`, sums) / sum(problem$weights %||% n)
 }
