@@ -56,6 +56,7 @@ test_that("choices are one of the strings that are documented", {
     put("type", "type", bquote(predict(g, df, type = .(value))))
     put("schedule", "schedule", bquote(cwmix_control(schedule = .(value))))
     put("precision", "precision", bquote(cwmix_control(precision = .(value))))
+    put("precision of predict", "precision", bquote(predict(g, df, precision = .(value))))
     put("optimiser", "optimiser", bquote(cwmix_control(optimiser = .(value))))
   }
   cases <- c(cases, list(

@@ -534,3 +534,18 @@ test_that("rows are evaluated alike in one block or several", {
   expect_equal(z[1:100, ], first, tolerance = 1e-12)
   expect_equal(unname(which(is.na(z[, 1]))), c(n - 1, n))
 })
+
+test_that("single precision is close to double", {
+  for (s in scenarios(d = c(1, 3), K = 7, hidden = list(NULL, c(5, 4)), n = 30)) {
+    model <- as_model(s$p)
+    double <- predict(model, s$x, log = TRUE)
+    single <- predict(model, s$x, log = TRUE, precision = "single")
+    expect_close(single, double, 1e-5, floor = 1, info = s$name)
+    expect_false(identical(single, double))
+    expect_close(
+      predict(model, s$x, type = "posterior", precision = "single"),
+      predict(model, s$x, type = "posterior"), 1e-4,
+      floor = 1, info = s$name
+    )
+  }
+})
