@@ -263,15 +263,34 @@ void tiles_residuals(double *z, struct tiles *tiles, const struct rows *rows,
   team_for(team, n_tiles(tiles, rows->count), residual_body, &run);
 }
 
-/* sum[j] = the sum of the slots' j-th doubles; returns the sum of their scores. */
-static double slots_sum(double *sum, const struct tiles *tiles, ptrdiff_t slots,
-                        ptrdiff_t n) {
+struct sum {
+  const struct tiles *tiles;
+  double *out;
+  ptrdiff_t slots, n;
+};
+
+#define SUM_CHUNK 4096
+
+static void sum_body(void *context, ptrdiff_t chunk, int member) {
+  const struct sum *sum = context;
+  const ptrdiff_t begin = chunk * SUM_CHUNK, left = sum->n - begin;
+  const ptrdiff_t n = left < SUM_CHUNK ? left : SUM_CHUNK;
+  double *out = sum->out + begin;
+  (void)member;
+  memcpy(out, slot_of(sum->tiles, 0) + begin, (size_t)n * sizeof(double));
+  for (ptrdiff_t s = 1; s < sum->slots; s++) {
+    const double *from = slot_of(sum->tiles, s) + begin;
+    for (ptrdiff_t j = 0; j < n; j++) out[j] += from[j];
+  }
+}
+
+/* out[j] = the sum of the slots' j-th doubles; returns the sum of their scores. */
+static double slots_sum(double *out, const struct tiles *tiles, ptrdiff_t slots,
+                        ptrdiff_t n, struct team *team) {
+  struct sum sum = {tiles, out, slots, n};
+  team_for(team, (n + SUM_CHUNK - 1) / SUM_CHUNK, sum_body, &sum);
   double score = 0;
   for (ptrdiff_t s = 0; s < slots; s++) score += tiles->score[s];
-  for (ptrdiff_t j = 0; j < n; j++) {
-    sum[j] = 0;
-    for (ptrdiff_t s = 0; s < slots; s++) sum[j] += slot_of(tiles, s)[j];
-  }
   return score;
 }
 
@@ -280,7 +299,7 @@ double tiles_gradient(double *gradient, struct tiles *tiles, const struct rows *
   struct run run = {.tiles = tiles, .rows = rows, .sampling = sampling};
   const ptrdiff_t slots = n_slots(tiles, rows->count);
   team_for(team, slots, gradient_body, &run);
-  return slots_sum(gradient, tiles, slots, shape_layout(tiles->shape).size);
+  return slots_sum(gradient, tiles, slots, shape_layout(tiles->shape).size, team);
 }
 
 double tiles_em(double *statistics, struct tiles *tiles, const struct rows *rows,
@@ -289,5 +308,5 @@ double tiles_em(double *statistics, struct tiles *tiles, const struct rows *rows
   const ptrdiff_t slots = n_slots(tiles, rows->count);
   team_for(team, slots, em_body, &run);
   return slots_sum(statistics, tiles, slots,
-                   tiles->shape->k * em_statistics(tiles->shape));
+                   tiles->shape->k * em_statistics(tiles->shape), team);
 }
