@@ -88,7 +88,8 @@ cwmix.default <- function(x, K = NULL, ..., hidden = c(64, 64), covariance = c("
     weights = weights, validation = validation, start = start, control = control
   )
   kept <- if (keep_data) list(x = x, weights = weights)
-  fit_cwmix(read_training(x, call), settings, kept, matched, call)
+  problem <- read_problem(read_training(x, call), settings, call)
+  fit_cwmix(problem, settings, kept, matched, call)
 }
 
 #' @rdname cwmix
@@ -109,26 +110,26 @@ cwmix.formula <- function(x, data, K = NULL, ..., hidden = c(64, 64),
     weights = weights, validation = validation, start = start, control = control
   )
   kept <- if (keep_data) list(data = data, weights = weights)
-  fit_cwmix(read_formula(x, data, call), settings, kept, matched, call)
+  problem <- read_problem(read_formula(x, data, call), settings, call)
+  fit_cwmix(problem, settings, kept, matched, call)
 }
 
 # `settings` are the arguments of cwmix(), unchecked; `kept` is what to keep of the data.
-fit_cwmix <- function(points, settings, kept, matched, call) {
+fit_cwmix <- function(problem, settings, kept, matched, call) {
   activation <- check_choice(settings$activation, activations, "activation", call)
   hidden <- check_hidden(settings$hidden, call)
   validation <- check_validation(settings$validation, call)
-  problem <- read_problem(points, settings, call)
   start <- read_start(settings$start, problem, call)
 
-  held <- if (is.null(hidden)) 0 else floor(validation * nrow(problem$x))
-  if (nrow(problem$x) - held < problem$K) {
+  held <- if (is.null(hidden)) 0 else floor(validation * nrow(problem$y))
+  if (nrow(problem$y) - held < problem$K) {
     stop_input(
-      "`K` must be at most the number of training rows, ", nrow(problem$x) - held, ", not ",
+      "`K` must be at most the number of training rows, ", nrow(problem$y) - held, ", not ",
       problem$K, ".",
       call = call
     )
   }
-  held_rows <- if (held > 0) sort(sample.int(nrow(problem$x), held)) else integer()
+  held_rows <- if (held > 0) sort(sample.int(nrow(problem$y), held)) else integer()
   sets <- split_sets(problem, held_rows)
   em <- start_by_em(start, sets$training, problem, hidden, activation, call)
   parameters <- add_network(em$parameters, hidden, activation)
@@ -176,16 +177,12 @@ check_hidden <- function(hidden, call) {
 split_sets <- function(problem, held_rows) {
   set <- function(rows) {
     weights <- problem$weights[rows]
-    part <- list(
-      x = problem$x[rows, , drop = FALSE], weights = weights, scale = problem$scale,
-      log_jacobian = problem$log_jacobian[rows]
-    )
     list(
-      x = part$x, weights = if (!is.null(weights)) weights / mean(weights),
-      offset = mean_offset(part)
+      x = standardised(problem, rows), weights = if (!is.null(weights)) weights / mean(weights),
+      offset = mean_offset(problem, rows)
     )
   }
-  rows <- seq_len(nrow(problem$x))
+  rows <- seq_len(nrow(problem$y))
   if (length(held_rows) == 0) {
     return(list(training = set(rows), validation = NULL))
   }

@@ -30,12 +30,12 @@ read_points <- function(x, arg, call) {
     type <- "vector"
     rows <- names(x)
     columns <- NULL
-    x <- matrix(as.double(x), ncol = 1)
+    x <- as_matrix(x, length(x), 1L)
   } else {
     type <- "matrix"
     rows <- rownames(x)
     columns <- colnames(x)
-    x <- matrix(as.double(x), nrow(x), ncol(x))
+    x <- as_matrix(x, nrow(x), ncol(x))
   }
   check_column_names(columns, arg, call)
   list(x = x, columns = new_columns(columns, type), rows = rows)
@@ -53,11 +53,9 @@ read_data_frame <- function(x, arg, call) {
     }
   }
   rows <- if (.row_names_info(x) > 0) row.names(x)
-  values <- vapply(x, as.double, double(nrow(x)), USE.NAMES = FALSE)
-  list(
-    x = matrix(values, nrow(x), ncol(x)),
-    columns = new_columns(names(x), "data.frame"), rows = rows
-  )
+  values <- matrix(0, nrow(x), ncol(x))
+  for (j in seq_along(x)) values[, j] <- as.double(x[[j]])
+  list(x = values, columns = new_columns(names(x), "data.frame"), rows = rows)
 }
 
 check_column_names <- function(names, arg, call) {
@@ -78,14 +76,17 @@ read_training <- function(x, call, arg = "x") {
       call = call
     )
   }
-  bad <- which(!is.finite(points$x), arr.ind = TRUE)
-  if (nrow(bad) > 0) {
-    first <- bad[order(bad[, 1]), , drop = FALSE][1, ]
+  bad <- lapply(seq_len(ncol(points$x)), function(j) which(!is.finite(points$x[, j])))
+  count <- sum(lengths(bad))
+  if (count > 0) {
+    first <- vapply(bad, function(rows) c(rows, Inf)[1], 0)
+    row <- as.integer(min(first))
+    column <- which.min(first)
     stop_input(
-      "`", arg, "` must not have missing or infinite values, but row ", first[1],
-      if (ncol(points$x) > 1) paste0(", column ", points$columns$names[first[2]] %||% first[2]),
-      " is ", format(points$x[first[1], first[2]]),
-      if (nrow(bad) > 1) paste0(" (and ", nrow(bad) - 1, " more)"), ".",
+      "`", arg, "` must not have missing or infinite values, but row ", row,
+      if (ncol(points$x) > 1) paste0(", column ", points$columns$names[column] %||% column),
+      " is ", format(points$x[row, column]), if (count > 1) paste0(" (and ", count - 1, " more)"),
+      ".",
       call = call
     )
   }
@@ -191,7 +192,8 @@ read_newdata <- function(object, newdata, call, arg = "newdata") {
         call = call
       )
     }
-    points$x <- points$x[, match(wanted, given), drop = FALSE]
+    at <- match(wanted, given)
+    if (!identical(at, seq_len(ncol(points$x)))) points$x <- points$x[, at, drop = FALSE]
   } else if (ncol(points$x) != d) {
     stop_input("`", arg, "` must have ", d, if (d == 1) " column" else " columns", ", not ",
       describe(newdata), ".",

@@ -23,22 +23,27 @@ em_steps <- function(parameters, x, weights = NULL, iterations = 1, tolerance = 
 em_start <- function(x, K, full, weights, floor) {
   n <- nrow(x)
   d <- ncol(x)
-  weights <- weights %||% rep(1, n)
-  distance_to <- function(i) rowSums((x - rep(x[i, ], each = n))^2)
+  blocks <- row_blocks(n, d)
   # Not sample.int(prob =): it sorts, and near ties would then hang on rounding.
   pick <- function(weight) {
     cumulated <- cumsum(weight)
     findInterval(stats::runif(1) * cumulated[n], cumulated) + 1L
   }
-  chosen <- pick(weights)
-  nearest <- distance_to(chosen)
-  for (k in seq_len(K - 1)) {
-    probability <- weights * nearest
-    if (sum(probability) == 0) probability <- weights
-    chosen[k + 1] <- pick(probability)
-    nearest <- pmin(nearest, distance_to(chosen[k + 1]))
+  mass <- weights %||% rep(1, n)
+  nearest <- rep(Inf, n)
+  chosen <- integer(K)
+  for (k in seq_len(K)) {
+    chosen[k] <- pick(mass)
+    for (rows in blocks) {
+      distance <- 0
+      for (j in seq_len(d)) distance <- distance + (x[rows, j] - x[chosen[k], j])^2
+      nearest[rows] <- pmin(nearest[rows], distance)
+    }
+    mass <- nearest * (weights %||% 1)
+    total <- sum(mass)
+    if (total == 0) mass <- weights %||% rep(1, n)
   }
-  sd <- pmax(sqrt(sum(weights * nearest) / sum(weights) / d), floor, 1e-8)
+  sd <- pmax(sqrt(total / sum(weights %||% n) / d), floor, 1e-8)
   mixture_parameters(x[chosen, , drop = FALSE], sd, full, rep(-log(K), K))
 }
 

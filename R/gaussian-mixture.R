@@ -40,7 +40,8 @@ gaussian_mixture.default <- function(x, K = NULL, ..., covariance = c(
     control = control
   )
   kept <- if (keep_data) list(x = x, weights = weights)
-  fit_gaussian_mixture(read_training(x, call), settings, kept, matched, call)
+  problem <- read_problem(read_training(x, call), settings, call)
+  fit_gaussian_mixture(problem, settings, kept, matched, call)
 }
 
 #' @rdname gaussian_mixture
@@ -59,17 +60,19 @@ gaussian_mixture.formula <- function(x, data, K = NULL, ..., covariance = c("dia
     control = control
   )
   kept <- if (keep_data) list(data = data, weights = weights)
-  fit_gaussian_mixture(read_formula(x, data, call), settings, kept, matched, call)
+  problem <- read_problem(read_formula(x, data, call), settings, call)
+  fit_gaussian_mixture(problem, settings, kept, matched, call)
 }
 
 # As fit_cwmix().
-fit_gaussian_mixture <- function(points, settings, kept, matched, call) {
-  problem <- read_problem(points, settings, call)
+fit_gaussian_mixture <- function(problem, settings, kept, matched, call) {
   start <- read_start(settings$start, problem, call)
   if (length(start$parameters$weights) > 0) {
     stop_input("`start` must have constant weights, not a network.", call = call)
   }
-  em <- em_fit(problem[c("x", "weights")], start$parameters, problem, call)
+  em <- em_fit(
+    list(x = standardised(problem), weights = problem$weights), start$parameters, problem, call
+  )
   warn_em(em, problem$control, call)
   offset <- mean_offset(problem)
   finish_fit(em$parameters, "tanh", problem, "gaussian_mixture", matched,

@@ -23,8 +23,7 @@ log_likelihood <- function(object, newdata, gradient = FALSE, weights = NULL, ..
   check_given(c("object", "newdata"), call)
   check_class(object, "cwmix_density", "a density of this package", "object", call)
   check_flag(gradient, "gradient", call)
-  points <- working_points(object, newdata, call)
-  log_density <- log_quantity_at(object, points, "density", call)
+  log_density <- log_quantity(object, newdata, "density", call)
   weights <- check_weights(weights, length(log_density), call)
   terms <- if (is.null(weights)) log_density else ifelse(weights == 0, 0, weights * log_density)
   value <- sum(terms)
@@ -42,7 +41,7 @@ log_likelihood <- function(object, newdata, gradient = FALSE, weights = NULL, ..
       call = call
     )
   }
-  y <- points$y
+  y <- working_points(object, newdata, call)$y
   if (!is.null(weights)) {
     y <- y[weights > 0, , drop = FALSE]
     weights <- weights[weights > 0]

@@ -1,4 +1,5 @@
-# What every fit starts from: checked arguments and standardised training rows.
+# What every fit starts from: checked arguments and the training rows. They are kept once, on the
+# working scale, and standardised where they are used.
 
 # `settings` are arguments of a fitting function, unchecked.
 read_problem <- function(points, settings, call) {
@@ -16,9 +17,11 @@ read_problem <- function(points, settings, call) {
   log_jacobian <- working$log_jacobian
   unit <- 1
   if (!is.null(weights)) {
-    kept <- weights > 0
-    y <- y[kept, , drop = FALSE]
-    log_jacobian <- log_jacobian[kept]
+    kept <- which(weights > 0)
+    if (length(kept) < nrow(y)) {
+      y <- y[kept, , drop = FALSE]
+      log_jacobian <- log_jacobian[kept]
+    }
     # Mean 1 inside; the unit is for sums that are reported.
     largest <- max(weights)
     weights <- weights[kept] / largest
@@ -31,21 +34,32 @@ read_problem <- function(points, settings, call) {
     stop_input("`K` must be at most the number of rows, ", nrow(y), ", not ", K, ".", call = call)
   }
   check_varying(y, labels, call)
-  standard <- standardise(y, weights)
-  check_scale(standard, weights, labels, call)
-  list(
-    x = standard$x, y = y, weights = weights, unit = unit, K = K, full = full,
+  standard <- standard_units(y, weights)
+  problem <- list(
+    y = y, weights = weights, unit = unit, K = K, full = full,
     center = standard$center, scale = standard$scale, floor = control$sd_floor * standard$core,
     log_jacobian = log_jacobian, support = support, columns = columns,
     control = control, fingerprint = mark
   )
+  check_scale(problem, labels, call)
+  problem
+}
+
+# Rows of a problem on the standardised scale.
+standardised <- function(problem, rows = seq_len(nrow(problem$y))) {
+  x <- matrix(0, length(rows), ncol(problem$y))
+  for (j in seq_len(ncol(x))) {
+    x[, j] <- (problem$y[rows, j] - problem$center[j]) / problem$scale[j]
+  }
+  x
 }
 
 # Numbers that change with any value, row order or weight: enough to tell whether data found again
 # are those of a fit.
 fingerprint <- function(x, weights) {
   w <- weights %||% rep(1, nrow(x))
-  c(dim(x), colSums(x), colSums(x * seq_len(nrow(x))), sum(w), sum(w * seq_along(w)))
+  sums <- vapply(seq_len(ncol(x)), function(j) c(sum(x[, j]), sum(x[, j] * seq_along(w))), c(0, 0))
+  c(dim(x), sums[1, ], sums[2, ], sum(w), sum(w * seq_along(w)))
 }
 
 start_components <- function(start) {
@@ -54,17 +68,22 @@ start_components <- function(start) {
 
 default_components <- function(n) max(1L, min(10L, n %/% 25L))
 
-# Columns to mean 0 and standard deviation 1. `core` is the interquartile range over 1.349 where
-# that is smaller (and positive): what a floor should be relative to in heavy tails.
-standardise <- function(y, weights) {
+# Means and standard deviations of the columns. `core` is the interquartile range over 1.349 where
+# that is smaller (and positive), in standard deviations: what a floor should be relative to in
+# heavy tails.
+standard_units <- function(y, weights) {
   w <- (weights %||% 1) / nrow(y)
-  center <- colSums(y * w)
-  x <- y - rep(center, each = nrow(y))
-  largest <- pmax(apply(abs(x), 2, max), .Machine$double.xmin)
-  scale <- largest * sqrt(colSums((x / rep(largest, each = nrow(y)))^2 * w))
-  x <- x / rep(scale, each = nrow(y))
-  spread <- apply(x, 2, quartile_range, w = w) / 1.349
-  list(x = x, center = center, scale = scale, core = ifelse(spread > 0 & spread < 1, spread, 1))
+  units <- vapply(seq_len(ncol(y)), function(j) {
+    center <- sum(y[, j] * w)
+    u <- y[, j] - center
+    largest <- max(abs(u), .Machine$double.xmin)
+    scale <- largest * sqrt(sum((u / largest)^2 * w))
+    c(center, scale, quartile_range(u / scale, w) / 1.349)
+  }, double(3))
+  spread <- units[3, ]
+  list(
+    center = units[1, ], scale = units[2, ], core = ifelse(spread > 0 & spread < 1, spread, 1)
+  )
 }
 
 # The range between weighted quartiles, the smallest values with a quarter and three quarters of the
@@ -73,11 +92,11 @@ quartile_range <- function(x, w) {
   order <- order(x)
   cumulated <- cumsum(rep_len(w, length(x))[order])
   quartiles <- findInterval(c(0.25, 0.75) * cumulated[length(x)], cumulated, left.open = TRUE) + 1L
-  diff(x[order][quartiles])
+  diff(x[order[quartiles]])
 }
 
 check_varying <- function(y, labels, call) {
-  constant <- which(apply(y, 2, function(column) all(column == column[1])))
+  constant <- which(vapply(seq_len(ncol(y)), function(j) all(y[, j] == y[1, j]), NA))
   if (length(constant) > 0) {
     stop_input(
       "`x` must vary in every column, but column `", labels[constant[1]], "` is constant at ",
@@ -94,20 +113,21 @@ check_varying <- function(y, labels, call) {
 }
 
 # Scales whose inverses leave the range of doubles, and columns that determine each other.
-check_scale <- function(standard, weights, labels, call) {
-  bad <- which(!is.finite(standard$scale) | !is.finite(1 / standard$scale))
+check_scale <- function(problem, labels, call) {
+  bad <- which(!is.finite(problem$scale) | !is.finite(1 / problem$scale))
   if (length(bad) > 0) {
     stop_input(
       "`x` must have standard deviations that are neither 0 nor infinite in double precision, ",
       "but that of column `",
-      labels[bad[1]], "` is ", format(standard$scale[bad[1]]), ".",
+      labels[bad[1]], "` is ", format(problem$scale[bad[1]]), ".",
       call = call
     )
   }
-  d <- ncol(standard$x)
-  correlation <- eigen(
-    crossprod(standard$x * sqrt(weights %||% 1)) / nrow(standard$x), symmetric = TRUE
-  )
+  d <- ncol(problem$y)
+  products <- lapply(row_blocks(nrow(problem$y), d), function(rows) {
+    crossprod(standardised(problem, rows) * sqrt(problem$weights[rows] %||% 1))
+  })
+  correlation <- eigen(Reduce(`+`, products) / nrow(problem$y), symmetric = TRUE)
   # Rounding leaves exact collinearity some units of 1e-16 times d from zero.
   if (d > 1 && min(correlation$values) < 1e-13) {
     loading <- abs(correlation$vectors[, d])
@@ -145,7 +165,7 @@ read_start <- function(start, problem, call) {
 
 start_from_means <- function(start, problem, call) {
   K <- problem$K
-  d <- ncol(problem$x)
+  d <- ncol(problem$y)
   if (!identical(dim(start), c(K, d)) || !all(is.finite(start))) {
     stop_input(
       "`start` must be a finite ", K, " x ", d, " matrix of means, not ", describe(start), ".",
@@ -158,7 +178,7 @@ start_from_means <- function(start, problem, call) {
 }
 
 start_from_density <- function(start, problem, call) {
-  d <- ncol(problem$x)
+  d <- ncol(problem$y)
   if (!identical(dim(start$mean), c(problem$K, d)) || is.null(start$sd) != problem$full ||
     !is.null(start$classifier$fn)) {
     stop_input(
@@ -181,31 +201,40 @@ start_from_density <- function(start, problem, call) {
   )
 }
 
-# Mean log density on the data's scale less that on the standardised one.
-mean_offset <- function(problem) {
-  w <- problem$weights %||% rep(1, nrow(problem$x))
-  sum(w * problem$log_jacobian) / sum(w) - sum(log(problem$scale))
+# Mean log density on the data's scale less that on the standardised one, over some rows.
+mean_offset <- function(problem, rows = seq_len(nrow(problem$y))) {
+  w <- problem$weights[rows] %||% 1
+  mean(problem$log_jacobian[rows] * w) / mean(w) - sum(log(problem$scale))
 }
 
 # What a density scores on the training rows.
 fit_scores <- function(object, problem) {
-  log_density <- log_quantity_working(object, problem$y, "density") + problem$log_jacobian
+  sums <- lapply(row_blocks(nrow(problem$y), ncol(problem$y)), function(rows) {
+    log_density <- log_quantity_working(object, problem$y[rows, , drop = FALSE], "density")
+    sum((log_density + problem$log_jacobian[rows]) * (problem$weights[rows] %||% 1))
+  })
   list(
-    log_likelihood = problem$unit * sum(log_density * (problem$weights %||% 1)),
+    log_likelihood = problem$unit * Reduce(`+`, sums),
     df = count_parameters(object), nobs = nrow(problem$y)
   )
 }
 
 # Mean posterior of the components over the training rows.
 component_shares <- function(parameters, activation, problem) {
+  constant <- length(parameters$weights) == 0
   model <- engine_model(parameters, activation)
-  w <- problem$weights %||% rep(1, nrow(problem$x))
-  rows <- split(seq_along(w), (seq_along(w) - 1) %/% 1e5)
-  sums <- lapply(rows, function(i) {
-    x <- problem$x[i, , drop = FALSE]
-    colSums(w[i] * exp(.Call(ffi_density, model, x, 1L, FALSE, thread_count())))
+  n <- nrow(problem$y)
+  sums <- lapply(row_blocks(n, max(if (!constant) model$K, model$d)), function(rows) {
+    x <- standardised(problem, rows)
+    weights <- problem$weights[rows]
+    threads <- problem$control$threads
+    if (constant) {
+      return(em_steps(parameters, x, weights, 0, threads = threads)$counts)
+    }
+    posterior <- exp(.Call(ffi_density, model, x, 1L, FALSE, thread_count(threads)))
+    colSums(posterior * (weights %||% 1))
   })
-  Reduce(`+`, sums) / sum(w)
+  Reduce(`+`, sums) / sum(problem$weights %||% n)
 }
 
 # A density on the data's scale, largest component first, with the fields of a fit.

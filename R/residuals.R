@@ -20,12 +20,17 @@ residuals.cwmix_density <- function(object, newdata, ...) {
   call <- user_call()
   check_dots_empty(..., call = call)
   check_given("newdata", call)
-  points <- working_points(object, newdata, call)
-  y <- points$y
-  z <- matrix(NA_real_, nrow(y), ncol(y), dimnames = row_names(points$rows, object$columns$names))
-  usable <- points$usable
-  u <- stats::runif(length(usable))
-  z[usable, ] <- residuals_working(object, y[usable, , drop = FALSE], u, call)
+  points <- read_newdata(object, newdata, call)
+  n <- nrow(points$x)
+  d <- ncol(points$x)
+  z <- matrix(NA_real_, n, d, dimnames = row_names(points$rows, object$columns$names))
+  for (rows in row_blocks(n, max(d, nrow(object$mean)))) {
+    part <- to_working_points(object, points$x[rows, , drop = FALSE])
+    u <- stats::runif(length(part$usable))
+    z[rows[part$usable], ] <- residuals_working(
+      object, part$y[part$usable, , drop = FALSE], u, call
+    )
+  }
   z
 }
 

@@ -63,7 +63,7 @@ to_working <- function(x, support) {
     upper <- support[j, 2]
     within <- x[, j] > lower & x[, j] < upper
     inside <- inside & (is.na(within) | within)
-    value <- ifelse(!is.na(within) & within, x[, j], NA_real_)
+    value <- replace(x[, j], !within, NA_real_)
     below <- log(value - lower)
     above <- log(upper - value)
     if (is.infinite(upper)) {
@@ -84,7 +84,7 @@ from_working <- function(y, support) .Call(ffi_inside, y, support)
 
 # Training points must lie inside: the boundary is infinitely far on the working scale.
 check_inside <- function(x, support, labels, call) {
-  for (j in seq_len(ncol(x))) {
+  for (j in which(rowSums(is.finite(support)) > 0)) {
     bad <- which(x[, j] <= support[j, 1] | x[, j] >= support[j, 2])
     if (length(bad) > 0) {
       stop_input(

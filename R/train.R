@@ -50,7 +50,8 @@ score <- function(model, set, control) {
   log_density <- .Call(
     ffi_density, model, set$x, 0L, in_single(control), thread_count(control$threads)
   )
-  mean(log_density * (set$weights %||% 1)) + set$offset
+  if (!is.null(set$weights)) log_density <- log_density * set$weights
+  mean(log_density) + set$offset
 }
 
 # The first rows of a set: enough to see whether parameters have broken.

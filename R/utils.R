@@ -10,3 +10,17 @@ written <- function(x) deparse(as.double(x))
 plural <- function(n, noun) {
   sprintf("%s %s%s", base::format(n, big.mark = ","), noun, if (n == 1) "" else "s")
 }
+
+# A double matrix of the values of `x` without other attributes. Doubles are not copied.
+as_matrix <- function(x, n, d) {
+  if (is.object(x) || !is.double(x)) x <- as.double(x)
+  attributes(x) <- list(dim = c(n, d))
+  x
+}
+
+# Consecutive rows in blocks of about a million numbers, `width` a row: what is done block by block
+# needs memory for its results only. Sizes are multiples of the engine's tiles.
+row_blocks <- function(n, width) {
+  size <- 1024 * max(1, 1e6 %/% (1024 * width))
+  lapply(seq_len(ceiling(n / size)), function(b) seq.int((b - 1) * size + 1, min(b * size, n)))
+}

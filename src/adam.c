@@ -26,8 +26,9 @@ enum status adam_step(struct adam_state *state, const double *gradient, double r
   if (!isfinite(norm)) return STATUS_NOT_FINITE;
   state->step++;
   const double clip = norm > options->clip ? options->clip / norm : 1;
-  const double correct1 = 1 - pow(options->beta1, state->step);
-  const double correct2 = 1 - pow(options->beta2, state->step);
+  /* Moments start at zero: divided by 1 - beta^step they are unbiased. */
+  const double pace = rate / (1 - pow(options->beta1, state->step));
+  const double unbias = 1 / (1 - pow(options->beta2, state->step));
   const double keep = 1 - rate * options->weight_decay;
   for (ptrdiff_t j = at.weights; j < at.biases; j++) parameters[j] *= keep;
   for (ptrdiff_t j = 0; j < at.size; j++) {
@@ -35,8 +36,7 @@ enum status adam_step(struct adam_state *state, const double *gradient, double r
     double *first = state->first + j, *second = state->second + j;
     *first += (1 - options->beta1) * (g - *first);
     *second += (1 - options->beta2) * (g * g - *second);
-    parameters[j] +=
-        rate * (*first / correct1) / (sqrt(*second / correct2) + options->epsilon);
+    parameters[j] += pace * *first / (sqrt(unbias * *second) + options->epsilon);
   }
   raise_scales(parameters + at.scale, shape, options->log_floor);
   return STATUS_OK;

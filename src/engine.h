@@ -92,8 +92,8 @@ struct dense {
   ptrdiff_t n_out, n_in, n;
 };
 
-/* The kernels one at a time, for tests. `math` applies "exp", "log", "tanh" or
- * "logistic" to n numbers and returns 0 for another name; `dense` overwrites the outputs
+/* The kernels one at a time, for tests. `math` applies "exp", "log", "tanh",
+ * "logistic" or, in double, "exp2" (of numbers below 0) to n numbers and returns 0 for another name; `dense` overwrites the outputs
  * of a layer. */
 struct kernels {
   int (*math)(double *out, const char *function, const double *x, ptrdiff_t n);
@@ -111,7 +111,7 @@ struct engine {
   size_t (*model_bytes)(const struct shape *shape);
   void (*model_prepare)(void *model, const double *parameters, const struct shape *shape);
 
-  /* A quantity of DESIGN's formula (16) on the log scale, for a tile: out[row + j *
+  /* A quantity of the paper's formula (16) on the log scale, for a tile: out[row + j *
    * stride], j < 1 for LOG_DENSITY and j < k otherwise. Overwrites. */
   ptrdiff_t (*density_rows)(const struct shape *shape);
   size_t (*density_bytes)(const struct shape *shape);
@@ -139,7 +139,13 @@ struct engine {
                         const struct rows *rows, const struct sampling *sampling,
                         void *work);
 
-  /* E step of a tile: adds to statistics (k x em_statistics) and to `score`. */
+  /* E step of a tile of any number of rows, without an index; em_rows is what that number
+   * should be a multiple of. Adds to statistics (k x em_statistics) and to `score`. The
+   * model is prepared by em_prepare. In double alone: NULL in instances of float. */
+  size_t (*em_model_bytes)(const struct shape *shape);
+  void (*em_prepare)(void *model, const double *parameters, const struct shape *shape);
+  ptrdiff_t (*em_rows)(void);
+  size_t (*em_bytes)(const struct shape *shape);
   void (*em_tile)(double *statistics, double *score, const void *model,
                   const struct rows *rows, void *work);
 

@@ -2,7 +2,7 @@
 #define _DEFAULT_SOURCE
 #include "team.h"
 
-#include <stdatomic.h>
+#include <sched.h>
 
 #ifdef _WIN32
 #include <windows.h>
@@ -11,20 +11,34 @@
 #include <unistd.h>
 #endif
 
+/* Looks before it sleeps: between the short tasks of one .Call, waking takes longer than
+ * the wait. Some 50 us, and other threads may have the processor in the meantime. */
+#define LOOKS 100
+
+static void member_spin(struct team *team, unsigned seen) {
+  for (int i = 0; i < LOOKS; i++) {
+    if (atomic_load(&team->round) != seen || atomic_load(&team->closing)) return;
+    sched_yield();
+  }
+}
+
 static void *member_main(void *argument) {
   struct team *team = argument;
   unsigned seen = 0;
   pthread_mutex_lock(&team->lock);
   const int member = ++team->joined;
   for (;;) {
-    while (team->round == seen && !team->closing)
+    while (atomic_load(&team->round) == seen && !atomic_load(&team->closing))
       pthread_cond_wait(&team->wake, &team->lock);
-    if (team->closing) break;
-    seen = team->round;
+    if (atomic_load(&team->closing)) break;
+    seen = atomic_load(&team->round);
     pthread_mutex_unlock(&team->lock);
     team->task(team->context, member);
     pthread_mutex_lock(&team->lock);
-    if (--team->working == 0) pthread_cond_signal(&team->rest);
+    if (atomic_fetch_sub(&team->working, 1) == 1) pthread_cond_signal(&team->rest);
+    pthread_mutex_unlock(&team->lock);
+    member_spin(team, seen);
+    pthread_mutex_lock(&team->lock);
   }
   pthread_mutex_unlock(&team->lock);
   return NULL;
@@ -34,8 +48,10 @@ void team_open(struct team *team, int size) {
   pthread_mutex_init(&team->lock, NULL);
   pthread_cond_init(&team->wake, NULL);
   pthread_cond_init(&team->rest, NULL);
-  team->round = 0;
-  team->working = team->closing = team->joined = 0;
+  atomic_init(&team->round, 0);
+  atomic_init(&team->working, 0);
+  atomic_init(&team->closing, 0);
+  team->joined = 0;
   team->size = 1;
 #ifndef _WIN32
   sigset_t all, before;
@@ -54,15 +70,16 @@ void team_do(struct team *team, void (*task)(void *context, int member), void *c
   pthread_mutex_lock(&team->lock);
   team->task = task;
   team->context = context;
-  team->working = team->size - 1;
-  team->round++;
+  atomic_store(&team->working, team->size - 1);
+  atomic_fetch_add(&team->round, 1);
   pthread_cond_broadcast(&team->wake);
   pthread_mutex_unlock(&team->lock);
 
   task(context, 0);
 
+  for (int i = 0; i < LOOKS && atomic_load(&team->working) > 0; i++) sched_yield();
   pthread_mutex_lock(&team->lock);
-  while (team->working > 0) pthread_cond_wait(&team->rest, &team->lock);
+  while (atomic_load(&team->working) > 0) pthread_cond_wait(&team->rest, &team->lock);
   pthread_mutex_unlock(&team->lock);
 }
 
@@ -106,7 +123,7 @@ void team_for_beside(struct team *team, ptrdiff_t n,
 
 void team_close(struct team *team) {
   pthread_mutex_lock(&team->lock);
-  team->closing = 1;
+  atomic_store(&team->closing, 1);
   pthread_cond_broadcast(&team->wake);
   pthread_mutex_unlock(&team->lock);
   for (int i = 1; i < team->size; i++) pthread_join(team->threads[i], NULL);

@@ -4,6 +4,7 @@
 #define CWMIX_TEAM_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stddef.h>
 
 #define TEAM_MAX 64
@@ -15,8 +16,10 @@ struct team {
   pthread_cond_t wake, rest;
   void (*task)(void *context, int member);
   void *context;
-  unsigned round; /* counts the tasks given out */
-  int working, closing, joined;
+  int joined;
+  /* Changed under the lock; looked at without it by members that have not gone to sleep. */
+  atomic_uint round; /* counts the tasks given out */
+  atomic_int working, closing;
 };
 
 /* Between opening and closing nothing may jump out (no call into R). */

@@ -39,11 +39,18 @@ static ptrdiff_t n_slots(const struct tiles *tiles, ptrdiff_t n_rows) {
 
 static int is_summed(enum job job) { return job == JOB_GRADIENT || job == JOB_EM; }
 
+/* A slot's rows in one tile, so that it is reduced once. */
+static ptrdiff_t em_tile_rows(const struct engine *engine, ptrdiff_t n_rows) {
+  const ptrdiff_t rows = engine->em_rows(), share = (n_rows - 1) / TILES_SLOTS + 1;
+  return (share + rows - 1) / rows * rows;
+}
+
 /* Sums are handed over once a tile: as few tiles as there are slots, where that leaves
  * them of a useful size. */
 static ptrdiff_t rows_of_tile(enum job job, const struct engine *engine,
                               const struct shape *shape, ptrdiff_t n_rows) {
   if (job == JOB_DRAW) return engine->draw_rows();
+  if (job == JOB_EM) return em_tile_rows(engine, n_rows);
   if (!is_summed(job)) return engine->density_rows(shape);
   const ptrdiff_t least = engine->gradient_rows(shape);
   const ptrdiff_t even = (n_rows + TILES_SLOTS - 1) / TILES_SLOTS;
@@ -67,8 +74,8 @@ static size_t scratch_bytes(const struct tiles *tiles, enum job job) {
       return posterior_bytes(tiles) + aligned(engine->density_bytes(tiles->shape));
     case JOB_DRAW:
       return component_bytes(tiles) + aligned(engine->draw_bytes(tiles->shape));
-    case JOB_GRADIENT:
-    case JOB_EM: break;
+    case JOB_EM: return aligned(engine->em_bytes(tiles->shape));
+    case JOB_GRADIENT: break;
   }
   return aligned(engine->gradient_bytes(tiles->shape));
 }
@@ -77,6 +84,7 @@ void tiles_plan(struct tiles *tiles, enum job job, const struct engine *engine,
                 const struct shape *shape, ptrdiff_t n_rows, int threads) {
   tiles->engine = engine;
   tiles->shape = shape;
+  tiles->job = job;
   tiles->tile_rows = rows_of_tile(job, engine, shape, n_rows);
   const ptrdiff_t items =
       is_summed(job) ? n_slots(tiles, n_rows) : n_tiles(tiles, n_rows);
@@ -86,7 +94,8 @@ void tiles_plan(struct tiles *tiles, enum job job, const struct engine *engine,
                      : job == JOB_EM     ? shape->k * em_statistics(shape)
                                          : 0;
   tiles->slot_size = (tiles->slot_size + 15) / 16 * 16;
-  tiles->model_bytes = aligned(engine->model_bytes(shape));
+  tiles->model_bytes =
+      aligned(job == JOB_EM ? engine->em_model_bytes(shape) : engine->model_bytes(shape));
   tiles->slot_bytes = (size_t)tiles->slot_size * sizeof(double);
   tiles->scratch_bytes = scratch_bytes(tiles, job);
   tiles->bytes = tiles->model_bytes +
@@ -107,7 +116,9 @@ static void *scratch_of(const struct tiles *tiles, int member) {
 }
 
 void tiles_load(struct tiles *tiles, const double *parameters) {
-  tiles->engine->model_prepare(model_of(tiles), parameters, tiles->shape);
+  const struct engine *engine = tiles->engine;
+  (tiles->job == JOB_EM ? engine->em_prepare : engine->model_prepare)(
+      model_of(tiles), parameters, tiles->shape);
 }
 
 static struct rows tile_of(const struct tiles *tiles, const struct rows *rows,
@@ -159,13 +170,11 @@ static void gradient_body(void *context, ptrdiff_t slot, int member) {
 static void em_body(void *context, ptrdiff_t slot, int member) {
   const struct run *run = context;
   struct tiles *tiles = run->tiles;
+  const struct rows part = tile_of(tiles, run->rows, slot);
   memset(slot_of(tiles, slot), 0, tiles->slot_bytes);
   tiles->score[slot] = 0;
-  for (ptrdiff_t t = slot; t < n_tiles(tiles, run->rows->count); t += TILES_SLOTS) {
-    const struct rows part = tile_of(tiles, run->rows, t);
-    tiles->engine->em_tile(slot_of(tiles, slot), &tiles->score[slot], model_of(tiles),
-                           &part, scratch_of(tiles, member));
-  }
+  tiles->engine->em_tile(slot_of(tiles, slot), &tiles->score[slot], model_of(tiles),
+                         &part, scratch_of(tiles, member));
 }
 
 void tiles_density(double *out, struct tiles *tiles, enum quantity quantity,
@@ -254,15 +263,34 @@ void tiles_residuals(double *z, struct tiles *tiles, const struct rows *rows,
   team_for(team, n_tiles(tiles, rows->count), residual_body, &run);
 }
 
-/* sum[j] = the sum of the slots' j-th doubles; returns the sum of their scores. */
-static double slots_sum(double *sum, const struct tiles *tiles, ptrdiff_t slots,
-                        ptrdiff_t n) {
+struct sum {
+  const struct tiles *tiles;
+  double *out;
+  ptrdiff_t slots, n;
+};
+
+#define SUM_CHUNK 4096
+
+static void sum_body(void *context, ptrdiff_t chunk, int member) {
+  const struct sum *sum = context;
+  const ptrdiff_t begin = chunk * SUM_CHUNK, left = sum->n - begin;
+  const ptrdiff_t n = left < SUM_CHUNK ? left : SUM_CHUNK;
+  double *out = sum->out + begin;
+  (void)member;
+  memcpy(out, slot_of(sum->tiles, 0) + begin, (size_t)n * sizeof(double));
+  for (ptrdiff_t s = 1; s < sum->slots; s++) {
+    const double *from = slot_of(sum->tiles, s) + begin;
+    for (ptrdiff_t j = 0; j < n; j++) out[j] += from[j];
+  }
+}
+
+/* out[j] = the sum of the slots' j-th doubles; returns the sum of their scores. */
+static double slots_sum(double *out, const struct tiles *tiles, ptrdiff_t slots,
+                        ptrdiff_t n, struct team *team) {
+  struct sum sum = {tiles, out, slots, n};
+  team_for(team, (n + SUM_CHUNK - 1) / SUM_CHUNK, sum_body, &sum);
   double score = 0;
   for (ptrdiff_t s = 0; s < slots; s++) score += tiles->score[s];
-  for (ptrdiff_t j = 0; j < n; j++) {
-    sum[j] = 0;
-    for (ptrdiff_t s = 0; s < slots; s++) sum[j] += slot_of(tiles, s)[j];
-  }
   return score;
 }
 
@@ -271,7 +299,7 @@ double tiles_gradient(double *gradient, struct tiles *tiles, const struct rows *
   struct run run = {.tiles = tiles, .rows = rows, .sampling = sampling};
   const ptrdiff_t slots = n_slots(tiles, rows->count);
   team_for(team, slots, gradient_body, &run);
-  return slots_sum(gradient, tiles, slots, shape_layout(tiles->shape).size);
+  return slots_sum(gradient, tiles, slots, shape_layout(tiles->shape).size, team);
 }
 
 double tiles_em(double *statistics, struct tiles *tiles, const struct rows *rows,
@@ -280,5 +308,5 @@ double tiles_em(double *statistics, struct tiles *tiles, const struct rows *rows
   const ptrdiff_t slots = n_slots(tiles, rows->count);
   team_for(team, slots, em_body, &run);
   return slots_sum(statistics, tiles, slots,
-                   tiles->shape->k * em_statistics(tiles->shape));
+                   tiles->shape->k * em_statistics(tiles->shape), team);
 }

@@ -14,6 +14,7 @@ enum job { JOB_DENSITY, JOB_GRADIENT, JOB_EM, JOB_DRAW, JOB_RESIDUALS };
 
 /* What a job needs: fill by tiles_plan(), point `block` to `bytes` bytes, then run. */
 struct tiles {
+  enum job job;
   const struct engine *engine;
   const struct shape *shape;
   int members;         /* threads worth having for this job, at most those allowed */

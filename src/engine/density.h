@@ -1,8 +1,10 @@
 /* Log densities and their parts, and the classifier, over tiles. */
 
-/* Pairs of point and component that pass the network at a time. The products want
- * many rows, the caches few: between 100 and 500 the cost is flat (bench/step.R). */
-#define DENSITY_ROWS 192
+/* Pairs of point and component that pass the network at a time: many, for the products,
+ * while two layers of them stay in a second-level cache (bench/tiles.R). */
+#ifndef DENSITY_ROWS
+#define DENSITY_ROWS 256
+#endif
 
 /* At least one point, with all its components. */
 static ptrdiff_t points_for(const struct shape *shape, ptrdiff_t n_rows) {

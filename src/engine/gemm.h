@@ -83,8 +83,12 @@ ALWAYS_INLINE void outer_block(vec *sums, const real *dy, const real *const *x,
   memcpy(sums, all, (size_t)(n_c * MR) * sizeof(vec));
 }
 
-/* Three streams of rows, a vector each, stay in a first-level cache of 32 KiB. */
-#define OUTER_ROWS (8192 / (LANES * (ptrdiff_t)sizeof(real)))
+/* Three streams of rows, a vector each, stay in a first-level cache of 32 KiB
+ * (bench/tiles.R). */
+#ifndef STREAM_BYTES
+#define STREAM_BYTES 8192
+#endif
+#define OUTER_ROWS (STREAM_BYTES / (LANES * (ptrdiff_t)sizeof(real)))
 
 /* dw (n_in x padded(n_out) by rows) += sum over rows of x dy'. */
 static void rows_outer(real *dw, const real *dy, const real *x, ptrdiff_t stride,

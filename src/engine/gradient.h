@@ -1,11 +1,15 @@
 /* The gradient of the weighted sum of log densities over a tile. Rows that matter are kept
  * until there are enough of them for the way back. */
 
-/* Pairs of point and component that pass the network at a time, and the rows with their
- * values in all layers that are held: within a second-level cache, with as many rows as
- * the products like (bench/step.R). */
-#define FORWARD_ROWS 128
+/* Pairs of point and component that pass the network at a time, and the rows that are held
+ * with their values in all layers: many, for the products, within half of a second-level
+ * cache of 1 MiB (bench/tiles.R). */
+#ifndef FORWARD_ROWS
+#define FORWARD_ROWS 256
+#endif
+#ifndef KEPT_BYTES
 #define KEPT_BYTES (512 * 1024)
+#endif
 #define KEPT_ROWS 512
 
 struct gradient_work {

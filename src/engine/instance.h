@@ -19,7 +19,9 @@
 #include "draw.h"
 #include "gradient.h"
 
+#if REAL_IS_DOUBLE
 #include "em.h"
+#endif
 #include "kernels.h"
 
 const struct engine INSTANCE = {
@@ -36,6 +38,12 @@ const struct engine INSTANCE = {
     .gradient_rows = gradient_rows,
     .gradient_bytes = gradient_bytes,
     .gradient_tile = gradient_tile,
+#if REAL_IS_DOUBLE
+    .em_model_bytes = em_model_bytes,
+    .em_prepare = em_prepare,
+    .em_rows = em_rows,
+    .em_bytes = em_bytes,
     .em_tile = em_tile,
+#endif
     .kernels = {.math = math, .dense_bytes = dense_bytes, .dense = dense},
 };

@@ -1,12 +1,15 @@
 /* The kernels one at a time, for tests. */
 
-/* Applies "exp", "log", "tanh" or "logistic" to n numbers; returns 0 for another name. */
+/* Applies "exp", "log", "tanh", "logistic" or (in double) "exp2" to n numbers; returns 0 for another name. */
 static int math(double *out, const char *function, const double *x, ptrdiff_t n) {
   vec (*f)(vec) = strcmp(function, "exp") == 0        ? vec_exp
                   : strcmp(function, "log") == 0      ? vec_log
                   : strcmp(function, "tanh") == 0     ? vec_tanh
                   : strcmp(function, "logistic") == 0 ? vec_logistic
-                                                      : NULL;
+#if REAL_IS_DOUBLE
+                  : strcmp(function, "exp2") == 0 ? vec_exp2_down
+#endif
+                                                  : NULL;
   if (!f) return 0;
   for (ptrdiff_t i = 0; i < n; i += LANES) {
     real lanes[LANES];

@@ -138,8 +138,11 @@ static void pairs_choose(struct pairs *pairs, const struct shape *shape, ptrdiff
   }
 }
 
-/* Components this close to the largest log N_k are evaluated first, to bound log p. */
+/* Components this close to the largest log N_k are evaluated first, to bound log p
+ * (bench/tiles.R). */
+#ifndef FIRST_REACH
 #define FIRST_REACH 2
+#endif
 
 /* log N_k and log w_k of all components at the loaded points, in rows from `first` on.
  *

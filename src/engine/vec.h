@@ -35,10 +35,18 @@ static inline mask vec_bits(vec a) { return (mask)a; }
 static inline vec vec_from_bits(mask a) { return (vec)a; }
 static inline mask vec_greater(vec a, vec b) { return (mask)(a > b); }
 static inline mask vec_is_nan(vec a) { return (mask)(a != a); }
+/* By halves, written out: a loop over the lanes would go through memory. */
 static inline real vec_sum(vec a) {
-  real sum = a[0];
-  for (int i = 1; i < LANES; i++) sum += a[i];
-  return sum;
+#if LANES == 2
+  return a[0] + a[1];
+#elif LANES == 4
+  return (a[0] + a[2]) + (a[1] + a[3]);
+#elif LANES == 8
+  return ((a[0] + a[4]) + (a[2] + a[6])) + ((a[1] + a[5]) + (a[3] + a[7]));
+#else
+  return (((a[0] + a[8]) + (a[4] + a[12])) + ((a[2] + a[10]) + (a[6] + a[14]))) +
+         (((a[1] + a[9]) + (a[5] + a[13])) + ((a[3] + a[11]) + (a[7] + a[15])));
+#endif
 }
 #else
 typedef real vec;
@@ -66,6 +74,8 @@ static inline real vec_sum(vec a) { return a; }
 static inline vec vec_select(mask m, vec a, vec b) {
   return vec_from_bits((m & vec_bits(a)) | (~m & vec_bits(b)));
 }
+/* Zero where the mask is set, a elsewhere. */
+static inline vec vec_clear(mask m, vec a) { return vec_from_bits(~m & vec_bits(a)); }
 /* The larger; a NaN in `a` stays. */
 static inline vec vec_max(vec a, vec b) { return vec_select(vec_greater(b, a), b, a); }
 static inline vec vec_min(vec a, vec b) { return vec_select(vec_greater(a, b), b, a); }

@@ -93,6 +93,21 @@ take_steps <- function(p, x, a, batches, rates, decay, clip, log_floor, epsilon,
   c(unflatten(out$parameters, reference_coef(p)), out["scores"])
 }
 
+# The mean gradient of the rows of x as a training step takes it: list shaped like the coefficients.
+# Without momentum Adam's first moment is the gradient.
+step_gradient <- function(p, x, sampling, single = FALSE, a = NULL, threads = 1L) {
+  model <- engine_model(reference_coef(p), p$activation)
+  state <- list(
+    parameters = model$parameters, first = 0 * model$parameters, second = 0 * model$parameters,
+    step = 0
+  )
+  out <- .Call(
+    ffi_steps, model, state, x, a, seq_len(nrow(x)) - 1L, nrow(x), 0, rep(-Inf, ncol(x)),
+    c(0, 0.999, 1e-8, 0, Inf), sampling, single, threads
+  )
+  unflatten(out$first, reference_coef(p))
+}
+
 printed_fits <- function() {
   set.seed(1)
   control <- cwmix_control(epochs = 2)

@@ -194,7 +194,8 @@ reference_back_propagate <- function(g, net, df, p) {
 
 # One iteration for a Gaussian mixture, p$biases = list(log pi), with observation
 # weights a and a floor under the standard deviations, one a column; `log_likelihood` is
-# the mean per unit of weight before the iteration.
+# the mean per unit of weight before the iteration. Components of next to no weight keep
+# their place.
 reference_em_step <- function(x, p, a = rep(1, nrow(x)), floor = double(ncol(x))) {
   before <- reference_log_quantities(x, p)
   v <- exp(before$posterior)
@@ -203,6 +204,7 @@ reference_em_step <- function(x, p, a = rep(1, nrow(x)), floor = double(ncol(x))
   for (k in seq_len(nrow(p$mean))) {
     size <- sum(a * v[, k])
     value$biases[[1L]][k] <- log(size / sum(a))
+    if (size <= 1e-10 * sum(a)) next
     value$mean[k, ] <- colSums(a * v[, k] * x) / size
     sigma <- matrix(0, ncol(x), ncol(x))
     for (i in seq_len(nrow(x))) {

@@ -75,12 +75,75 @@ test_that("all instances of the engine take the same EM step", {
   }
 })
 
+test_that("every instance takes the reference's step for any number of rows and weights of zero", {
+  # around the vectors, groups of vectors and blocks of points
+  for (n in c(1, 3, 9, 32, 127, 128, 129, 261)) {
+    a <- with_fixed_seed(n, runif(n) * (runif(n) > 0.3))
+    a[n] <- 1
+    for (s in em_scenarios(d = c(1, 2, 3, 5), K = c(1, 4), n = n)) {
+      # a few rows have no covariance
+      floor <- rep(0.5, ncol(s$x))
+      expected <- reference_em_step(s$x, s$p, a, floor)
+      fields <- names(em_parameters(s$p))
+      for (instance in cwmix_info()$instances) {
+        step <- with_engine(em_steps(em_parameters(s$p), s$x, a, 1, floor = floor), instance)
+        info <- paste(s$name, instance)
+        expect_close(step[fields], expected[fields], 1e-10, floor = 1, info = info)
+        expect_close(
+          step$log_likelihood[1], expected$log_likelihood, 1e-12, floor = 1, info = info
+        )
+      }
+    }
+  }
+})
+
+test_that("a component far from all rows has its tiny share, to full relative precision", {
+  x <- make_points(301, 2)
+  for (covariance in c("diagonal", "full")) {
+    p <- make_parameters(2, 4, NULL, covariance, seed = 54)
+    for (far in c(10, 20, 30)) {
+      p$mean[3, ] <- far
+      p$biases[[1]] <- reference_log_softmax(c(0, 0, -2 * far, 0))
+      for (instance in cwmix_info()$instances) {
+        step <- with_engine(em_steps(em_parameters(p), x, iterations = 1), instance)
+        expect_close(
+          step$biases, reference_em_step(x, p)$biases, 1e-11,
+          floor = 1, info = paste(covariance, far, instance)
+        )
+      }
+    }
+  }
+})
+
+test_that("rows far from all components count in full", {
+  x <- make_points(40, 2)
+  x[c(3, 30), ] <- c(1e3, -1e5, 1e4, 1e5)
+  for (covariance in c("diagonal", "full")) {
+    p <- make_parameters(2, 4, NULL, covariance, seed = 55)
+    expected <- reference_em_step(x, p)
+    for (instance in cwmix_info()$instances) {
+      step <- with_engine(em_steps(em_parameters(p), x, iterations = 1), instance)
+      # not the scales: two rows far out all but determine a line
+      expect_close(
+        step[c("mean", "biases")], expected[c("mean", "biases")], 1e-11,
+        floor = 1, info = paste(covariance, instance)
+      )
+      expect_close(step$log_likelihood[1], expected$log_likelihood, 1e-13)
+    }
+  }
+})
+
 test_that("the log-likelihood never decreases", {
   # rows enough that no component comes to rest on a few of them
   for (s in em_scenarios(K = c(1, 3), n = 301)) {
-    steps <- em_steps(em_parameters(s$p), s$x, s$weights, 30)
-    # a plateau goes up and down by the rounding of the mean
-    expect_equal(largest_fall(steps$log_likelihood), 0, tolerance = 1e-12, info = s$name)
+    for (instance in cwmix_info()$instances) {
+      steps <- with_engine(em_steps(em_parameters(s$p), s$x, s$weights, 30), instance)
+      # a plateau goes up and down by the rounding of the mean
+      expect_equal(
+        largest_fall(steps$log_likelihood), 0,
+        tolerance = 1e-12, info = paste(s$name, instance)
+      )
+    }
   }
 })
 

@@ -56,6 +56,7 @@ test_that("choices are one of the strings that are documented", {
     put("type", "type", bquote(predict(g, df, type = .(value))))
     put("schedule", "schedule", bquote(cwmix_control(schedule = .(value))))
     put("precision", "precision", bquote(cwmix_control(precision = .(value))))
+    put("precision of predict", "precision", bquote(predict(g, df, precision = .(value))))
     put("optimiser", "optimiser", bquote(cwmix_control(optimiser = .(value))))
   }
   cases <- c(cases, list(
@@ -83,6 +84,7 @@ test_that("flags are TRUE or FALSE", {
     put("gradient", "gradient", bquote(log_likelihood(g, df, gradient = .(value))))
     put("component", "component", bquote(simulate(g, 2, component = .(value))))
     put("verbose", "verbose", bquote(cwmix_control(verbose = .(value))))
+    put("exact", "exact", bquote(cwmix_control(exact = .(value))))
     put("lower.tail", "lower.tail", bquote(pcwmix(1, gv, lower.tail = .(value))))
     put("log.p", "log.p", bquote(qcwmix(0.5, gv, log.p = .(value))))
     put("invert", "invert", bquote(image_density(diag(2), invert = .(value))))

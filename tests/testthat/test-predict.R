@@ -514,3 +514,38 @@ test_that("there is no mass on or outside the bounds", {
   expect_identical(as.numeric(predict(plane, x))[1:6], numeric(6))
   expect_identical(sum(predict(plane, x) == 0), 6L)
 })
+
+test_that("rows are evaluated alike in one block or several", {
+  K <- 100
+  model <- as_model(make_parameters(2, K, 3), support = list(c(0, Inf), NULL))
+  n <- 2 * length(row_blocks(1e6, K)[[1]]) + 7
+  x <- with_fixed_seed(1, cbind(rexp(n), rnorm(n)))
+  x[n - 1, 1] <- -1
+  x[n, 2] <- NA
+  rownames(x) <- paste0("r", seq_len(n))
+  some <- c(1, n %/% 2 + 0:1, n - 6:0)
+  for (type in c("density", "posterior", "class", "weights", "component")) {
+    all_rows <- predict(model, x, type = type)
+    at_some <- if (is.matrix(all_rows)) all_rows[some, ] else all_rows[some]
+    expect_equal(at_some, predict(model, x[some, ], type = type), tolerance = 1e-12)
+  }
+  z <- with_fixed_seed(2, residuals(model, x))
+  first <- with_fixed_seed(2, residuals(model, x[1:100, ]))
+  expect_equal(z[1:100, ], first, tolerance = 1e-12)
+  expect_equal(unname(which(is.na(z[, 1]))), c(n - 1, n))
+})
+
+test_that("single precision is close to double", {
+  for (s in scenarios(d = c(1, 3), K = 7, hidden = list(NULL, c(5, 4)), n = 30)) {
+    model <- as_model(s$p)
+    double <- predict(model, s$x, log = TRUE)
+    single <- predict(model, s$x, log = TRUE, precision = "single")
+    expect_close(single, double, 1e-5, floor = 1, info = s$name)
+    expect_false(identical(single, double))
+    expect_close(
+      predict(model, s$x, type = "posterior", precision = "single"),
+      predict(model, s$x, type = "posterior"), 1e-4,
+      floor = 1, info = s$name
+    )
+  }
+})

@@ -3,10 +3,11 @@ test_that("columns are standardised by their weighted moments", {
   w <- rep(c(0.5, 1.5), 25)
   for (weights in list(NULL, w)) {
     a <- if (is.null(weights)) rep(1, 50) else weights
-    standard <- standardise(y, weights)
-    expect_equal(colSums(standard$x * a) / 50, c(0, 0), tolerance = 1e-14)
-    expect_equal(colSums(standard$x^2 * a) / 50, c(1, 1), tolerance = 1e-14)
-    back <- standard$x * rep(standard$scale, each = 50) + rep(standard$center, each = 50)
+    standard <- standard_units(y, weights)
+    x <- standardised(c(list(y = y), standard))
+    expect_equal(colSums(x * a) / 50, c(0, 0), tolerance = 1e-14)
+    expect_equal(colSums(x^2 * a) / 50, c(1, 1), tolerance = 1e-14)
+    back <- x * rep(standard$scale, each = 50) + rep(standard$center, each = 50)
     expect_equal(back, y, tolerance = 1e-14)
   }
 })
@@ -58,4 +59,21 @@ test_that("components with a standard deviation at the floor are counted", {
   line <- cbind(sin(1:60), sin(1:60) + 1e-6 * cos(1:60))
   expect_identical(fit_mixture(line, 1, covariance = "full")$at_floor, 1L)
   expect_identical(fit_mixture(line, 1)$at_floor, 0L)
+})
+
+test_that("scores and proportions of a fit are those of all its rows, block by block", {
+  K <- 100
+  n <- 2 * length(row_blocks(1e6, K)[[1]]) + 7
+  x <- with_fixed_seed(1, cbind(rexp(n), rnorm(n, 1e3)))
+  control <- cwmix_control(em_iterations = 2, starts = 1)
+  for (w in list(NULL, rep_len(c(0, 1, 2.5), n))) {
+    fit <- with_fixed_seed(2, suppressWarnings(
+      gaussian_mixture(x, K = K, weights = w, support = list(c(0, Inf), NULL), control = control)
+    ))
+    a <- if (is.null(w)) rep(1, n) else w
+    log_density <- predict(fit, x, log = TRUE)
+    shares <- colSums(a * predict(fit, x, type = "posterior")) / sum(a)
+    expect_equal(fit$log_likelihood, sum(a * log_density), tolerance = 1e-12)
+    expect_equal(fit$proportions, shares, tolerance = 1e-9)
+  }
 })

@@ -219,8 +219,9 @@ test_that("components have the integrals of their weights as shares", {
     colSums(mass * predict(classifier, unname(grid)))
   }
   models <- list(
-    switching_model(), make_model(1, 7, c(19, 8, 3), seed = 13), make_model(2, 5, c(6, 5), seed = 14),
-    make_model(2, 9, NULL, "full", seed = 15), make_model(2, 4, integer(0), seed = 16)
+    switching_model(), make_model(1, 7, c(19, 8, 3), seed = 13),
+    make_model(2, 5, c(6, 5), seed = 14), make_model(2, 9, NULL, "full", seed = 15),
+    make_model(2, 4, integer(0), seed = 16)
   )
   for (i in seq_along(models)) {
     model <- models[[i]]

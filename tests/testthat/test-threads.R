@@ -45,6 +45,14 @@ test_that("EM is the same", {
   }
 })
 
+test_that("steps of EM are the same, whatever the rows, components and weights", {
+  for (s in em_scenarios(d = c(2, 5), K = 7, n = 5001)) {
+    for (weights in list(NULL, s$weights)) {
+      without_limits(expect_same_bits(em_steps(em_parameters(s$p), s$x, weights, 5)))
+    }
+  }
+})
+
 test_that("fits are the same, by the option and by cwmix_control()", {
   x <- make_points(2001, 3)
   for (precision in c("single", "double")) {

@@ -17,7 +17,7 @@ test_that("functions keep the stated errors where their values are of order one"
 
 test_that("tanh and exp keep their relative errors near zero", {
   expect_claims(function(name, claim, single) {
-    x <- 10^runif(5000, if (single) -30 else -290, 0)
+    x <- 10^runif(5000, if (single) -37 else -300, 0)
     if (name == "log") x else c(-x, x, 1e-10, -1e-10)
   })
 })
@@ -50,6 +50,18 @@ test_that("beyond their range functions give the limits that are stated", {
   })
 })
 
+test_that("2^x keeps its stated error up to the end of its range", {
+  x <- with_fixed_seed(4, c(runif(20000, -1021, 0), -10^runif(5000, -300, 1), 0, -0.5, -1021))
+  for (instance in cwmix_info()$instances) {
+    error <- abs(vmath("exp2", x, FALSE, instance) / 2^x - 1)
+    # R's own is not exact, either
+    expect_equal(max(error) <= 5e-16 + 2e-16, TRUE, info = paste(instance, max(error)))
+    expect_identical(vmath("exp2", c(0, -0, -1, -1021), FALSE, instance), c(1, 1, 0.5, 2^-1021))
+    expect_identical(vmath("exp2", c(-1021.5, -1e5, -1e300, -Inf), FALSE, instance), double(4))
+    expect_identical(is.nan(vmath("exp2", c(NaN, -1), FALSE, instance)), c(TRUE, FALSE))
+  }
+})
+
 test_that("values at zero and one are exact", {
   each_engine(function(instance, single) {
     f <- function(name, x) vmath(name, x, single, instance)
@@ -61,12 +73,13 @@ test_that("values at zero and one are exact", {
 })
 
 test_that("tanh is odd and bounded by one", {
-  x <- with_fixed_seed(2, runif(5000, 0, 25))
+  # and at every point around the one from which on floats are one
+  x <- with_fixed_seed(2, c(runif(5000, 0, 25), 7.95 + seq(-2000, 2000) * 2^-21, 1e30, Inf))
   each_engine(function(instance, single) {
     up <- vmath("tanh", x, single, instance)
-    # rounding to even is odd, that of an asymmetric formula only to the stated error
-    expect_equal(vmath("tanh", -x, single, instance), -up, tolerance = if (single) 6e-7 else 8e-16)
+    expect_identical(vmath("tanh", -x, single, instance), -up)
     expect_lte(max(up), 1)
+    expect_identical(1 / vmath("tanh", c(0, -0), single, instance), c(Inf, -Inf))
   })
 })
 
