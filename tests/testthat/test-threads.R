@@ -25,6 +25,12 @@ test_that("gradients and log-likelihoods are the same, in both precisions", {
 test_that("draws and residuals are the same", {
   model <- large_model("full")
   without_limits(expect_same_bits(simulate(model, 5001, seed = 1, component = TRUE)))
+  # blocks that are filled beside the team, for a network and for constant weights
+  for (model in list(model, make_model(2, 5, 16, activation = "silu"), make_model(1, 7))) {
+    without_limits(expect_same_bits(simulate(model, 40001, seed = 1, component = TRUE)))
+  }
+  bounded <- bounded_model(c(0, 1), small_network())
+  without_limits(expect_same_bits(simulate(bounded, 40001, seed = 1)))
   x <- simulate(model, 3001, seed = 1)
   without_limits(expect_same_bits(with_fixed_seed(1, residuals(model, x))))
 })
@@ -75,6 +81,10 @@ test_that("every instance of the engine does so", {
     without_limits(expect_same_bits(
       with_engine(log_likelihood(model, x, gradient = TRUE), instance = instance)
     ))
+    without_limits(expect_same_bits(with_engine(predict(model, x), instance = instance)))
+    without_limits(expect_same_bits(
+      with_engine(simulate(model, 9001, seed = 1), instance = instance)
+    ))
   }
 })
 
@@ -85,6 +95,13 @@ test_that("more threads than rows, tiles or processors do no harm", {
     expected <- predict(model, x)
     old <- options(cwmix.threads = 1000)
     value <- without_limits(predict(model, x))
+    options(old)
+    expect_identical(value, expected)
+  }
+  for (n in c(1, 2, 9001)) {
+    expected <- simulate(model, n, seed = 1)
+    old <- options(cwmix.threads = 1000)
+    value <- without_limits(simulate(model, n, seed = 1))
     options(old)
     expect_identical(value, expected)
   }
@@ -112,6 +129,26 @@ test_that("the environment limits the number of threads", {
     options(cwmix.threads = NULL)
     expect_identical(cwmix_info()$threads, cwmix_info()$processors)
     expect_identical(with_environment(cwmix_info()$threads, OMP_THREAD_LIMIT = "1"), 1L)
+  })
+})
+
+test_that("parallel::mclapply() after threaded fits and draws gives their bits", {
+  skip_on_os("windows")
+  x <- make_points(2001, 3)
+  work <- function(seed, precision) {
+    control <- cwmix_control(
+      epochs = 1, starts = 1, batch_size = 1000, threads = 2, precision = precision
+    )
+    fit <- with_fixed_seed(seed, cwmix(x, K = 5, hidden = c(24, 16), control = control))
+    list(
+      fit_numbers(fit), simulate(fit, 9001, seed = seed), predict(fit, x),
+      with_fixed_seed(seed, residuals(fit, x))
+    )
+  }
+  without_limits(for (precision in c("single", "double")) {
+    here <- lapply(1:2, work, precision)
+    there <- parallel::mclapply(1:2, work, precision, mc.cores = 2)
+    expect_identical(there, here)
   })
 })
 
