@@ -45,16 +45,27 @@ static ptrdiff_t em_tile_rows(const struct engine *engine, ptrdiff_t n_rows) {
   return (share + rows - 1) / rows * rows;
 }
 
-/* Sums are handed over once a tile: as few tiles as there are slots, where that leaves
- * them of a useful size. */
+/* Tiles of equal size, as many to each slot; fewer than slots where they would be too small
+ * to be worth it, and then an even number, for pairs of threads. */
+static ptrdiff_t gradient_tile_rows(const struct engine *engine,
+                                    const struct shape *shape, ptrdiff_t n_rows) {
+  const ptrdiff_t most = TILES_SLOTS * TILE_ROWS_MOST;
+  ptrdiff_t tiles = n_rows / engine->gradient_rows(shape);
+  if (tiles >= TILES_SLOTS) tiles = TILES_SLOTS * ((n_rows + most - 1) / most);
+  if (tiles > 1) tiles -= tiles % 2;
+  return tiles > 1 ? (n_rows + tiles - 1) / tiles : n_rows;
+}
+
 static ptrdiff_t rows_of_tile(enum job job, const struct engine *engine,
                               const struct shape *shape, ptrdiff_t n_rows) {
-  if (job == JOB_DRAW) return engine->draw_rows();
-  if (job == JOB_EM) return em_tile_rows(engine, n_rows);
-  if (!is_summed(job)) return engine->density_rows(shape);
-  const ptrdiff_t least = engine->gradient_rows(shape);
-  const ptrdiff_t even = (n_rows + TILES_SLOTS - 1) / TILES_SLOTS;
-  return even < least ? least : even < TILE_ROWS_MOST ? even : TILE_ROWS_MOST;
+  switch (job) {
+    case JOB_DRAW: return engine->draw_rows();
+    case JOB_EM: return em_tile_rows(engine, n_rows);
+    case JOB_GRADIENT: return gradient_tile_rows(engine, shape, n_rows);
+    case JOB_DENSITY:
+    case JOB_RESIDUALS: break;
+  }
+  return engine->density_rows(shape);
 }
 
 static size_t component_bytes(const struct tiles *tiles) {

@@ -13,7 +13,7 @@ static ptrdiff_t points_for(const struct shape *shape, ptrdiff_t n_rows) {
 
 struct density_work {
   struct pairs pairs;
-  real *joint; /* padded k */
+  real *joint, *share; /* padded k */
 };
 
 static struct density_work density_layout(struct arena *arena,
@@ -22,6 +22,7 @@ static struct density_work density_layout(struct arena *arena,
   const ptrdiff_t n = points_for(shape, DENSITY_ROWS);
   pairs_layout(&work.pairs, arena, shape, n, n * shape->k, 0);
   work.joint = arena_reals(arena, padded(shape->k));
+  work.share = arena_reals(arena, padded(shape->k));
   return work;
 }
 
@@ -63,7 +64,7 @@ static void density_tile(double *out, ptrdiff_t stride, const void *block,
       /* log v_k = log w_k + log N_k - log p */
       for (ptrdiff_t k = 0; k < across; k++)
         work.joint[k] = log_weight[k] + log_component[k];
-      const real total = log_sum_exp_across(work.joint, across);
+      const real total = softmax_across(work.share, work.joint, across);
       if (quantity == LOG_DENSITY) {
         *to = (double)total;
         continue;

@@ -17,7 +17,6 @@ struct gradient_work {
   ptrdiff_t most_kept, kept;
   real *weight;    /* of a kept row: its part of the gradient */
   real *dz;        /* as the network's inputs */
-  real *posterior; /* padded k */
   double *drawn;   /* of a point: see keep_rows() */
   real *map, *mlp; /* sums of gradients: affine_gradient_add(), mlp_gradient_add() */
   real *bias;      /* of a constant classifier, padded k */
@@ -32,9 +31,10 @@ static ptrdiff_t gradient_kept(const struct shape *shape) {
   return most > least ? most : least;
 }
 
-/* A tile has its own sums to clear and to hand over: so many points pay for that. */
+/* A tile has its own sums to clear and to hand over, a few operations a parameter; a row of
+ * the network is one or two a parameter. */
 static ptrdiff_t gradient_rows(const struct shape *shape) {
-  return (2 * gradient_kept(shape) + shape->k - 1) / shape->k;
+  return points_for(shape, FORWARD_ROWS);
 }
 
 static struct gradient_work gradient_layout(struct arena *arena,
@@ -46,7 +46,6 @@ static struct gradient_work gradient_layout(struct arena *arena,
   pairs_layout(&work.pairs, arena, shape, points, work.most_kept, 1);
   work.weight = arena_reals(arena, work.most_kept);
   work.dz = arena_reals(arena, padded(shape->d) / LANES * work.pairs.rows.stride);
-  work.posterior = arena_reals(arena, padded(shape->k));
   work.drawn = arena_take(arena, (size_t)points * sizeof(double));
   work.map = arena_reals(arena, affine_gradient_size(shape));
   work.mlp = arena_reals(arena, mlp_gradient_size(shape));
@@ -140,15 +139,12 @@ static void points_posterior(struct gradient_work *work, double *score,
     real *joint = pairs->log_component + i * across;
     const real *log_weight = pairs->log_weight + i * across;
     for (ptrdiff_t k = 0; k < across; k++) joint[k] += log_weight[k];
-    const real total = log_sum_exp_across(joint, across);
-    *score += a * (double)total;
-    const vec shift = vec_splat(total), weight = vec_splat((real)a);
+    *score += a * (double)softmax_across(joint, joint, across);
+    if (!model->log_weight) continue;
+    const vec weight = vec_splat((real)a);
     for (ptrdiff_t k = 0; k < across; k += LANES) {
-      const vec v = vec_exp(vec_load(joint + k) - shift);
-      vec_store(joint + k, v);
-      if (!model->log_weight) continue;
-      real *bias = work->bias + k;
-      vec_store(bias, vec_load(bias) + weight * (v - vec_exp(vec_load(log_weight + k))));
+      const vec excess = vec_load(joint + k) - vec_exp(vec_load(log_weight + k));
+      vec_store(work->bias + k, vec_load(work->bias + k) + weight * excess);
     }
   }
 }

@@ -101,8 +101,10 @@ static void load_points(struct pairs *pairs, const struct rows *rows, ptrdiff_t 
 static inline void store_row(struct activations *rows, ptrdiff_t row, const real *z,
                              ptrdiff_t step, ptrdiff_t d) {
   real *to = rows->value[0] + row * LANES;
-  for (ptrdiff_t j = 0; j < d; j += LANES, to += rows->stride)
-    for (ptrdiff_t l = 0; l < LANES; l++) to[l] = j + l < d ? z[(j + l) * step] : 0;
+  for (ptrdiff_t j = 0; j < d; j += LANES, to += rows->stride) {
+    vec_store(to, vec_splat(0));
+    for (ptrdiff_t l = 0; l < LANES && j + l < d; l++) to[l] = z[(j + l) * step];
+  }
 }
 
 /* Rows first, ..., n_rows - 1 through the network: their log w_k. */
@@ -121,6 +123,31 @@ static void pairs_evaluate(struct pairs *pairs, const struct model *model,
     pairs->log_weight[i * across + k] = log_weight;
     if (joint > pairs->best[i]) pairs->best[i] = joint;
   }
+}
+
+/* The largest of n numbers; n is padded. */
+static inline real highest_across(const real *x, ptrdiff_t n) {
+  vec top = vec_load(x);
+  for (ptrdiff_t k = LANES; k < n; k += LANES) top = vec_max(vec_load(x + k), top);
+  return vec_highest(top);
+}
+
+/* share = exp(x) / sum exp(x) over n numbers, n padded; returns log sum exp(x). All -Inf
+ * give shares of zero. `share` may be `x`. */
+static inline real softmax_across(real *share, const real *x, ptrdiff_t n) {
+  const real top = highest_across(x, n);
+  const vec shift = vec_splat(top == -(real)INFINITY ? 0 : top);
+  vec sums = vec_splat(0);
+  for (ptrdiff_t k = 0; k < n; k += LANES) {
+    const vec power = vec_exp(vec_load(x + k) - shift);
+    vec_store(share + k, power);
+    sums += power;
+  }
+  const real sum = vec_sum(sums);
+  const vec unit = vec_splat(sum == 0 ? 1 : 1 / sum);
+  for (ptrdiff_t k = 0; k < n; k += LANES)
+    vec_store(share + k, vec_load(share + k) * unit);
+  return vec_first(shift + vec_log(vec_splat(sum)));
 }
 
 /* Makes rows of the components of point i with log N_k not below `low` and, in a second
@@ -158,17 +185,20 @@ static void pairs_forward(struct pairs *pairs, const struct model *model, ptrdif
   const real never = (real)(log((double)n_k) + (MANTISSA + 1) * 0.6931471805599453);
   pairs->n_rows = first;
   for (ptrdiff_t i = 0; i < pairs->n_points; i++) {
-    real *log_component = pairs->log_component + i * across, top = -infinity;
+    real *log_component = pairs->log_component + i * across;
+    real *log_weight = pairs->log_weight + i * across;
     affine_forward(pairs->z + i * shape->d * across, log_component, &model->map,
                    pairs->x + i * shape->d);
-    for (ptrdiff_t k = 0; k < across; k++) {
-      pairs->log_weight[i * across + k] =
-          model->log_weight ? model->log_weight[k] : -infinity;
-      if (log_component[k] > top) top = log_component[k];
+    if (model->log_weight) {
+      memcpy(log_weight, model->log_weight, (size_t)across * sizeof(real));
+      continue;
     }
+    for (ptrdiff_t k = 0; k < across; k += LANES)
+      vec_store(log_weight + k, vec_splat(-infinity));
     pairs->best[i] = -infinity;
-    pairs->low[i] = skip ? top - FIRST_REACH : -infinity;
-    if (!model->log_weight) pairs_choose(pairs, shape, i, pairs->low[i], NULL);
+    pairs->low[i] =
+        skip ? highest_across(log_component, across) - FIRST_REACH : -infinity;
+    pairs_choose(pairs, shape, i, pairs->low[i], NULL);
   }
   if (model->log_weight) return;
   pairs_evaluate(pairs, model, first);
@@ -177,15 +207,4 @@ static void pairs_forward(struct pairs *pairs, const struct model *model, ptrdif
   for (ptrdiff_t i = 0; i < pairs->n_points; i++)
     pairs_choose(pairs, shape, i, pairs->best[i] - never, &pairs->low[i]);
   pairs_evaluate(pairs, model, second);
-}
-
-/* The sum over k < n of exp(x_k), x padded by -Inf, as its log. */
-static real log_sum_exp_across(const real *x, ptrdiff_t n) {
-  real top = -(real)INFINITY;
-  for (ptrdiff_t k = 0; k < n; k++) top = x[k] > top || x[k] != x[k] ? x[k] : top;
-  if (top == -(real)INFINITY) return top;
-  const vec shift = vec_splat(top);
-  vec sum = vec_splat(0);
-  for (ptrdiff_t k = 0; k < n; k += LANES) sum += vec_exp(vec_load(x + k) - shift);
-  return top + (real)log((double)vec_sum(sum));
 }

@@ -243,14 +243,24 @@ static void mlp_backward(real *gradient, real *dx, struct activations *a,
   }
 }
 
+/* out += x, n numbers; returns their end. The inner loop's length is known, so that
+ * compilers make vectors of it. */
+static double *add_reals(double *out, const real *x, ptrdiff_t n) {
+  ptrdiff_t i = 0;
+  for (; i + LANES <= n; i += LANES)
+    for (ptrdiff_t l = 0; l < LANES; l++) out[i + l] += (double)x[i + l];
+  for (; i < n; i++) out[i] += (double)x[i];
+  return out + n;
+}
+
 /* Adds a gradient as mlp_backward() leaves it to the flat ones. */
 static void mlp_gradient_add(double *dweights, double *dbiases, const real *gradient,
                              const struct shape *shape) {
   for (ptrdiff_t l = 0; l < shape->n_layers; l++) {
     const ptrdiff_t n_in = shape->widths[l], n_out = shape->widths[l + 1];
     for (ptrdiff_t i = 0; i < n_in; i++, gradient += padded(n_out))
-      for (ptrdiff_t o = 0; o < n_out; o++) *dweights++ += (double)gradient[o];
-    for (ptrdiff_t o = 0; o < n_out; o++) *dbiases++ += (double)gradient[o];
+      dweights = add_reals(dweights, gradient, n_out);
+    dbiases = add_reals(dbiases, gradient, n_out);
     gradient += padded(n_out);
   }
 }

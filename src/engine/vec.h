@@ -36,6 +36,7 @@ static inline vec vec_from_bits(mask a) { return (vec)a; }
 static inline mask vec_greater(vec a, vec b) { return (mask)(a > b); }
 static inline mask vec_is_nan(vec a) { return (mask)(a != a); }
 /* By halves, written out: a loop over the lanes would go through memory. */
+static inline real vec_first(vec a) { return a[0]; }
 static inline real vec_sum(vec a) {
 #if LANES == 2
   return a[0] + a[1];
@@ -68,8 +69,16 @@ static inline vec vec_from_bits(mask a) {
 static inline mask vec_greater(vec a, vec b) { return a > b ? ~(mask)0 : 0; }
 static inline mask vec_is_nan(vec a) { return a != a ? ~(mask)0 : 0; }
 static inline real vec_sum(vec a) { return a; }
+static inline real vec_first(vec a) { return a; }
 #endif
 
+static inline real vec_highest(vec a) {
+  real lanes[LANES];
+  vec_store(lanes, a);
+  real top = lanes[0];
+  for (int i = 1; i < LANES; i++) top = lanes[i] > top ? lanes[i] : top;
+  return top;
+}
 /* a where the mask is set, b elsewhere. */
 static inline vec vec_select(mask m, vec a, vec b) {
   return vec_from_bits((m & vec_bits(a)) | (~m & vec_bits(b)));
