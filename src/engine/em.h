@@ -103,7 +103,7 @@ struct em_work {
   real *share;     /* the weights a, then a / sum e */
   real *top, *sum; /* the largest joint, the sum of e */
   real *e;         /* k x EM_POINTS: joint, then e, then v */
-  real *z;         /* full: z; then u = x - mu and v u; 2 width x EM_POINTS */
+  real *z;         /* full: z, then u = x - mu; width x EM_POINTS */
   real *sums;      /* k x em_lanes vectors */
 };
 
@@ -115,7 +115,7 @@ static struct em_work em_layout(struct arena *arena, ptrdiff_t width, ptrdiff_t 
   work.top = arena_reals(arena, EM_POINTS);
   work.sum = arena_reals(arena, EM_POINTS);
   work.e = arena_reals(arena, n_k * EM_POINTS);
-  work.z = full ? arena_reals(arena, 2 * width * EM_POINTS) : NULL;
+  work.z = full ? arena_reals(arena, width * EM_POINTS) : NULL;
   work.sums = arena_reals(arena, n_k * em_lanes(width, full) * LANES);
   return work;
 }
@@ -316,25 +316,19 @@ static void em_moments_diagonal(real *sums, const struct em_model *model, const 
     em_single(first + j * LANES, second + j * LANES, x + j * EM_POINTS, v, mean[j], n);
 }
 
-/* u = x - mu and t = v u for one feature; the sum of t is added. */
-static void em_centre(real *u, real *t, real *first, const real *x, const real *v,
-                      real mean, ptrdiff_t n) {
+/* u = x - mu for one feature. */
+static void em_centre(real *u, const real *x, real mean, ptrdiff_t n) {
   const vec mu = vec_splat(mean);
-  vec sum = vec_splat(0);
-  for (ptrdiff_t p = 0; p < n; p += LANES) {
-    const vec a = vec_load(x + p) - mu, b = vec_load(v + p) * a;
-    vec_store(u + p, a), vec_store(t + p, b);
-    sum += b;
-  }
-  em_add(first, sum);
+  for (ptrdiff_t p = 0; p < n; p += LANES) vec_store(u + p, vec_load(x + p) - mu);
 }
 
-/* Sums of t_j u_l and t_(j+1) u_l for l, ..., l + 3; `row` and `next` take them. */
-static void em_products(real *row, real *next, const real *t, const real *u,
-                        ptrdiff_t n) {
+/* Sums of v u_j u_l and v u_(j+1) u_l for l, ..., l + 3; `row` and `next` take them. */
+static void em_products(real *row, real *next, const real *v, const real *u_j,
+                        const real *u, ptrdiff_t n) {
   vec a0 = vec_splat(0), a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
-  for (ptrdiff_t p = 0; p < n; p += LANES, t += LANES, u += LANES) {
-    const vec a = vec_load(t), b = vec_load(t + EM_POINTS);
+  for (ptrdiff_t p = 0; p < n; p += LANES, u_j += LANES, u += LANES) {
+    const vec weight = vec_load(v + p);
+    const vec a = weight * vec_load(u_j), b = weight * vec_load(u_j + EM_POINTS);
     vec c = vec_load(u);
     a0 += a * c, b0 += b * c;
     c = vec_load(u + EM_POINTS);
@@ -350,41 +344,37 @@ static void em_products(real *row, real *next, const real *t, const real *u,
   em_add(next + 2 * LANES, b2), em_add(next + 3 * LANES, b3);
 }
 
-/* As em_products() for two features l, l + 1, the last of which may stand above the
- * diagonal in the first row. */
-static void em_corner(real *row, real *next, const real *t, const real *u, int diagonal,
-                      ptrdiff_t n) {
+/* As em_products() for two features l, l + 1 below the diagonal. */
+static void em_square(real *row, real *next, const real *v, const real *u_j,
+                      const real *u, ptrdiff_t n) {
   vec a0 = vec_splat(0), a1 = a0, b0 = a0, b1 = a0;
   for (ptrdiff_t p = 0; p < n; p += LANES) {
-    const vec a = vec_load(t + p), b = vec_load(t + EM_POINTS + p);
+    const vec weight = vec_load(v + p);
+    const vec a = weight * vec_load(u_j + p), b = weight * vec_load(u_j + EM_POINTS + p);
     const vec c = vec_load(u + p), e = vec_load(u + EM_POINTS + p);
     a0 += a * c, b0 += b * c;
     a1 += a * e, b1 += b * e;
   }
-  em_add(row, a0), em_add(next, b0), em_add(next + LANES, b1);
-  if (!diagonal) em_add(row + LANES, a1);
+  em_add(row, a0), em_add(row + LANES, a1);
+  em_add(next, b0), em_add(next + LANES, b1);
 }
 
 static void em_moments_full(real *sums, real *u, const struct em_model *model,
                             const real *x, const real *v, ptrdiff_t k, ptrdiff_t n) {
   const ptrdiff_t width = model->width;
   const real *mean = model->mean + k * width;
-  real *first = sums, *row = sums + width * LANES, *t = u + width * EM_POINTS;
-  if (width == 2) {
-    em_pair(first, row, row + 2 * LANES, row + LANES, x, v, mean, n);
-    return;
-  }
-  for (ptrdiff_t j = 0; j < width; j++)
-    em_centre(u + j * EM_POINTS, t + j * EM_POINTS, first + j * LANES, x + j * EM_POINTS,
-              v, mean[j], n);
+  real *first = sums, *row = sums + width * LANES;
+  for (ptrdiff_t j = 0; j < width && width > 2; j++)
+    em_centre(u + j * EM_POINTS, x + j * EM_POINTS, mean[j], n);
   for (ptrdiff_t j = 0; j < width; j += 2) {
     real *next = row + (j + 1) * LANES;
-    const real *t_j = t + j * EM_POINTS;
+    const real *u_j = u + j * EM_POINTS;
+    em_pair(first + j * LANES, row + j * LANES, next + (j + 1) * LANES, next + j * LANES,
+            x + j * EM_POINTS, v, mean + j, n);
     ptrdiff_t l = 0;
     for (; l + 4 <= j; l += 4)
-      em_products(row + l * LANES, next + l * LANES, t_j, u + l * EM_POINTS, n);
-    for (; l <= j; l += 2)
-      em_corner(row + l * LANES, next + l * LANES, t_j, u + l * EM_POINTS, l == j, n);
+      em_products(row + l * LANES, next + l * LANES, v, u_j, u + l * EM_POINTS, n);
+    if (l < j) em_square(row + l * LANES, next + l * LANES, v, u_j, u + l * EM_POINTS, n);
     row = next + (j + 2) * LANES;
   }
 }

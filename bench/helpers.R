@@ -1,0 +1,65 @@
+# What the measurements share. They run from the root of the repository.
+
+row <- function(...) cat("|", paste(..., sep = " | "), "|\n")
+header <- function(...) {
+  row(...)
+  row(paste(rep("--:", ...length()), collapse = " | "))
+}
+
+seconds <- function(f) system.time(f())[["elapsed"]]
+
+# The least of some calls.
+least_seconds <- function(f, repeats = 3) min(replicate(repeats, seconds(f)))
+
+# Draws from a mixture of K normals with standard deviation 1 and means from N(0, 9 I): overlapping
+# clusters over the whole range.
+mixture_draws <- function(n, d, K, seed = 1) {
+  set.seed(seed)
+  mean <- matrix(rnorm(K * d, sd = 3), K, d)
+  mean[sample.int(K, n, TRUE), , drop = FALSE] + matrix(rnorm(n * d), n, d)
+}
+
+# Multiplications and additions of the network for one observation (its K points), forward.
+network_flops <- function(d, K, hidden) {
+  widths <- c(d, hidden, K)
+  2 * K * sum(widths[-1] * widths[-length(widths)])
+}
+
+# What peer_torch.py prints, as a named vector, for the rows x.
+peer <- function(x, K, hidden, batch, threads = 2, ...) {
+  file <- tempfile()
+  on.exit(unlink(file))
+  writeBin(as.vector(t(x)), file)
+  arguments <- c(
+    file.path("bench", "peer_torch.py"), "--data", file, "--dim", ncol(x), "--components", K,
+    "--hidden", paste(hidden, collapse = ","), "--batch", batch, "--threads", threads, ...
+  )
+  pairs <- strsplit(system2("/usr/bin/python3", arguments, stdout = TRUE), "[ =]")[[1]]
+  odd <- seq(1, length(pairs), 2)
+  setNames(as.numeric(pairs[odd + 1]), pairs[odd])
+}
+
+# PyTorch at its best: a small step also on one thread, which then is often faster.
+best_peer <- function(x, K, hidden, batch, ...) {
+  small <- 3 * network_flops(ncol(x), K, hidden) * batch < 1e9
+  runs <- lapply(if (small) 2:1 else 2, function(threads) peer(x, K, hidden, batch, threads, ...))
+  best <- do.call(pmin, runs)
+  best["peak_gflops"] <- runs[[1]]["peak_gflops"]
+  best
+}
+
+# Seconds of an epoch: the difference between fits that differ in their number of epochs, so that
+# what they share, EM and scores of the fit, cancels.
+epoch_seconds <- function(x, K, hidden, batch, ...) {
+  fit <- function(epochs) {
+    set.seed(1)
+    control <- cwmix_control(
+      epochs = epochs, batch_size = batch, em_iterations = 2, starts = 1, ...
+    )
+    cwmix(x, K = K, hidden = hidden, validation = 0, control = control)
+  }
+  rough <- max(seconds(function() fit(2)) - seconds(function() fit(1)), 0.002)
+  more <- ceiling(0.4 / rough)
+  pairs <- replicate(3, c(seconds(function() fit(1)), seconds(function() fit(1 + more))))
+  (min(pairs[2, ]) - min(pairs[1, ])) / more
+}
