@@ -1,6 +1,6 @@
-# Nanoseconds a draw: R's generator alone (the normals and uniforms that the draws need), simulate(),
-# and PyTorch in float32 (bench/peer_draws.py, on 200,000 draws at most), least of several runs in
-# turn; and the memory that ten million draws take. Prints a table in Markdown.
+# Nanoseconds a draw: R's generator alone (the normals and uniforms that the draws need),
+# simulate(), and PyTorch in float32 (bench/peer_draws.py, on 200,000 draws at most), least of
+# several runs in turn; and the memory that ten million draws take. Prints a table in Markdown.
 #   Rscript bench/draws.R
 suppressMessages(library(cwmix))
 
