@@ -49,7 +49,8 @@ struct stream {
 static ptrdiff_t smaller(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 
 static struct stream stream_open(ptrdiff_t n, ptrdiff_t d) {
-  struct stream stream = {.block_rows = BLOCK_DOUBLES / (d + 1)};
+  /* Only the blocks after the first are filled beside the team. */
+  struct stream stream = {.block_rows = smaller(BLOCK_DOUBLES / (d + 1), n / 8)};
   if (stream.block_rows < 1024) stream.block_rows = 1024;
   stream.block_rows = smaller(stream.block_rows, n);
   for (int b = 0; b < 2; b++)

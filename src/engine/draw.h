@@ -1,7 +1,7 @@
 /* The component a base draw goes to, over tiles: k with probability w_k(z), by inversion. */
 
-/* Rows that pass the network at a time, a multiple of MR and LANES: two layers of them
- * stay in the first-level cache (bench/draws.R). */
+/* Rows that pass the network at a time, a multiple of MR and LANES: between 24 and 192 the
+ * cost is flat (bench/draws.R). */
 #define DRAW_ROWS 48
 
 struct draw_work {
