@@ -53,7 +53,8 @@ static ptrdiff_t gradient_tile_rows(const struct engine *engine,
   ptrdiff_t tiles = n_rows / engine->gradient_rows(shape);
   if (tiles >= TILES_SLOTS) tiles = TILES_SLOTS * ((n_rows + most - 1) / most);
   if (tiles > 1) tiles -= tiles % 2;
-  return tiles > 1 ? (n_rows + tiles - 1) / tiles : n_rows;
+  if (tiles < 1) tiles = 1;
+  return n_rows > 0 ? (n_rows + tiles - 1) / tiles : 1;
 }
 
 static ptrdiff_t rows_of_tile(enum job job, const struct engine *engine,
