@@ -28,8 +28,10 @@ train <- function(state, template, sets, activation, problem, epochs, trace = NU
   run$trace <- list(trace)
   run$stopped <- NULL
   model <- engine_model(unflatten(state$parameters, template), activation)
+  run$started <- trace$training[1]
   if (is.null(trace)) {
     start <- score(model, sets$training, problem$control)
+    run$started <- start
     run$stopped <- record(run, start, model, sets, problem$control, NA)
   }
   if (epochs > 0 && is.null(run$stopped)) {
@@ -55,14 +57,13 @@ score <- function(model, set, control) {
 }
 
 # The first rows of a set: enough to see whether parameters have broken.
-head_of <- function(set, n = 1000) {
+head_of <- function(set, n = 200) {
   rows <- seq_len(min(n, nrow(set$x)))
   list(x = set$x[rows, , drop = FALSE], weights = set$weights[rows], offset = set$offset)
 }
 
 # Scores that are not finite, or so far below epoch 0 that no training comes back from there.
-has_diverged <- function(scores, trace) {
-  started <- do.call(rbind, trace)$training[1]
+has_diverged <- function(scores, started) {
   !all(is.finite(scores)) || min(scores) < started - 100
 }
 
@@ -73,7 +74,7 @@ record <- function(run, training, model, sets, control, rate) {
   state <- run$state
   held_out <- !is.null(sets$validation)
   tested <- score(model, if (held_out) sets$validation else head_of(sets$training), control)
-  if (state$epoch > 0 && has_diverged(c(tested, training), run$trace)) {
+  if (state$epoch > 0 && has_diverged(c(tested, training), run$started)) {
     return("diverged")
   }
   run$trace[[length(run$trace) + 1]] <- data.frame(

@@ -2,12 +2,6 @@
  * double whatever the precision of the gradient. */
 #include "engine.h"
 
-static double norm_of(const double *x, ptrdiff_t n) {
-  double square = 0;
-  for (ptrdiff_t j = 0; j < n; j++) square += x[j] * x[j];
-  return sqrt(square);
-}
-
 static void raise_scales(double *scale, const struct shape *shape,
                          const double *log_floor) {
   const ptrdiff_t d = shape->d, n_k = shape->k;
@@ -18,26 +12,33 @@ static void raise_scales(double *scale, const struct shape *shape,
     }
 }
 
-enum status adam_step(struct adam_state *state, const double *gradient, double rate,
-                      const struct shape *shape, const struct adam_options *options) {
+static struct adam_state state_from(const struct adam_state *state, ptrdiff_t begin) {
+  struct adam_state part = {state->parameters + begin, state->first + begin,
+                            state->second + begin, state->step};
+  return part;
+}
+
+enum status adam_step(struct adam_state *state, const double *gradient, double scale,
+                      double rate, const struct shape *shape,
+                      const struct adam_options *options) {
   const struct layout at = shape_layout(shape);
-  double *parameters = state->parameters;
-  const double norm = norm_of(gradient, at.size);
+  const struct engine *engine = engine_get(0);
+  const double norm = scale * sqrt(engine->sum_of_squares(gradient, at.size));
   if (!isfinite(norm)) return STATUS_NOT_FINITE;
   state->step++;
-  const double clip = norm > options->clip ? options->clip / norm : 1;
-  /* Moments start at zero: divided by 1 - beta^step they are unbiased. */
-  const double pace = rate / (1 - pow(options->beta1, state->step));
-  const double unbias = 1 / (1 - pow(options->beta2, state->step));
-  const double keep = 1 - rate * options->weight_decay;
-  for (ptrdiff_t j = at.weights; j < at.biases; j++) parameters[j] *= keep;
-  for (ptrdiff_t j = 0; j < at.size; j++) {
-    const double g = clip * gradient[j];
-    double *first = state->first + j, *second = state->second + j;
-    *first += (1 - options->beta1) * (g - *first);
-    *second += (1 - options->beta2) * (g * g - *second);
-    parameters[j] += pace * *first / (sqrt(unbias * *second) + options->epsilon);
+  struct adam_pace pace = {.scale = norm > options->clip ? scale * options->clip / norm
+                                                         : scale,
+                           .beta1 = options->beta1,
+                           .beta2 = options->beta2,
+                           .epsilon = options->epsilon,
+                           .rate = rate / (1 - pow(options->beta1, state->step)),
+                           .unbias = 1 / (1 - pow(options->beta2, state->step))};
+  const ptrdiff_t end[3] = {at.weights, at.biases, at.size};
+  for (ptrdiff_t part = 0, begin = 0; part < 3; begin = end[part++]) {
+    const struct adam_state from = state_from(state, begin);
+    pace.keep = part == 1 ? 1 - rate * options->weight_decay : 1;
+    engine->adam_update(&from, gradient + begin, end[part] - begin, &pace);
   }
-  raise_scales(parameters + at.scale, shape, options->log_floor);
+  raise_scales(state->parameters + at.scale, shape, options->log_floor);
   return STATUS_OK;
 }

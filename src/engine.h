@@ -84,6 +84,20 @@ struct sampling {
   uint64_t seed;
 };
 
+/* What Adam carries from step to step: parameters and moments (layout.size each), and
+ * the number of steps done. */
+struct adam_state {
+  double *parameters, *first, *second;
+  double step;
+};
+
+/* The numbers of one step: gradients are scaled, parameters kept by the factor `keep`, the
+ * moments are divided by 1 - beta^step. */
+struct adam_pace {
+  double scale, keep, beta1, beta2, epsilon;
+  double rate, unbias; /* learning rate / (1 - beta1^step), 1 / (1 - beta2^step) */
+};
+
 /* A dense layer and its way back: y = W x + b, dx = W' dy, dw = dy x'. All column-major:
  * w and dw n_out x n_in, x and dx n_in x n, y and dy n_out x n, bias n_out. */
 struct dense {
@@ -149,6 +163,12 @@ struct engine {
   void (*em_tile)(double *statistics, double *score, const void *model,
                   const struct rows *rows, void *work);
 
+  /* The arithmetic of adam_step() for n numbers from where the pointers of `state` point; in
+   * double alone. */
+  double (*sum_of_squares)(const double *x, ptrdiff_t n);
+  void (*adam_update)(const struct adam_state *state, const double *gradient, ptrdiff_t n,
+                      const struct adam_pace *pace);
+
   struct kernels kernels;
 };
 
@@ -161,25 +181,19 @@ enum status em_update(double *parameters, const double *statistics,
                       const struct shape *shape, const double *floor, double total,
                       double *work);
 
-/* What Adam carries from step to step: parameters and moments (layout.size each), and
- * the number of steps done. */
-struct adam_state {
-  double *parameters, *first, *second;
-  double step;
-};
-
 /* `log_floor`: the least log s, or log of L_jj, of each column (d; -Inf for none). */
 struct adam_options {
   double beta1, beta2, epsilon, weight_decay, clip;
   const double *log_floor;
 };
 
-/* One step of Adam uphill at the given rate, with decoupled weight decay on the
- * network's weights, after clipping the gradient's norm; then the scales are raised to
+/* One step of Adam uphill at the given rate along scale * gradient, after clipping its
+ * norm, with decoupled weight decay on the network's weights; then the scales are raised to
  * their floor. STATUS_NOT_FINITE, and nothing done, where the gradient's norm is not
  * finite. */
-enum status adam_step(struct adam_state *state, const double *gradient, double rate,
-                      const struct shape *shape, const struct adam_options *options);
+enum status adam_step(struct adam_state *state, const double *gradient, double scale,
+                      double rate, const struct shape *shape,
+                      const struct adam_options *options);
 
 /* The instance in use for a precision. Main thread only: engine_use() changes it (by
  * name: "plain", "base", "avx2", "avx512"); it returns 0 where the machine lacks it. */

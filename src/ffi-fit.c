@@ -107,9 +107,8 @@ static R_xlen_t ascent_run(struct ascent *ascent, struct tiles *tiles,
         tiles_gradient(ascent->gradient, tiles, &part, &ascent->sampling, &team);
     if (!isfinite(score)) break;
     ascent->scores[i] = score / (double)part.count;
-    for (ptrdiff_t j = 0; j < size; j++) ascent->gradient[j] /= (double)part.count;
-    if (adam_step(&ascent->state, ascent->gradient, ascent->rates[i], tiles->shape,
-                  &ascent->options) != STATUS_OK)
+    if (adam_step(&ascent->state, ascent->gradient, 1 / (double)part.count,
+                  ascent->rates[i], tiles->shape, &ascent->options) != STATUS_OK)
       break;
   }
   team_close(&team);

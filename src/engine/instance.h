@@ -20,6 +20,7 @@
 #include "gradient.h"
 
 #if REAL_IS_DOUBLE
+#include "adam.h"
 #include "em.h"
 #endif
 #include "kernels.h"
@@ -44,6 +45,8 @@ const struct engine INSTANCE = {
     .em_rows = em_rows,
     .em_bytes = em_bytes,
     .em_tile = em_tile,
+    .sum_of_squares = sum_of_squares,
+    .adam_update = adam_update,
 #endif
     .kernels = {.math = math, .dense_bytes = dense_bytes, .dense = dense},
 };

@@ -37,6 +37,22 @@ static inline mask vec_greater(vec a, vec b) { return (mask)(a > b); }
 static inline mask vec_is_nan(vec a) { return (mask)(a != a); }
 /* By halves, written out: a loop over the lanes would go through memory. */
 static inline real vec_first(vec a) { return a[0]; }
+static inline real larger(real a, real b) { return a > b ? a : b; }
+static inline real vec_highest(vec a) {
+#if LANES == 2
+  return larger(a[0], a[1]);
+#elif LANES == 4
+  return larger(larger(a[0], a[1]), larger(a[2], a[3]));
+#else
+  const real low = larger(larger(a[0], a[1]), larger(a[2], a[3]));
+  real high = larger(larger(a[4], a[5]), larger(a[6], a[7]));
+#if LANES == 16
+  high = larger(high, larger(larger(a[8], a[9]), larger(a[10], a[11])));
+  high = larger(high, larger(larger(a[12], a[13]), larger(a[14], a[15])));
+#endif
+  return larger(low, high);
+#endif
+}
 static inline real vec_sum(vec a) {
 #if LANES == 2
   return a[0] + a[1];
@@ -70,15 +86,9 @@ static inline mask vec_greater(vec a, vec b) { return a > b ? ~(mask)0 : 0; }
 static inline mask vec_is_nan(vec a) { return a != a ? ~(mask)0 : 0; }
 static inline real vec_sum(vec a) { return a; }
 static inline real vec_first(vec a) { return a; }
+static inline real vec_highest(vec a) { return a; }
 #endif
 
-static inline real vec_highest(vec a) {
-  real lanes[LANES];
-  vec_store(lanes, a);
-  real top = lanes[0];
-  for (int i = 1; i < LANES; i++) top = lanes[i] > top ? lanes[i] : top;
-  return top;
-}
 /* a where the mask is set, b elsewhere. */
 static inline vec vec_select(mask m, vec a, vec b) {
   return vec_from_bits((m & vec_bits(a)) | (~m & vec_bits(b)));
