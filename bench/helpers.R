@@ -63,3 +63,29 @@ epoch_seconds <- function(x, K, hidden, batch, ...) {
   pairs <- replicate(3, c(seconds(function() fit(1)), seconds(function() fit(1 + more))))
   (min(pairs[2, ]) - min(pairs[1, ])) / more
 }
+
+# A fit at the paper's size to 40,000 draws of the R logo on the plane: list(fit, x, steps), where
+# steps(rows, batch, sampling) takes steps of rate 0 from it, whose first moments are the mean
+# gradient of the last batch; `sampling` as in R/train.R.
+fitted_logo <- function() {
+  internal <- asNamespace("cwmix")
+  logo <- image_density(system.file("img", "Rlogo.png", package = "png"), invert = TRUE)
+  x <- scale(qlogis(0.01 + 0.98 * as.matrix(simulate(logo, 40000, seed = 3))))[, ]
+  set.seed(1)
+  fit <- cwmix(x, K = 50, hidden = c(128, 128, 128), validation = 0, control = cwmix_control(
+    epochs = 8, batch_size = 500, em_iterations = 50, starts = 1, verbose = FALSE
+  ))
+  model <- internal$engine_model(coef(fit), "tanh")
+  state <- list(
+    parameters = model$parameters, first = 0 * model$parameters, second = 0 * model$parameters,
+    step = 0
+  )
+  steps <- function(rows, batch, sampling, threads = 2L) {
+    .Call(
+      internal$ffi_steps, model, state, x, NULL, rows - 1L, batch,
+      rep(0, length(rows) / batch), rep(-Inf, 2), c(0, 0.999, 1e-8, 0, Inf), sampling, TRUE,
+      threads
+    )
+  }
+  list(fit = fit, x = x, steps = steps)
+}

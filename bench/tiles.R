@@ -1,42 +1,62 @@
-# The sizes of tiles and blocks in src/engine: the package is built with other values and a step and
-# a density at the paper's size are timed, as a share of the time with the values it has.
+# The sizes of tiles and blocks in src/engine: the package is built with other values, and steps and
+# densities at the paper's size are timed as a share of their time with the values it has. Prints a
+# table in Markdown.
 #   Rscript bench/tiles.R
+source(file.path("bench", "helpers.R"))
 settings <- c(
-  "", "-DFORWARD_ROWS=64", "-DFORWARD_ROWS=128", "-DFORWARD_ROWS=512", "-DKEPT_BYTES=262144",
-  "-DKEPT_BYTES=1048576", "-DDENSITY_ROWS=64", "-DDENSITY_ROWS=128", "-DDENSITY_ROWS=512",
-  "-DFIRST_REACH=1", "-DFIRST_REACH=4", "-DFIRST_REACH=8", "-DSTREAM_BYTES=4096",
-  "-DSTREAM_BYTES=16384"
+  "as they are", "FORWARD_ROWS=64", "FORWARD_ROWS=128", "FORWARD_ROWS=512", "KEPT_BYTES=262144",
+  "KEPT_BYTES=1048576", "DENSITY_ROWS=64", "DENSITY_ROWS=128", "DENSITY_ROWS=512",
+  "FIRST_REACH=1", "FIRST_REACH=4", "FIRST_REACH=8", "STREAM_BYTES=4096", "STREAM_BYTES=16384"
 )
-source("bench/helpers.R")
 
-built <- tempfile("src")
-dir.create(built)
-system2("cp", c("-r", "DESCRIPTION", "NAMESPACE", "R", "src", built))
-unlink(Sys.glob(file.path(built, "src", "*.[os]*")))
-libraries <- vapply(settings, function(flags) {
+# Seconds of four steps, exact and not, and of 2000 log densities in double and single, with the
+# package in `library` and the model in `file`, which is made where there is none.
+measure <- function(library, file) {
+  library(cwmix, lib.loc = library)
+  internal <- asNamespace("cwmix")
+  if (!file.exists(file)) saveRDS(fitted_logo(), file)
+  fit <- readRDS(file)
+  calls <- list(
+    function() fit$steps(seq_len(4000), 1000L, double(3)),
+    function() fit$steps(seq_len(4000), 1000L, c(0.02, 0.1, 0.2)),
+    function() predict(fit$fit, fit$x[1:2000, ]),
+    function() predict(fit$fit, fit$x[1:2000, ], precision = "single")
+  )
+  cat(vapply(calls, least_seconds, 0, repeats = 5))
+}
+arguments <- commandArgs(trailingOnly = TRUE)
+if (length(arguments) == 2) {
+  measure(arguments[1], arguments[2])
+  quit()
+}
+
+source_copy <- tempfile("source")
+dir.create(source_copy)
+invisible(file.copy(c("DESCRIPTION", "NAMESPACE", "R", "src"), source_copy, recursive = TRUE))
+build <- function(setting) {
   library <- tempfile("library")
   dir.create(library)
+  flags <- if (grepl("=", setting)) paste0("PKG_CPPFLAGS=-D", setting)
   system2(
     file.path(R.home("bin"), "R"),
-    c("CMD", "INSTALL", "--no-docs", "--preclean", paste0("--library=", library), built),
-    env = c(paste0("PKG_CPPFLAGS=", flags), "MAKEFLAGS=-j2"), stdout = FALSE, stderr = FALSE
+    c("CMD", "INSTALL", "--no-docs", "--preclean", paste0("--library=", library), source_copy),
+    env = c(flags, "MAKEFLAGS=-j2"), stdout = FALSE, stderr = FALSE
   )
   library
-}, "")
-
-# Seconds of a step of 4000 rows, exact and not, of log densities in double and in single.
-seconds <- function(library) {
-  callr_free <- sprintf(
-    "library(cwmix, lib.loc = '%s'); source('bench/helpers.R'); cat(engine_seconds())", library
-  )
-  as.numeric(strsplit(
-    system2(file.path(R.home("bin"), "Rscript"), c("-e", shQuote(callr_free)), stdout = TRUE), " "
-  )[[1]])
 }
-times <- replicate(3, vapply(libraries, seconds, double(4)))
-least <- apply(times, 1:2, min)
+libraries <- vapply(settings, build, "")
+file <- tempfile(fileext = ".rds")
+seconds <- function(library) {
+  script <- c(file.path("bench", "tiles.R"), library, file)
+  scan(text = system2(file.path(R.home("bin"), "Rscript"), script, stdout = TRUE), quiet = TRUE)
+}
+# In turns, so that what else the machine does meets all alike.
+least <- do.call(pmin, lapply(1:3, function(turn) vapply(libraries, seconds, double(4))))
 header("setting", "exact step", "step", "density, double", "density, single")
-for (i in seq_along(settings)) {
-  values <- if (i == 1) sprintf("%.1f us", least[, 1] * 1e6) else sprintf("%.2f", least[, i] / least[, 1])
-  do.call(row, as.list(c(if (i == 1) "as they are" else settings[i], values)))
+row(settings[1], sprintf("%.1f us | %.1f us | %.1f us | %.1f us",
+  least[1, 1] / 4e-3, least[2, 1] / 4e-3, least[3, 1] / 2e-3, least[4, 1] / 2e-3
+))
+for (i in seq_along(settings)[-1]) {
+  share <- least[, i] / least[, 1]
+  row(settings[i], sprintf("%.2f | %.2f | %.2f | %.2f", share[1], share[2], share[3], share[4]))
 }

@@ -12,20 +12,20 @@ static inline vec log_sum_exp(const real *logits, ptrdiff_t stride, ptrdiff_t k)
   return shift + vec_log(sum);
 }
 
-/* The log-sum-exp of the logits of rows first, ..., first + count - 1; may write up to
- * LANES - 1 more. `turned` is scratch, k x LANES. */
-static void rows_log_sum_exp(real *out, const real *logits, ptrdiff_t stride,
-                             ptrdiff_t first, ptrdiff_t count, ptrdiff_t k,
-                             real *turned) {
-  for (ptrdiff_t row = first; row < first + count; row += LANES) {
+/* The log-sum-exp over k < n_k of each of `count` rows; may write up to LANES - 1 more. Number
+ * k of a row is in block k / LANES: rows are `step` reals apart, blocks `stride`. `turned` is
+ * scratch, n_k x LANES. */
+static void rows_log_sum_exp(real *out, const real *x, ptrdiff_t step, ptrdiff_t stride,
+                             ptrdiff_t count, ptrdiff_t n_k, real *turned) {
+  for (ptrdiff_t row = 0; row < count; row += LANES) {
     /* Rows beyond the last are read as copies of it. */
-    const ptrdiff_t n = first + count - row < LANES ? first + count - row : LANES;
+    const ptrdiff_t n = count - row < LANES ? count - row : LANES;
     for (ptrdiff_t r = 0; r < LANES; r++) {
-      const real *from = logits + (row + (r < n ? r : n - 1)) * LANES;
-      for (ptrdiff_t j = 0; j < k; j++)
-        turned[j * LANES + r] = from[j / LANES * stride + j % LANES];
+      const real *from = x + (row + (r < n ? r : n - 1)) * step;
+      for (ptrdiff_t k = 0; k < n_k; k++)
+        turned[k * LANES + r] = from[k / LANES * stride + k % LANES];
     }
-    vec_store(out + row, log_sum_exp(turned, LANES, k));
+    vec_store(out + row, log_sum_exp(turned, LANES, n_k));
   }
 }
 

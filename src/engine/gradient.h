@@ -134,17 +134,18 @@ static void points_posterior(struct gradient_work *work, double *score,
                              ptrdiff_t begin) {
   struct pairs *pairs = &work->pairs;
   const ptrdiff_t across = padded(model->shape.k);
+  pairs_total(pairs, model->shape.k);
   for (ptrdiff_t i = 0; i < pairs->n_points; i++) {
     const double a = rows->weights ? rows->weights[row_of(rows, begin + i)] : 1;
-    real *joint = pairs->log_component + i * across;
-    const real *log_weight = pairs->log_weight + i * across;
-    for (ptrdiff_t k = 0; k < across; k++) joint[k] += log_weight[k];
-    *score += a * (double)softmax_across(joint, joint, across);
-    if (!model->log_weight) continue;
-    const vec weight = vec_splat((real)a);
+    *score += a * (double)pairs->total[i];
+    const vec total = vec_splat(pairs->total[i]), weight = vec_splat((real)a);
     for (ptrdiff_t k = 0; k < across; k += LANES) {
-      const vec excess = vec_load(joint + k) - vec_exp(vec_load(log_weight + k));
-      vec_store(work->bias + k, vec_load(work->bias + k) + weight * excess);
+      real *joint = pairs->log_component + i * across + k, *bias = work->bias + k;
+      const vec v = vec_exp(vec_load(joint) - total);
+      vec_store(joint, v);
+      if (!model->log_weight) continue;
+      const vec pi = vec_exp(vec_load(model->log_weight + k));
+      vec_store(bias, vec_load(bias) + weight * (v - pi));
     }
   }
 }

@@ -61,11 +61,11 @@ struct pairs {
   real *x;                                 /* points x d */
   real *z;                                 /* points x d x padded(k) */
   real *log_component, *log_weight;        /* points x padded(k) */
-  real *best,
-      *low; /* of a point: largest log w_k + log N_k so far; see pairs_forward() */
-  int *point, *component; /* of a row */
-  real *normaliser;       /* of a row: log sum exp of its logits */
-  real *turned;           /* k x LANES */
+  real *best, *low;                        /* of a point: see pairs_forward() */
+  real *total;                             /* of a point: see pairs_total() */
+  int *point, *component;                  /* of a row */
+  real *normaliser;                        /* of a row: log sum exp of its logits */
+  real *turned;                            /* k x LANES */
   struct activations rows;
 };
 
@@ -80,6 +80,7 @@ static void pairs_layout(struct pairs *pairs, struct arena *arena,
   pairs->log_weight = arena_reals(arena, most_points * across);
   pairs->best = arena_reals(arena, most_points);
   pairs->low = arena_reals(arena, most_points);
+  pairs->total = arena_reals(arena, most_points + LANES);
   pairs->point = arena_take(arena, (size_t)most_rows * sizeof(int));
   pairs->component = arena_take(arena, (size_t)most_rows * sizeof(int));
   pairs->normaliser = arena_reals(arena, most_rows + LANES);
@@ -114,7 +115,8 @@ static void pairs_evaluate(struct pairs *pairs, const struct model *model,
   const ptrdiff_t count = pairs->n_rows - first;
   const real *logits = pairs->rows.value[model->shape.n_layers];
   mlp_forward(&pairs->rows, &model->mlp, first, count);
-  rows_log_sum_exp(pairs->normaliser, logits, stride, first, count, n_k, pairs->turned);
+  rows_log_sum_exp(pairs->normaliser + first, logits + first * LANES, LANES, stride,
+                   count, n_k, pairs->turned);
   for (ptrdiff_t row = first; row < pairs->n_rows; row++) {
     const ptrdiff_t i = pairs->point[row], k = pairs->component[row];
     const real logit = logits[k / LANES * stride + row * LANES + k % LANES];
@@ -132,24 +134,6 @@ static inline real highest_across(const real *x, ptrdiff_t n) {
   return vec_highest(top);
 }
 
-/* share = exp(x) / sum exp(x) over n numbers, n padded; returns log sum exp(x). All -Inf
- * give shares of zero. `share` may be `x`. */
-static inline real softmax_across(real *share, const real *x, ptrdiff_t n) {
-  const real top = highest_across(x, n);
-  const vec shift = vec_splat(top == -(real)INFINITY ? 0 : top);
-  vec sums = vec_splat(0);
-  for (ptrdiff_t k = 0; k < n; k += LANES) {
-    const vec power = vec_exp(vec_load(x + k) - shift);
-    vec_store(share + k, power);
-    sums += power;
-  }
-  const real sum = vec_sum(sums);
-  const vec unit = vec_splat(sum == 0 ? 1 : 1 / sum);
-  for (ptrdiff_t k = 0; k < n; k += LANES)
-    vec_store(share + k, vec_load(share + k) * unit);
-  return vec_first(shift + vec_log(vec_splat(sum)));
-}
-
 /* Makes rows of the components of point i with log N_k not below `low` and, in a second
  * round, below `*high`. A NaN is taken in the first. */
 static void pairs_choose(struct pairs *pairs, const struct shape *shape, ptrdiff_t i,
@@ -165,7 +149,8 @@ static void pairs_choose(struct pairs *pairs, const struct shape *shape, ptrdiff
   }
 }
 
-/* Components this close to the largest log N_k are evaluated first, to bound log p
+/* Components this close to the largest log N_k are evaluated first, to bound log p by the
+ * largest log w_k + log N_k
  * (bench/tiles.R). */
 #ifndef FIRST_REACH
 #define FIRST_REACH 2
@@ -207,4 +192,15 @@ static void pairs_forward(struct pairs *pairs, const struct model *model, ptrdif
   for (ptrdiff_t i = 0; i < pairs->n_points; i++)
     pairs_choose(pairs, shape, i, pairs->best[i] - never, &pairs->low[i]);
   pairs_evaluate(pairs, model, second);
+}
+
+/* log p of each loaded point, after pairs_forward(), in `total`; log w_k + log N_k in place
+ * of log_component. */
+static void pairs_total(struct pairs *pairs, ptrdiff_t n_k) {
+  const ptrdiff_t across = padded(n_k);
+  for (ptrdiff_t i = 0; i < pairs->n_points * across; i += LANES)
+    vec_store(pairs->log_component + i,
+              vec_load(pairs->log_component + i) + vec_load(pairs->log_weight + i));
+  rows_log_sum_exp(pairs->total, pairs->log_component, across, LANES, pairs->n_points,
+                   n_k, pairs->turned);
 }

@@ -36,7 +36,6 @@ static inline vec vec_from_bits(mask a) { return (vec)a; }
 static inline mask vec_greater(vec a, vec b) { return (mask)(a > b); }
 static inline mask vec_is_nan(vec a) { return (mask)(a != a); }
 /* By halves, written out: a loop over the lanes would go through memory. */
-static inline real vec_first(vec a) { return a[0]; }
 static inline real larger(real a, real b) { return a > b ? a : b; }
 static inline real vec_highest(vec a) {
 #if LANES == 2
@@ -85,7 +84,6 @@ static inline vec vec_from_bits(mask a) {
 static inline mask vec_greater(vec a, vec b) { return a > b ? ~(mask)0 : 0; }
 static inline mask vec_is_nan(vec a) { return a != a ? ~(mask)0 : 0; }
 static inline real vec_sum(vec a) { return a; }
-static inline real vec_first(vec a) { return a; }
 static inline real vec_highest(vec a) { return a; }
 #endif
 
