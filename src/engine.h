@@ -35,8 +35,8 @@ struct shape {
 
 /* Where a model's unconstrained parameters stand in their one flat vector of doubles:
  *   mean     k x d
- *   scale    k x d of log s, or d x d x k of Cholesky factors (strict lower part, log of the
- *            diagonal, zero above)
+ *   scale    k x d of log s, or d x d x k of Cholesky factors (strict lower part, log of
+ *            the diagonal, zero above)
  *   weights  a layer after the other, out x in
  *   biases   a layer after the other; the log weights of a constant classifier
  * all in R's column-major order. */
@@ -76,9 +76,9 @@ static inline ptrdiff_t em_statistics(const struct shape *shape) {
   return 1 + d + (shape->full ? d * (d + 1) / 2 : d);
 }
 
-/* Which components of a row take part in its gradient: those with a posterior of at least
- * `threshold`, and the others by an unbiased draw that depends on the seed and on the row's
- * place. Threshold 0: all of them. */
+/* Which components of a row take part in its gradient: those with a posterior of at
+ * least `threshold`, and the others by an unbiased draw that depends on the seed and
+ * on the row's place. Threshold 0: all of them. */
 struct sampling {
   double threshold;
   uint64_t seed;
@@ -91,8 +91,8 @@ struct adam_state {
   double step;
 };
 
-/* The numbers of one step: gradients are scaled, parameters kept by the factor `keep`, the
- * moments are divided by 1 - beta^step. */
+/* The numbers of one step: gradients are scaled, parameters kept by the factor `keep`,
+ * the moments are divided by 1 - beta^step. */
 struct adam_pace {
   double scale, keep, beta1, beta2, epsilon;
   double rate, unbias; /* learning rate / (1 - beta1^step), 1 / (1 - beta2^step) */
@@ -107,8 +107,8 @@ struct dense {
 };
 
 /* The kernels one at a time, for tests. `math` applies "exp", "log", "tanh",
- * "logistic" or, in double, "exp2" (of numbers below 0) to n numbers and returns 0 for another name; `dense` overwrites the outputs
- * of a layer. */
+ * "logistic" or, in double, "exp2" (of numbers below 0) to n numbers and returns 0 for
+ * another name; `dense` overwrites the outputs of a layer. */
 struct kernels {
   int (*math)(double *out, const char *function, const double *x, ptrdiff_t n);
   size_t (*dense_bytes)(const struct dense *layer);
@@ -163,8 +163,8 @@ struct engine {
   void (*em_tile)(double *statistics, double *score, const void *model,
                   const struct rows *rows, void *work);
 
-  /* The arithmetic of adam_step() for n numbers from where the pointers of `state` point; in
-   * double alone. */
+  /* The arithmetic of adam_step() for n numbers from where the pointers of `state`
+   * point; in double alone. */
   double (*sum_of_squares)(const double *x, ptrdiff_t n);
   void (*adam_update)(const struct adam_state *state, const double *gradient, ptrdiff_t n,
                       const struct adam_pace *pace);
@@ -188,9 +188,9 @@ struct adam_options {
 };
 
 /* One step of Adam uphill at the given rate along scale * gradient, after clipping its
- * norm, with decoupled weight decay on the network's weights; then the scales are raised to
- * their floor. STATUS_NOT_FINITE, and nothing done, where the gradient's norm is not
- * finite. */
+ * norm, with decoupled weight decay on the network's weights; then the scales are
+ * raised to their floor. STATUS_NOT_FINITE, and nothing done, where the gradient's
+ * norm is not finite. */
 enum status adam_step(struct adam_state *state, const double *gradient, double scale,
                       double rate, const struct shape *shape,
                       const struct adam_options *options);

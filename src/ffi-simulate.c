@@ -1,5 +1,5 @@
-/* Draws on R's generator, and latent residuals. It is asked row by row, d normals and then the uniform, so that
- * the first rows do not depend on n. */
+/* Draws on R's generator, and latent residuals. It is asked row by row, d normals and
+ * then the uniform, so that the first rows do not depend on n. */
 #include "ffi.h"
 #include <Rmath.h>
 
@@ -41,8 +41,8 @@ struct stream {
   struct block next; /* the block to fill, and when filled, to draw */
 };
 
-/* A block stays in the second-level cache; a chunk, after which interrupts are heard, takes
- * a fraction of a second. */
+/* A block stays in the second-level cache; a chunk, after which interrupts are heard,
+ * takes a fraction of a second. */
 #define BLOCK_DOUBLES 32768
 #define CHUNK_WORK 1e9
 
@@ -72,8 +72,8 @@ static void fill(void *context) {
   stream->buffers[1] = (double *)stream->next.base;
 }
 
-/* The rows from stream->next.first up to `end`. The first block is filled before there are
- * threads: a generator that jumps out may be asked for one block, not for more. */
+/* The rows from stream->next.first up to `end`. The first block is filled before there
+ * are threads: a generator that jumps out may be asked for one block, not for more. */
 static void draw_chunk(struct draws *out, struct stream *stream, struct tiles *tiles,
                        ptrdiff_t end) {
   stream->next.count = smaller(stream->block_rows, end - stream->next.first);
@@ -100,10 +100,11 @@ static struct maps read_maps(SEXP mean, SEXP scale, const struct shape *shape) {
                        .k = shape->k};
 }
 
-/* n x d draws of the mixture with the classifier of `model` and the maps x = mu_k + L_k z,
- * mu `mean` (K x d), L `scale`: standard deviations (K x d), or factors (d x d x K); then
- * columns go to their bounds (`support`, d x 2). With `keep` the attributes "component" and "z" say where they came from. `ahead`: whether the
- * generator cannot fail, so that it may run beside the team. */
+/* n x d draws of the mixture with the classifier of `model` and the maps x = mu_k +
+ * L_k z, mu `mean` (K x d), L `scale`: standard deviations (K x d), or factors (d x d
+ * x K); then columns go to their bounds (`support`, d x 2). With `keep` the attributes
+ * "component" and "z" say where they came from. `ahead`: whether the generator cannot
+ * fail, so that it may run beside the team. */
 SEXP ffi_draw(SEXP model, SEXP mean, SEXP scale, SEXP support, SEXP n, SEXP keep,
               SEXP ahead, SEXP threads) {
   const struct shape shape = ffi_shape(model);

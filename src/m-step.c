@@ -60,7 +60,8 @@ static void eigen(double *a, double *vectors, ptrdiff_t d) {
 }
 
 /* The maximiser among covariances with no standard deviation below the floor: in units
- * of the floor, eigenvalues below one become one. `b` and `vectors` are scratch, d x d. */
+ * of the floor, eigenvalues below one become one. `b` and `vectors` are scratch, d x
+ * d. */
 static void raise_eigenvalues(double *cov, const double *floor, ptrdiff_t d, double *b,
                               double *vectors) {
   for (ptrdiff_t j = 0; j < d; j++)

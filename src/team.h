@@ -10,14 +10,15 @@
 #define TEAM_MAX 64
 
 struct team {
-  int size; /* members, the calling thread included; fewer than asked if none can be had */
+  int size; /* members, the calling thread included; at times fewer than asked for */
   pthread_t threads[TEAM_MAX];
   pthread_mutex_t lock;
   pthread_cond_t wake, rest;
   void (*task)(void *context, int member);
   void *context;
   int joined;
-  /* Changed under the lock; looked at without it by members that have not gone to sleep. */
+  /* Changed under the lock; looked at without it by members that have not gone to
+   * sleep. */
   atomic_uint round; /* counts the tasks given out */
   atomic_int working, closing;
 };

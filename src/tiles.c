@@ -45,8 +45,8 @@ static ptrdiff_t em_tile_rows(const struct engine *engine, ptrdiff_t n_rows) {
   return (share + rows - 1) / rows * rows;
 }
 
-/* Tiles of equal size, as many to each slot; fewer than slots where they would be too small
- * to be worth it, and then an even number, for pairs of threads. */
+/* Tiles of equal size, as many to each slot; fewer than slots where they would be too
+ * small to be worth it, and then an even number, for pairs of threads. */
 static ptrdiff_t gradient_tile_rows(const struct engine *engine,
                                     const struct shape *shape, ptrdiff_t n_rows) {
   const ptrdiff_t most = TILES_SLOTS * TILE_ROWS_MOST;

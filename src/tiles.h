@@ -49,8 +49,8 @@ struct block {
 void tiles_draw(struct draws *out, struct tiles *tiles, const struct block *block,
                 void (*meanwhile)(void *context), void *context, struct team *team);
 /* Latent residuals: for each row the component k whose interval of cumulated posterior
- * probabilities holds u[row], and z = L_k^-1 (x - mu_k); NaN where nothing has density. The
- * matrices have rows->stride rows. */
+ * probabilities holds u[row], and z = L_k^-1 (x - mu_k); NaN where nothing has
+ * density. The matrices have rows->stride rows. */
 void tiles_residuals(double *z, struct tiles *tiles, const struct rows *rows,
                      const double *u, const struct maps *maps, struct team *team);
 /* Overwrites the gradient (layout.size doubles); returns the value. */

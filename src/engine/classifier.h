@@ -1,7 +1,7 @@
 /* The classifier w = softmax(f(z)) over rows. The logits stand in blocks: see gemm.h. */
 
-/* Log of the sum over j < k of exp(logits[j]), a number a lane, logits being k x `stride`:
- * from the true maximum; all -Inf gives -Inf. */
+/* Log of the sum over j < k of exp(logits[j]), a number a lane, logits being k x
+ * `stride`: from the true maximum; all -Inf gives -Inf. */
 static inline vec log_sum_exp(const real *logits, ptrdiff_t stride, ptrdiff_t k) {
   const vec lowest = vec_splat(-(real)INFINITY), zero = vec_splat(0);
   vec top = lowest;
@@ -12,9 +12,9 @@ static inline vec log_sum_exp(const real *logits, ptrdiff_t stride, ptrdiff_t k)
   return shift + vec_log(sum);
 }
 
-/* The log-sum-exp over k < n_k of each of `count` rows; may write up to LANES - 1 more. Number
- * k of a row is in block k / LANES: rows are `step` reals apart, blocks `stride`. `turned` is
- * scratch, n_k x LANES. */
+/* The log-sum-exp over k < n_k of each of `count` rows; may write up to LANES - 1
+ * more. Number k of a row is in block k / LANES: rows are `step` reals apart, blocks
+ * `stride`. `turned` is scratch, n_k x LANES. */
 static void rows_log_sum_exp(real *out, const real *x, ptrdiff_t step, ptrdiff_t stride,
                              ptrdiff_t count, ptrdiff_t n_k, real *turned) {
   for (ptrdiff_t row = 0; row < count; row += LANES) {

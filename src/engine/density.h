@@ -24,7 +24,8 @@ static size_t density_bytes(const struct shape *shape) {
   return arena_size(&arena);
 }
 
-/* Large enough that handing out a tile costs nothing beside it, small enough to balance. */
+/* Large enough that handing out a tile costs nothing beside it, small enough to
+ * balance. */
 static ptrdiff_t density_rows(const struct shape *shape) {
   const ptrdiff_t n = points_for(shape, DENSITY_ROWS);
   return n > 32 ? n : 32 / n * n;

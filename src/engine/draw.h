@@ -1,7 +1,8 @@
-/* The component a base draw goes to, over tiles: k with probability w_k(z), by inversion. */
+/* The component a base draw goes to, over tiles: k with probability w_k(z), by
+ * inversion. */
 
-/* Rows that pass the network at a time, a multiple of MR and LANES: between 24 and 192 the
- * cost is flat (bench/draws.R). */
+/* Rows that pass the network at a time, a multiple of MR and LANES: between 24 and 192
+ * the cost is flat (bench/draws.R). */
 #define DRAW_ROWS 48
 
 struct draw_work {
@@ -25,7 +26,8 @@ static size_t draw_bytes(const struct shape *shape) {
   return arena_size(&arena);
 }
 
-/* Handing out a tile costs nothing beside it, and a block of draws has enough to balance. */
+/* Handing out a tile costs nothing beside it, and a block of draws has enough to
+ * balance. */
 static ptrdiff_t draw_rows(void) { return 4 * DRAW_ROWS; }
 
 /* The logits of the base draws, a vector a row in value[n_layers]; the last vector's rows
@@ -42,10 +44,10 @@ static void draw_network(struct draw_work *work, const struct mlp *mlp,
   mlp_forward(&work->rows, mlp, 0, whole);
 }
 
-/* chosen = the number of components j with c_j < u c_k, c_j = sum_{i <= j} exp(f_i - max f),
- * for LANES rows: neither the normaliser's logarithm nor a division is needed. As u < 1,
- * u c_k does not round above c_k: the last need not be counted, and no weight of zero is
- * chosen. `logits` points at the first row's. */
+/* chosen = the number of components j with c_j < u c_k, c_j = sum_{i <= j} exp(f_i -
+ * max f), for LANES rows: neither the normaliser's logarithm nor a division is needed.
+ * As u < 1, u c_k does not round above c_k: the last need not be counted, and no
+ * weight of zero is chosen. `logits` points at the first row's. */
 static inline void draw_choose(struct draw_work *work, const real *logits,
                                ptrdiff_t n_k) {
   const vec zero = vec_splat(0), one = vec_splat(1);

@@ -5,9 +5,9 @@
  *   e_k = 2^(joint_k - top), top the largest joint_k,
  *   log p(x) = log(2) (top + log2 sum e), v_k = e_k / sum e.
  *
- * Points are worked on by blocks, feature by feature: [j * EM_POINTS + p]. For a component
- * the parameters stay in registers while its points pass, EM_GROUP vectors side by side.
- * Sums stay apart lane by lane until the tile ends. */
+ * Points are worked on by blocks, feature by feature: [j * EM_POINTS + p]. For a
+ * component the parameters stay in registers while its points pass, EM_GROUP vectors side
+ * by side. Sums stay apart lane by lane until the tile ends. */
 #define EM_GROUP (4 * LANES)
 #define EM_POINTS 128
 

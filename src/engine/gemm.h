@@ -25,8 +25,9 @@ static void pack(real *packed, const double *w, ptrdiff_t n_out, ptrdiff_t n_in,
         *packed++ = o + r < n_out ? (real)w[(o + r) * stride_out + i * stride_in] : 0;
 }
 
-/* sums[c * MR + r] = bias[c] + sum_i x[r][i] w[c][i] for MR rows and `n_c` (1 or 2) blocks
- * of outputs. What does not change with i is in registers: 2 MR vectors of sums. */
+/* sums[c * MR + r] = bias[c] + sum_i x[r][i] w[c][i] for MR rows and `n_c` (1 or 2)
+ * blocks of outputs. What does not change with i is in registers: 2 MR vectors of
+ * sums. */
 ALWAYS_INLINE void product_block(vec *sums, const real *w, const real *bias,
                                  const real *x, ptrdiff_t stride, ptrdiff_t n_in,
                                  const int n_c) {
@@ -56,8 +57,8 @@ ALWAYS_INLINE void product_block(vec *sums, const real *w, const real *bias,
   memcpy(sums, all, (size_t)(n_c * MR) * sizeof(vec));
 }
 
-/* sums[c * MR + r] = the sum over rows of x_r dy_c, for MR features x_r, each at x[r] in the
- * first row, and `n_c` (1 or 2) blocks of outputs. */
+/* sums[c * MR + r] = the sum over rows of x_r dy_c, for MR features x_r, each at x[r]
+ * in the first row, and `n_c` (1 or 2) blocks of outputs. */
 ALWAYS_INLINE void outer_block(vec *sums, const real *dy, const real *const *x,
                                ptrdiff_t stride, ptrdiff_t n_rows, const int n_c) {
   vec a0 = vec_splat(0), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0;

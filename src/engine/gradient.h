@@ -1,9 +1,9 @@
-/* The gradient of the weighted sum of log densities over a tile. Rows that matter are kept
- * until there are enough of them for the way back. */
+/* The gradient of the weighted sum of log densities over a tile. Rows that matter are
+ * kept until there are enough of them for the way back. */
 
-/* Pairs of point and component that pass the network at a time, and the rows that are held
- * with their values in all layers: many, for the products, within half of a second-level
- * cache of 1 MiB (bench/tiles.R). */
+/* Pairs of point and component that pass the network at a time, and the rows that are
+ * held with their values in all layers: many, for the products, within half of a
+ * second-level cache of 1 MiB (bench/tiles.R). */
 #ifndef FORWARD_ROWS
 #define FORWARD_ROWS 256
 #endif
@@ -31,8 +31,8 @@ static ptrdiff_t gradient_kept(const struct shape *shape) {
   return most > least ? most : least;
 }
 
-/* A tile has its own sums to clear and to hand over, a few operations a parameter; a row of
- * the network is one or two a parameter. */
+/* A tile has its own sums to clear and to hand over, a few operations a parameter; a
+ * row of the network is one or two a parameter. */
 static ptrdiff_t gradient_rows(const struct shape *shape) {
   return points_for(shape, FORWARD_ROWS);
 }
@@ -102,9 +102,10 @@ static void keep_row(struct gradient_work *work, const struct model *model,
 }
 
 /* Keeps rows from `first` on that matter for point i's gradient. A row's gradient is
- * proportional to v: rows with v below the threshold t are drawn with probability v / t and
- * then count as t, which leaves the expectation as it is. The draws of one point are
- * systematic: one uniform number, a row where the running sum of v / t passes an integer. */
+ * proportional to v: rows with v below the threshold t are drawn with probability v /
+ * t and then count as t, which leaves the expectation as it is. The draws of one point
+ * are systematic: one uniform number, a row where the running sum of v / t passes an
+ * integer. */
 static void keep_rows(struct gradient_work *work, const struct model *model,
                       const struct rows *rows, ptrdiff_t begin, ptrdiff_t first,
                       const struct sampling *sampling) {

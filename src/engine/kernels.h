@@ -1,6 +1,7 @@
 /* The kernels one at a time, for tests. */
 
-/* Applies "exp", "log", "tanh", "logistic" or (in double) "exp2" to n numbers; returns 0 for another name. */
+/* Applies "exp", "log", "tanh", "logistic" or (in double) "exp2" to n numbers; returns
+ * 0 for another name. */
 static int math(double *out, const char *function, const double *x, ptrdiff_t n) {
   vec (*f)(vec) = strcmp(function, "exp") == 0        ? vec_exp
                   : strcmp(function, "log") == 0      ? vec_log

@@ -1,6 +1,6 @@
 /* Affine maps x = mu_k + L_k z, L_k diagonal or lower triangular with a positive
- * diagonal. On the way forward vectors run over components, for one point; on the way back
- * over features, for one row. What is padded is zero. */
+ * diagonal. On the way forward vectors run over components, for one point; on the way
+ * back over features, for one row. What is padded is zero. */
 struct affine {
   ptrdiff_t d, k;
   int full;

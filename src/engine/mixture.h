@@ -158,10 +158,10 @@ static void pairs_choose(struct pairs *pairs, const struct shape *shape, ptrdiff
 
 /* log N_k and log w_k of all components at the loaded points, in rows from `first` on.
  *
- * With `skip` the network is spared the components that cannot matter, and their log w_k
- * is -Inf. Those close to the largest N_k are evaluated and bound log p from below. As
- * w_k <= 1, all others with N_k < p / (2^(MANTISSA + 1) K) together are below the rounding
- * of p. */
+ * With `skip` the network is spared the components that cannot matter, and their log
+ * w_k is -Inf. Those close to the largest N_k are evaluated and bound log p from
+ * below. As w_k <= 1, all others with N_k < p / (2^(MANTISSA + 1) K) together are
+ * below the rounding of p. */
 static void pairs_forward(struct pairs *pairs, const struct model *model, ptrdiff_t first,
                           int skip) {
   const struct shape *shape = &model->shape;
@@ -194,8 +194,8 @@ static void pairs_forward(struct pairs *pairs, const struct model *model, ptrdif
   pairs_evaluate(pairs, model, second);
 }
 
-/* log p of each loaded point, after pairs_forward(), in `total`; log w_k + log N_k in place
- * of log_component. */
+/* log p of each loaded point, after pairs_forward(), in `total`; log w_k + log N_k in
+ * place of log_component. */
 static void pairs_total(struct pairs *pairs, ptrdiff_t n_k) {
   const ptrdiff_t across = padded(n_k);
   for (ptrdiff_t i = 0; i < pairs->n_points * across; i += LANES)

@@ -193,7 +193,8 @@ static void mlp_forward(struct activations *a, const struct mlp *mlp, ptrdiff_t 
   }
 }
 
-/* The sum of one block over rows, four at a time: sums of sums do not wait for each other. */
+/* The sum of one block over rows, four at a time: sums of sums do not wait for each
+ * other. */
 static inline vec rows_sum(const real *x, ptrdiff_t n_rows) {
   vec sum = vec_splat(0);
   const real *end = x + n_rows * LANES;

@@ -97,8 +97,8 @@ static inline vec vec_log(vec x) {
 }
 
 #if REAL_IS_DOUBLE
-/* tanh x = -t / (t + 2), t = e^(-2|x|) - 1 without cancellation, with the sign of x. Error
- * 5e-16. */
+/* tanh x = -t / (t + 2), t = e^(-2|x|) - 1 without cancellation, with the sign of x.
+ * Error 5e-16. */
 static inline vec vec_tanh(vec x) {
   const mask sign = vec_bits(C(-0.0));
   mask n;
