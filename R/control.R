@@ -29,9 +29,10 @@
 #' @param threads A whole number of threads, or `NULL`; see [cwmix_info()]. Results do not depend
 #'   on it.
 #' @param exact A flag: compute the gradient of every component at every row. Otherwise the steps of
-#'   Adam draw which of a row's improbable components take part, with probability proportional to
-#'   their posterior and weighted so that the gradient stays unbiased: several times faster with
-#'   many components, at little more noise than the minibatches have.
+#'   Adam draw which of a row's improbable components (posterior below 0.02) take part, with
+#'   probability proportional to the posterior and weighted so that the gradient, before it is
+#'   clipped, stays unbiased. This is several times faster with many components and adds well below
+#'   one percent to the variance that minibatches have (`bench/sampling.md` in the sources).
 #' @param optimiser A string: `"adam"` (Kingma and Ba 2015) over minibatches, or `"lbfgs"`, R's
 #'   [stats::optim()] over all rows in double, for small problems.
 #' @param verbose A flag: show a progress bar.

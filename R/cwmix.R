@@ -88,6 +88,7 @@ cwmix.default <- function(x, K = NULL, ..., hidden = c(64, 64), covariance = c("
     weights = weights, validation = validation, start = start, control = control
   )
   kept <- if (keep_data) list(x = x, weights = weights)
+  settings <- check_network(settings, call)
   problem <- read_problem(read_training(x, call), settings, call)
   fit_cwmix(problem, settings, kept, matched, call)
 }
@@ -110,15 +111,24 @@ cwmix.formula <- function(x, data, K = NULL, ..., hidden = c(64, 64),
     weights = weights, validation = validation, start = start, control = control
   )
   kept <- if (keep_data) list(data = data, weights = weights)
+  settings <- check_network(settings, call)
   problem <- read_problem(read_formula(x, data, call), settings, call)
   fit_cwmix(problem, settings, kept, matched, call)
 }
 
-# `settings` are the arguments of cwmix(), unchecked; `kept` is what to keep of the data.
+# What can be checked before the data are read.
+check_network <- function(settings, call) {
+  settings$activation <- check_choice(settings$activation, activations, "activation", call)
+  settings["hidden"] <- list(check_hidden(settings$hidden, call))
+  settings$validation <- check_validation(settings$validation, call)
+  settings
+}
+
+# `settings` are the arguments of cwmix(), after check_network(); `kept` is what to keep of the data.
 fit_cwmix <- function(problem, settings, kept, matched, call) {
-  activation <- check_choice(settings$activation, activations, "activation", call)
-  hidden <- check_hidden(settings$hidden, call)
-  validation <- check_validation(settings$validation, call)
+  activation <- settings$activation
+  hidden <- settings$hidden
+  validation <- settings$validation
   start <- read_start(settings$start, problem, call)
 
   held <- if (is.null(hidden)) 0 else floor(validation * nrow(problem$y))

@@ -61,13 +61,15 @@ mixture_parameters <- function(mean, sd, full, log_weights) {
 
 # A component that holds less than a tenth of a row is empty: it moves to the row that the
 # mixture fits worst.
-reseed_empty <- function(parameters, counts, x, weights) {
+reseed_empty <- function(parameters, counts, x, weights, threads) {
   share <- sum(weights %||% rep(1, nrow(x))) / nrow(x)
   empty <- which(counts < 0.1 * share)
   if (length(empty) == 0) {
     return(NULL)
   }
-  log_density <- .Call(ffi_density, engine_model(parameters), x, 0L, FALSE, thread_count())
+  log_density <- .Call(
+    ffi_density, engine_model(parameters), x, 0L, FALSE, thread_count(threads)
+  )
   if (!is.null(weights)) log_density[weights == 0] <- Inf
   rows <- order(log_density)[seq_along(empty)]
   K <- nrow(parameters$mean)
@@ -117,7 +119,9 @@ em_run <- function(parameters, set, problem, call) {
     if (!step$converged) {
       return(FALSE)
     }
-    moved <- if (run$reseeds < K) reseed_empty(run$parameters, step$counts, set$x, set$weights)
+    moved <- if (run$reseeds < K) {
+      reseed_empty(run$parameters, step$counts, set$x, set$weights, control$threads)
+    }
     if (is.null(moved)) {
       return(TRUE)
     }

@@ -58,7 +58,7 @@ thread_count <- function(threads = NULL) {
   ))
 }
 
-# Everything reported is computed in double; tests look at the single instances too.
+# What is reported is computed in double unless asked; tests look at the single instances too.
 engine <- new.env(parent = emptyenv())
 engine$single <- FALSE
 engine_single <- function() engine$single

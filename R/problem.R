@@ -210,7 +210,10 @@ mean_offset <- function(problem, rows = seq_len(nrow(problem$y))) {
 # What a density scores on the training rows.
 fit_scores <- function(object, problem) {
   sums <- lapply(row_blocks(nrow(problem$y), ncol(problem$y)), function(rows) {
-    log_density <- log_quantity_working(object, problem$y[rows, , drop = FALSE], "density")
+    log_density <- log_quantity_working(
+      object, problem$y[rows, , drop = FALSE], "density",
+      threads = problem$control$threads
+    )
     sum((log_density + problem$log_jacobian[rows]) * (problem$weights[rows] %||% 1))
   })
   list(

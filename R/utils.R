@@ -19,7 +19,7 @@ as_matrix <- function(x, n, d) {
 }
 
 # Consecutive rows in blocks of about a million numbers, `width` a row: what is done block by block
-# needs memory for its results only. Sizes are multiples of the engine's tiles.
+# needs memory for its results only.
 row_blocks <- function(n, width) {
   size <- 1024 * max(1, 1e6 %/% (1024 * width))
   lapply(seq_len(ceiling(n / size)), function(b) seq.int((b - 1) * size + 1, min(b * size, n)))

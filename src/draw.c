@@ -21,8 +21,10 @@ void draw_inside(double *y, ptrdiff_t n, double lower, double upper) {
     else if (isinf(lower))
       x = upper - exp(-y[i]);
     else /* from the nearer end, so that neither loses its last digits */
-      x = y[i] < 0 ? lower + (upper - lower) * (1 / (1 + exp(-y[i])))
-                   : upper - (upper - lower) * (1 / (1 + exp(y[i])));
+    {
+      const double e = exp(-fabs(y[i])), part = (upper - lower) * (e / (1 + e));
+      x = y[i] < 0 ? lower + part : upper - part;
+    }
     x = x < least ? least : x;
     y[i] = x > most ? most : x;
   }

@@ -19,6 +19,8 @@
 #endif
 #endif
 
+#define LOG_TWO_PI 1.8378770664093454836
+
 enum activation { ACTIVATION_TANH, ACTIVATION_RELU, ACTIVATION_SILU };
 enum quantity { LOG_DENSITY, LOG_POSTERIOR, LOG_WEIGHT, LOG_COMPONENT };
 enum status { STATUS_OK, STATUS_NOT_FINITE, STATUS_NOT_POSITIVE_DEFINITE };
@@ -107,8 +109,8 @@ struct dense {
 };
 
 /* The kernels one at a time, for tests. `math` applies "exp", "log", "tanh",
- * "logistic" or, in double, "exp2" (of numbers below 0) to n numbers and returns 0 for
- * another name; `dense` overwrites the outputs of a layer. */
+ * "logistic" or, in double, "exp2" (of numbers below 0) and "root" to n numbers and
+ * returns 0 for another name; `dense` overwrites the outputs of a layer. */
 struct kernels {
   int (*math)(double *out, const char *function, const double *x, ptrdiff_t n);
   size_t (*dense_bytes)(const struct dense *layer);
@@ -116,8 +118,8 @@ struct kernels {
 };
 
 /* One instance. All functions are pure and thread-safe; a `model` is a prepared model,
- * `work` is scratch of the stated size, both aligned for double. A tile is at most the
- * stated number of rows. */
+ * `work` is scratch of the stated size, both aligned for double. A tile may have any
+ * number of rows; the stated number suits it. */
 struct engine {
   const char *name;
 
@@ -138,15 +140,16 @@ struct engine {
                           const struct rows *rows, void *work);
 
   /* The component (0-based) whose interval of cumulated weights w(z), of a network, holds
-   * u. `base` has rows of d + 1 numbers: z, then u. */
+   * u. `base` has rows of d + 1 numbers: z, then u. In double alone, as EM and Adam: NULL
+   * in instances of float. */
   ptrdiff_t (*draw_rows)(void);
   size_t (*draw_bytes)(const struct shape *shape);
   void (*draw_tile)(int *component, const void *model, const double *base,
                     ptrdiff_t count, void *work);
 
-  /* Adds the gradient of sum a_i log p(x_i), a the rows' weights, to `gradient`
-   * (layout.size doubles) and its value to `score` (one). gradient_rows is the least that
-   * is worth a tile. */
+  /* Adds the gradient of sum a_i log p(x_i), a the rows' weights, or an unbiased
+   * estimate of it (see struct sampling), to `gradient` (layout.size doubles) and the
+   * sum itself to `score` (one). gradient_rows is the least that is worth a tile. */
   ptrdiff_t (*gradient_rows)(const struct shape *shape);
   size_t (*gradient_bytes)(const struct shape *shape);
   void (*gradient_tile)(double *gradient, double *score, const void *model,
@@ -155,7 +158,7 @@ struct engine {
 
   /* E step of a tile of any number of rows, without an index; em_rows is what that number
    * should be a multiple of. Adds to statistics (k x em_statistics) and to `score`. The
-   * model is prepared by em_prepare. In double alone: NULL in instances of float. */
+   * model is prepared by em_prepare. */
   size_t (*em_model_bytes)(const struct shape *shape);
   void (*em_prepare)(void *model, const double *parameters, const struct shape *shape);
   ptrdiff_t (*em_rows)(void);
@@ -187,10 +190,10 @@ struct adam_options {
   const double *log_floor;
 };
 
-/* One step of Adam uphill at the given rate along scale * gradient, after clipping its
- * norm, with decoupled weight decay on the network's weights; then the scales are
- * raised to their floor. STATUS_NOT_FINITE, and nothing done, where the gradient's
- * norm is not finite. */
+/* Main thread only. One step of Adam uphill at the given rate along scale * gradient,
+ * after clipping its norm, with decoupled weight decay on the network's weights; then
+ * the scales are raised to their floor. STATUS_NOT_FINITE, and nothing done, where the
+ * gradient's norm is not finite. */
 enum status adam_step(struct adam_state *state, const double *gradient, double scale,
                       double rate, const struct shape *shape,
                       const struct adam_options *options);

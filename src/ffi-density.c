@@ -13,7 +13,7 @@ SEXP ffi_density(SEXP model, SEXP y, SEXP quantity, SEXP single, SEXP threads) {
                          ? Rf_allocVector(REALSXP, rows.count)
                          : Rf_allocMatrix(REALSXP, (int)rows.count, (int)shape.k));
   struct tiles tiles;
-  ffi_plan(&tiles, JOB_DENSITY, single, &shape, rows.count, threads);
+  ffi_plan(&tiles, JOB_DENSITY, ffi_int(single, "single"), &shape, rows.count, threads);
   tiles_load(&tiles, REAL(ffi_element(model, "parameters")));
   double *values = REAL(out);
   struct team team;
@@ -30,7 +30,7 @@ SEXP ffi_classifier(SEXP model, SEXP z, SEXP single, SEXP threads) {
   const struct rows rows = ffi_rows(z, R_NilValue, shape.d);
   SEXP out = PROTECT(Rf_allocMatrix(REALSXP, (int)rows.count, (int)shape.k));
   struct tiles tiles;
-  ffi_plan(&tiles, JOB_DENSITY, single, &shape, rows.count, threads);
+  ffi_plan(&tiles, JOB_DENSITY, ffi_int(single, "single"), &shape, rows.count, threads);
   tiles_load(&tiles, REAL(ffi_element(model, "parameters")));
   double *values = REAL(out);
   struct team team;
@@ -53,7 +53,7 @@ SEXP ffi_gradient(SEXP model, SEXP y, SEXP weights, SEXP single, SEXP threads) {
   SET_VECTOR_ELT(out, 1, Rf_allocVector(REALSXP, shape_layout(&shape).size));
   double *value = REAL(VECTOR_ELT(out, 0)), *gradient = REAL(VECTOR_ELT(out, 1));
   struct tiles tiles;
-  ffi_plan(&tiles, JOB_GRADIENT, single, &shape, rows.count, threads);
+  ffi_plan(&tiles, JOB_GRADIENT, ffi_int(single, "single"), &shape, rows.count, threads);
   tiles_load(&tiles, REAL(ffi_element(model, "parameters")));
   struct team team;
   team_open(&team, tiles.members);

@@ -48,7 +48,6 @@ SEXP ffi_em(SEXP model, SEXP x, SEXP weights, SEXP floor, SEXP iterations, SEXP 
   const int most = ffi_int(iterations, "iterations");
   if (most < 0) Rf_error("Internal error: `iterations` must not be negative.");
   const ptrdiff_t size = em_statistics(&shape);
-  SEXP single = PROTECT(Rf_ScalarLogical(0));
   SEXP out = PROTECT(ffi_list(5, fields));
   SET_VECTOR_ELT(out, 0, copy_doubles(ffi_element(model, "parameters")));
   SET_VECTOR_ELT(out, 2, Rf_allocVector(REALSXP, shape.k));
@@ -66,7 +65,7 @@ SEXP ffi_em(SEXP model, SEXP x, SEXP weights, SEXP floor, SEXP iterations, SEXP 
       .iterations = most,
       .status = STATUS_OK};
   struct tiles tiles;
-  ffi_plan(&tiles, JOB_EM, single, &shape, rows.count, threads);
+  ffi_plan(&tiles, JOB_EM, 0, &shape, rows.count, threads);
 
   const int done = em_run(&em, &tiles, &rows);
 
@@ -77,7 +76,7 @@ SEXP ffi_em(SEXP model, SEXP x, SEXP weights, SEXP floor, SEXP iterations, SEXP 
          ((size_t)done + 1) * sizeof(double));
   SET_VECTOR_ELT(out, 3, Rf_ScalarLogical(em.converged));
   SET_VECTOR_ELT(out, 4, Rf_ScalarInteger((int)em.status));
-  UNPROTECT(2);
+  UNPROTECT(1);
   return out;
 }
 
@@ -143,6 +142,8 @@ SEXP ffi_steps(SEXP model, SEXP state, SEXP x, SEXP weights, SEXP rows, SEXP bat
   }
   const double *o = ffi_doubles(options, 5, "options");
   const double *draw = ffi_doubles(sampling, 3, "sampling");
+  if (!(draw[0] >= 0 && draw[1] >= 0 && draw[1] < 1 && draw[2] >= 0 && draw[2] < 1))
+    Rf_error("Internal error: `sampling` must be a threshold and two numbers in [0, 1).");
   struct ascent ascent = {
       .state = {.parameters = REAL(VECTOR_ELT(out, 0)),
                 .first = REAL(VECTOR_ELT(out, 1)),
@@ -157,7 +158,7 @@ SEXP ffi_steps(SEXP model, SEXP state, SEXP x, SEXP weights, SEXP rows, SEXP bat
                    (uint64_t)(draw[1] * 0x1p32) << 32 | (uint64_t)(draw[2] * 0x1p32)}};
   struct tiles tiles;
   const ptrdiff_t most = n_index < n_batch ? n_index : n_batch;
-  ffi_plan(&tiles, JOB_GRADIENT, single, &shape, most, threads);
+  ffi_plan(&tiles, JOB_GRADIENT, ffi_int(single, "single"), &shape, most, threads);
 
   const R_xlen_t done = ascent_run(&ascent, &tiles, &all, n_batch, n_steps);
 

@@ -11,7 +11,7 @@ SEXP ffi_element(SEXP list, const char *name) {
 const double *ffi_doubles(SEXP x, R_xlen_t n, const char *what) {
   if (TYPEOF(x) != REALSXP || Rf_xlength(x) != n)
     Rf_error("Internal error: `%s` must be %lld doubles.", what, (long long)n);
-  return REAL(x);
+  return REAL_RO(x);
 }
 
 const double *ffi_doubles_or_null(SEXP x, R_xlen_t n, const char *what) {
@@ -49,7 +49,7 @@ struct rows ffi_rows(SEXP x, SEXP weights, ptrdiff_t d) {
   if (TYPEOF(x) != REALSXP || !Rf_isMatrix(x) || Rf_ncols(x) != d)
     Rf_error("Internal error: not a double matrix of %d columns.", (int)d);
   const ptrdiff_t n = Rf_nrows(x);
-  struct rows rows = {.x = REAL(x),
+  struct rows rows = {.x = REAL_RO(x),
                       .stride = n,
                       .weights = ffi_doubles_or_null(weights, n, "weights"),
                       .index = NULL,
@@ -58,9 +58,9 @@ struct rows ffi_rows(SEXP x, SEXP weights, ptrdiff_t d) {
   return rows;
 }
 
-void ffi_plan(struct tiles *tiles, enum job job, SEXP single, const struct shape *shape,
+void ffi_plan(struct tiles *tiles, enum job job, int single, const struct shape *shape,
               ptrdiff_t n_rows, SEXP threads) {
-  const struct engine *engine = engine_get(ffi_int(single, "single"));
+  const struct engine *engine = engine_get(single);
   tiles_plan(tiles, job, engine, shape, n_rows, ffi_int(threads, "threads"));
   tiles->block = R_alloc(tiles->bytes, 1);
 }

@@ -62,14 +62,14 @@ static struct stream stream_open(ptrdiff_t n, ptrdiff_t d) {
 static void fill(void *context) {
   struct stream *stream = context;
   const ptrdiff_t d = stream->next.maps->d;
-  double *base = stream->buffers[0];
-  stream->next.base = base;
+  double *const buffer = stream->buffers[0], *base = buffer;
+  stream->next.base = buffer;
   for (ptrdiff_t i = 0; i < stream->next.count; i++) {
     for (ptrdiff_t j = 0; j < d; j++) *base++ = norm_rand();
     *base++ = unif_rand();
   }
   stream->buffers[0] = stream->buffers[1];
-  stream->buffers[1] = (double *)stream->next.base;
+  stream->buffers[1] = buffer;
 }
 
 /* The rows from stream->next.first up to `end`. The first block is filled before there
@@ -112,7 +112,6 @@ SEXP ffi_draw(SEXP model, SEXP mean, SEXP scale, SEXP support, SEXP n, SEXP keep
   maps.support = ffi_doubles(support, 2 * shape.d, "support");
   const int rows = ffi_int(n, "n"), kept = ffi_int(keep, "keep");
   if (rows < 1) Rf_error("Internal error: no draws.");
-  SEXP single = PROTECT(Rf_ScalarLogical(0));
   SEXP x = PROTECT(Rf_allocMatrix(REALSXP, rows, (int)shape.d));
   struct draws out = {.x = REAL(x), .stride = rows};
   if (kept) {
@@ -133,7 +132,7 @@ SEXP ffi_draw(SEXP model, SEXP mean, SEXP scale, SEXP support, SEXP n, SEXP keep
     stream.next.cumulated = cumulated;
   }
   struct tiles tiles;
-  ffi_plan(&tiles, JOB_DRAW, single, &shape, rows, threads);
+  ffi_plan(&tiles, JOB_DRAW, 0, &shape, rows, threads);
   tiles_load(&tiles, parameters);
   const double blocks = CHUNK_WORK / (tiles.row_work * (double)stream.block_rows);
   const int can_fill_ahead = ffi_int(ahead, "ahead") && blocks > 1;
@@ -144,7 +143,7 @@ SEXP ffi_draw(SEXP model, SEXP mean, SEXP scale, SEXP support, SEXP n, SEXP keep
     PutRNGstate();
     R_CheckUserInterrupt();
   }
-  UNPROTECT(2);
+  UNPROTECT(1);
   return x;
 }
 
@@ -155,16 +154,15 @@ SEXP ffi_residuals(SEXP model, SEXP mean, SEXP scale, SEXP y, SEXP u, SEXP threa
   const struct maps maps = read_maps(mean, scale, &shape);
   const struct rows rows = ffi_rows(y, R_NilValue, shape.d);
   const double *uniform = ffi_doubles(u, rows.count, "u");
-  SEXP single = PROTECT(Rf_ScalarLogical(0));
   SEXP out = PROTECT(Rf_allocMatrix(REALSXP, (int)rows.count, (int)shape.d));
   struct tiles tiles;
-  ffi_plan(&tiles, JOB_RESIDUALS, single, &shape, rows.count, threads);
+  ffi_plan(&tiles, JOB_RESIDUALS, 0, &shape, rows.count, threads);
   tiles_load(&tiles, REAL(ffi_element(model, "parameters")));
   double *z = REAL(out);
   struct team team;
   team_open(&team, tiles.members);
   tiles_residuals(z, &tiles, &rows, uniform, &maps, &team);
   team_close(&team);
-  UNPROTECT(2);
+  UNPROTECT(1);
   return out;
 }

@@ -49,7 +49,7 @@ int ffi_int(SEXP x, const char *what);
 /* The rows of a matrix with `d` columns, all of them. */
 struct rows ffi_rows(SEXP x, SEXP weights, ptrdiff_t d);
 /* Plans a job and gives it an R_alloc block. */
-void ffi_plan(struct tiles *tiles, enum job job, SEXP single, const struct shape *shape,
+void ffi_plan(struct tiles *tiles, enum job job, int single, const struct shape *shape,
               ptrdiff_t n_rows, SEXP threads);
 /* A list of n elements named after `names`; the elements are set by the caller. */
 SEXP ffi_list(int n, const char *const *names);

@@ -23,7 +23,8 @@ struct team {
   atomic_int working, closing;
 };
 
-/* Between opening and closing nothing may jump out (no call into R). */
+/* Between opening and closing nothing may jump out: no call into R, but for its built-in
+ * random number generators, which cannot fail, on the main thread. */
 void team_open(struct team *team, int size);
 /* Runs task(context, member) once on every member; returns when all are done. */
 void team_do(struct team *team, void (*task)(void *context, int member), void *context);

@@ -182,11 +182,13 @@ static void gradient_body(void *context, ptrdiff_t slot, int member) {
 static void em_body(void *context, ptrdiff_t slot, int member) {
   const struct run *run = context;
   struct tiles *tiles = run->tiles;
-  const struct rows part = tile_of(tiles, run->rows, slot);
   memset(slot_of(tiles, slot), 0, tiles->slot_bytes);
   tiles->score[slot] = 0;
-  tiles->engine->em_tile(slot_of(tiles, slot), &tiles->score[slot], model_of(tiles),
-                         &part, scratch_of(tiles, member));
+  for (ptrdiff_t t = slot; t < n_tiles(tiles, run->rows->count); t += TILES_SLOTS) {
+    const struct rows part = tile_of(tiles, run->rows, t);
+    tiles->engine->em_tile(slot_of(tiles, slot), &tiles->score[slot], model_of(tiles),
+                           &part, scratch_of(tiles, member));
+  }
 }
 
 void tiles_density(double *out, struct tiles *tiles, enum quantity quantity,
@@ -289,8 +291,8 @@ static void sum_body(void *context, ptrdiff_t chunk, int member) {
   const ptrdiff_t n = left < SUM_CHUNK ? left : SUM_CHUNK;
   double *out = sum->out + begin;
   (void)member;
-  memcpy(out, slot_of(sum->tiles, 0) + begin, (size_t)n * sizeof(double));
-  for (ptrdiff_t s = 1; s < sum->slots; s++) {
+  memset(out, 0, (size_t)n * sizeof(double));
+  for (ptrdiff_t s = 0; s < sum->slots; s++) {
     const double *from = slot_of(sum->tiles, s) + begin;
     for (ptrdiff_t j = 0; j < n; j++) out[j] += from[j];
   }

@@ -1,6 +1,7 @@
-/* Spreads the engine's tiles over a team. Sums go to a fixed number of slots, tile t to
- * slot t modulo their number, and the slots are added in order: the result has the same
- * bits for any number of threads. Main thread only; nothing here allocates or calls R. */
+/* Spreads the engine's tiles over a team. Sums go to a fixed number of slots, tile t
+ * to slot t modulo their number, and the slots are added in order: the result has the
+ * same bits for any number of threads. Main thread only; nothing here allocates, and
+ * only tiles_draw()'s `meanwhile` may call R. */
 #ifndef CWMIX_TILES_H
 #define CWMIX_TILES_H
 
@@ -32,11 +33,6 @@ void tiles_plan(struct tiles *tiles, enum job job, const struct engine *engine,
 /* Loads parameters; before any of the runs below. */
 void tiles_load(struct tiles *tiles, const double *parameters);
 
-/* As the engine's functions of the same names, for any number of rows. */
-void tiles_density(double *out, struct tiles *tiles, enum quantity quantity,
-                   const struct rows *rows, struct team *team);
-void tiles_classifier(double *out, struct tiles *tiles, const struct rows *rows,
-                      struct team *team);
 /* Base draws that wait for their components, and what turns them into draws. */
 struct block {
   const double *base; /* count x (d + 1) by rows: z, then the uniform */
@@ -44,6 +40,12 @@ struct block {
   const struct maps *maps;
   const double *cumulated; /* of constant weights; NULL for a network */
 };
+
+/* As the engine's functions of the same names, for any number of rows. */
+void tiles_density(double *out, struct tiles *tiles, enum quantity quantity,
+                   const struct rows *rows, struct team *team);
+void tiles_classifier(double *out, struct tiles *tiles, const struct rows *rows,
+                      struct team *team);
 /* Writes the draws of a block; before it joins in, the calling thread runs
  * meanwhile(context), unless NULL. */
 void tiles_draw(struct draws *out, struct tiles *tiles, const struct block *block,

@@ -14,7 +14,8 @@ static double sum_of_squares(const double *x, ptrdiff_t n) {
 }
 
 /* sqrt(x) for x >= 0 as x / sqrt(x): the exponent halved by a shift gives the inverse
- * root to 4 percent, and each Newton step squares the error. Error 5e-16; 0 gives 0. */
+ * root to 4 percent, and each Newton step squares the error. Error 5e-16 for normal x;
+ * 0 gives 0. */
 static inline vec vec_root(vec x) {
   const mask magic = vec_bits(vec_splat(0x1.6eb50c7b537a9p+511)); /* 0x5fe6eb50c7b537a9 */
   vec y = vec_from_bits(magic - (vec_bits(x) >> 1));

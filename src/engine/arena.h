@@ -11,6 +11,11 @@ static struct arena arena_open(void *block) {
   return arena;
 }
 
+/* Where the first piece of a block stands. */
+static const void *arena_first(const void *block) {
+  return (const char *)block + (64 - (size_t)((uintptr_t)block % 64)) % 64;
+}
+
 static void *arena_take(struct arena *arena, size_t bytes) {
   void *piece = arena->base ? arena->base + arena->used : NULL;
   arena->used += (bytes + 63) / 64 * 64;

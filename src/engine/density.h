@@ -1,33 +1,60 @@
 /* Log densities and their parts, and the classifier, over tiles. */
 
 /* Pairs of point and component that pass the network at a time: many, for the products,
- * while two layers of them stay in a second-level cache (bench/tiles.R). */
+ * while two layers of them stay in half of a second-level cache of 1 MiB
+ * (bench/tiles.R). */
 #ifndef DENSITY_ROWS
 #define DENSITY_ROWS 256
 #endif
+#define DENSITY_BYTES (512 * 1024)
 
-/* At least one point, with all its components. */
+/* As many points as give at most `n_rows` rows, but one at least. */
 static ptrdiff_t points_for(const struct shape *shape, ptrdiff_t n_rows) {
   return shape->k > n_rows ? 1 : n_rows / shape->k;
 }
 
+static ptrdiff_t density_points(const struct shape *shape) {
+  const ptrdiff_t n = DENSITY_BYTES / (2 * widest_layer(shape) * (ptrdiff_t)sizeof(real));
+  return points_for(shape, n < DENSITY_ROWS ? n : DENSITY_ROWS);
+}
+
 static struct pairs density_layout(struct arena *arena, const struct shape *shape) {
   struct pairs pairs;
-  const ptrdiff_t n = points_for(shape, DENSITY_ROWS);
+  const ptrdiff_t n = density_points(shape);
   pairs_layout(&pairs, arena, shape, n, n * shape->k, 0);
   return pairs;
 }
 
+/* Base points that pass the network at a time, a multiple of MR and LANES. */
+#define CLASSIFIER_ROWS 48
+
+struct classifier_work {
+  struct activations rows;
+  real *z, *normaliser, *turned; /* d; of a row; k x LANES */
+};
+
+static struct classifier_work classifier_layout(struct arena *arena,
+                                                const struct shape *shape) {
+  struct classifier_work work;
+  activations_layout(&work.rows, arena, shape, CLASSIFIER_ROWS, 0);
+  work.z = arena_reals(arena, shape->d);
+  work.normaliser = arena_reals(arena, CLASSIFIER_ROWS);
+  work.turned = arena_reals(arena, shape->k * LANES);
+  return work;
+}
+
+/* What either needs. */
 static size_t density_bytes(const struct shape *shape) {
-  struct arena arena = arena_open(NULL);
-  density_layout(&arena, shape);
-  return arena_size(&arena);
+  struct arena density = arena_open(NULL), classifier = arena_open(NULL);
+  density_layout(&density, shape);
+  classifier_layout(&classifier, shape);
+  return arena_size(density.used > classifier.used ? &density : &classifier);
 }
 
 /* Large enough that handing out a tile costs nothing beside it, small enough to
  * balance. */
 static ptrdiff_t density_rows(const struct shape *shape) {
-  const ptrdiff_t n = points_for(shape, DENSITY_ROWS);
+  const ptrdiff_t n = density_points(shape);
   return n > 32 ? n : 32 / n * n;
 }
 
@@ -37,18 +64,20 @@ static void write_row(double *out, ptrdiff_t stride, const real *values, ptrdiff
 
 static void density_tile(double *out, ptrdiff_t stride, const void *block,
                          enum quantity quantity, const struct rows *rows, void *scratch) {
-  const struct model *model = model_at(block);
+  const struct model *model = arena_first(block);
   const ptrdiff_t n_k = model->shape.k, across = padded(n_k);
   struct arena arena = arena_open(scratch);
   struct pairs pairs = density_layout(&arena, &model->shape);
 
   for (ptrdiff_t begin = 0; begin < rows->count; begin += pairs.n_points) {
     load_points(&pairs, rows, model->shape.d, begin);
-    pairs_forward(&pairs, model, 0, quantity == LOG_DENSITY);
+    pairs_map(&pairs, model);
+    if (quantity != LOG_COMPONENT)
+      pairs_forward(&pairs, model, 0, quantity == LOG_DENSITY);
     if (quantity == LOG_DENSITY || quantity == LOG_POSTERIOR) pairs_total(&pairs, n_k);
     for (ptrdiff_t i = 0; i < pairs.n_points; i++) {
       double *to = out + row_of(rows, begin + i);
-      real *joint = pairs.log_component + i * across;
+      real *joint = pairs.term + i * across;
       switch (quantity) {
         case LOG_DENSITY: *to = (double)pairs.total[i]; break;
         case LOG_WEIGHT: write_row(to, stride, pairs.log_weight + i * across, n_k); break;
@@ -63,37 +92,38 @@ static void density_tile(double *out, ptrdiff_t stride, const void *block,
   }
 }
 
-/* The points of a tile themselves as rows of the network: fills normaliser and logits. */
-static void points_evaluate(struct pairs *pairs, const struct model *model,
-                            const struct rows *rows, ptrdiff_t begin) {
-  const ptrdiff_t d = model->shape.d;
-  load_points(pairs, rows, d, begin);
-  for (ptrdiff_t i = 0; i < pairs->n_points; i++)
-    store_row(&pairs->rows, i, pairs->x + i * d, 1, d);
-  mlp_forward(&pairs->rows, &model->mlp, 0, pairs->n_points);
-  rows_log_sum_exp(pairs->normaliser, pairs->rows.value[model->shape.n_layers], LANES,
-                   pairs->rows.stride, pairs->n_points, model->shape.k, pairs->turned);
+/* log w_k = logit_k - log sum exp(logits) of some base points, row by row. */
+static void classifier_rows(double *out, ptrdiff_t stride, const struct model *model,
+                            const struct rows *rows, ptrdiff_t begin, ptrdiff_t count,
+                            struct classifier_work *work) {
+  const ptrdiff_t d = model->shape.d, n_k = model->shape.k, step = work->rows.stride;
+  const real *logits = work->rows.value[model->shape.n_layers];
+  for (ptrdiff_t i = 0; i < count; i++) {
+    const double *row = rows->x + row_of(rows, begin + i);
+    for (ptrdiff_t j = 0; j < d; j++) work->z[j] = (real)row[j * rows->stride];
+    store_row(&work->rows, i, work->z, 1, d);
+  }
+  mlp_forward(&work->rows, &model->mlp, 0, count);
+  rows_log_sum_exp(work->normaliser, logits, LANES, step, count, n_k, work->turned);
+  for (ptrdiff_t i = 0; i < count; i++)
+    for (ptrdiff_t k = 0; k < n_k; k++)
+      out[row_of(rows, begin + i) + k * stride] =
+          (double)(logits[k / LANES * step + i * LANES + k % LANES] -
+                   work->normaliser[i]);
 }
 
 static void classifier_tile(double *out, ptrdiff_t stride, const void *block,
                             const struct rows *rows, void *scratch) {
-  const struct model *model = model_at(block);
+  const struct model *model = arena_first(block);
   const ptrdiff_t n_k = model->shape.k;
   struct arena arena = arena_open(scratch);
-  struct pairs pairs = density_layout(&arena, &model->shape);
-  for (ptrdiff_t begin = 0; begin < rows->count; begin += pairs.n_points) {
-    if (model->log_weight)
-      load_points(&pairs, rows, model->shape.d, begin);
-    else
-      points_evaluate(&pairs, model, rows, begin);
-    const real *logits = pairs.rows.value[model->shape.n_layers];
-    for (ptrdiff_t i = 0; i < pairs.n_points; i++)
-      for (ptrdiff_t k = 0; k < n_k; k++) {
-        const real *logit =
-            logits + k / LANES * pairs.rows.stride + i * LANES + k % LANES;
-        out[row_of(rows, begin + i) + k * stride] =
-            (double)(model->log_weight ? model->log_weight[k]
-                                       : *logit - pairs.normaliser[i]);
-      }
+  struct classifier_work work = classifier_layout(&arena, &model->shape);
+  for (ptrdiff_t i = 0; i < rows->count && model->log_weight; i++)
+    write_row(out + row_of(rows, i), stride, model->log_weight, n_k);
+  for (ptrdiff_t begin = 0; begin < rows->count && !model->log_weight;
+       begin += CLASSIFIER_ROWS) {
+    const ptrdiff_t left = rows->count - begin;
+    classifier_rows(out, stride, model, rows, begin,
+                    left < CLASSIFIER_ROWS ? left : CLASSIFIER_ROWS, &work);
   }
 }

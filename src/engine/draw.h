@@ -2,7 +2,7 @@
  * inversion. */
 
 /* Rows that pass the network at a time, a multiple of MR and LANES: between 24 and 192
- * the cost is flat (bench/draws.R). */
+ * the cost is flat. */
 #define DRAW_ROWS 48
 
 struct draw_work {
@@ -70,7 +70,7 @@ static inline void draw_choose(struct draw_work *work, const real *logits,
 
 static void draw_tile(int *component, const void *block, const double *base,
                       ptrdiff_t count, void *scratch) {
-  const struct model *model = model_at(block);
+  const struct model *model = arena_first(block);
   const ptrdiff_t d = model->shape.d;
   struct arena arena = arena_open(scratch);
   struct draw_work work = draw_layout(&arena, &model->shape);

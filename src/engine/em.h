@@ -46,22 +46,14 @@ static size_t em_model_bytes(const struct shape *shape) {
   return arena_size(&arena);
 }
 
-/* The block may start anywhere; the model in it starts at the first cache line. */
-static const struct em_model *em_model_at(const void *block) {
-  const size_t skip = (64 - (size_t)((uintptr_t)block % 64)) % 64;
-  return (const struct em_model *)((const char *)block + skip);
-}
-
 /* log2(e) (log pi_k + log 2 pi^(-d/2) / det L_k), the log weights normalised. */
 static void em_constants(struct em_model *model, const double *log_pi,
                          const double *scale) {
   const ptrdiff_t d = model->d, n_k = model->k;
-  double top = -INFINITY, sum = 0;
-  for (ptrdiff_t k = 0; k < n_k; k++) top = log_pi[k] > top ? log_pi[k] : top;
-  for (ptrdiff_t k = 0; k < n_k; k++) sum += exp(log_pi[k] - top);
+  const double normaliser = log_normaliser(log_pi, n_k);
   for (ptrdiff_t k = 0; k < n_k; k++) {
-    double constant = log_pi[k] - top - log(sum);
-    constant -= 0.5 * (double)d * 1.8378770664093454836; /* log(2 pi) */
+    double constant = log_pi[k] - normaliser;
+    constant -= 0.5 * (double)d * LOG_TWO_PI;
     for (ptrdiff_t j = 0; j < d; j++)
       constant -= model->full ? scale[j + d * (j + d * k)] : scale[k + n_k * j];
     model->constant[k] = (real)(constant * 1.4426950408889634074);
@@ -185,10 +177,11 @@ static void em_joint_diagonal(real *joint, real *top, const struct em_model *mod
 /* Two rows j, j + 1 of the substitution for one group of points:
  *   z_j = (x_j - mu_j) / L_jj - sum over l < j of L_jl / L_jj z_l, scaled.
  * The first `z` holds the rows above. */
-static inline void em_substitute(real *z, vec square[4], const real *x, const real *mean,
-                                 const real *inverse, const real *factor, ptrdiff_t j,
-                                 ptrdiff_t width) {
-  const real *row = factor + j * width, *next = row + width;
+static inline void em_substitute(real *z, vec square[4], const real *x,
+                                 const struct em_model *model, ptrdiff_t k, ptrdiff_t j) {
+  const ptrdiff_t width = model->width;
+  const real *mean = model->mean + k * width, *inverse = model->inverse + k * width;
+  const real *row = model->factor + (k * width + j) * width, *next = row + width;
   real *at = z;
   vec b = vec_splat(mean[j]), c = vec_splat(inverse[j]);
   x += j * EM_POINTS;
@@ -220,12 +213,10 @@ static inline void em_substitute(real *z, vec square[4], const real *x, const re
 static void em_joint_full(real *joint, real *top, real *z, const struct em_model *model,
                           const real *x, ptrdiff_t k, ptrdiff_t n) {
   const ptrdiff_t width = model->width;
-  const real *mean = model->mean + k * width, *inverse = model->inverse + k * width;
-  const real *factor = model->factor + k * width * width;
   for (ptrdiff_t p = 0; p < n; p += EM_GROUP) {
     vec square[4] = {vec_splat(0), vec_splat(0), vec_splat(0), vec_splat(0)};
     for (ptrdiff_t j = 0; j < width; j += 2)
-      em_substitute(z + p, square, x + p, mean, inverse, factor, j, width);
+      em_substitute(z + p, square, x + p, model, k, j);
     em_joint(joint + p, top + p, model->constant[k], square[0]);
     em_joint(joint + p + LANES, top + p + LANES, model->constant[k], square[1]);
     em_joint(joint + p + 2 * LANES, top + p + 2 * LANES, model->constant[k], square[2]);
@@ -284,10 +275,14 @@ static inline void em_single(real *first, real *second, const real *x, const rea
   em_add(first, sum), em_add(second, square);
 }
 
-/* The same for two features side by side; their product's sum goes to `cross` unless it
- * is NULL. */
-static inline void em_pair(real *first, real *second, real *last, real *cross,
-                           const real *x, const real *v, const real *mean, ptrdiff_t n) {
+/* Where the sums of two neighbouring features go: of v u, a vector after the other, of
+ * v u^2, and of v u u' unless it is NULL. */
+struct em_pair {
+  real *first, *square, *square_next, *product;
+};
+
+static inline void em_pair(const struct em_pair *to, const real *x, const real *v,
+                           const real *mean, ptrdiff_t n) {
   const vec mu = vec_splat(mean[0]), nu = vec_splat(mean[1]);
   vec sum = vec_splat(0), square = sum, sum_next = sum, square_next = sum, product = sum;
   for (ptrdiff_t p = 0; p < n; p += LANES) {
@@ -296,11 +291,11 @@ static inline void em_pair(real *first, real *second, real *last, real *cross,
     const vec t = weight * u, s = weight * w;
     sum += t, square += t * u;
     sum_next += s, square_next += s * w;
-    if (cross) product += s * u;
+    if (to->product) product += s * u;
   }
-  em_add(first, sum), em_add(first + LANES, sum_next);
-  em_add(second, square), em_add(last, square_next);
-  if (cross) em_add(cross, product);
+  em_add(to->first, sum), em_add(to->first + LANES, sum_next);
+  em_add(to->square, square), em_add(to->square_next, square_next);
+  if (to->product) em_add(to->product, product);
 }
 
 static void em_moments_diagonal(real *sums, const struct em_model *model, const real *x,
@@ -309,9 +304,11 @@ static void em_moments_diagonal(real *sums, const struct em_model *model, const 
   const real *mean = model->mean + k * d;
   real *first = sums, *second = sums + d * LANES;
   ptrdiff_t j = 0;
-  for (; j + 1 < d; j += 2)
-    em_pair(first + j * LANES, second + j * LANES, second + (j + 1) * LANES, NULL,
-            x + j * EM_POINTS, v, mean + j, n);
+  for (; j + 1 < d; j += 2) {
+    const struct em_pair to = {first + j * LANES, second + j * LANES,
+                               second + (j + 1) * LANES, NULL};
+    em_pair(&to, x + j * EM_POINTS, v, mean + j, n);
+  }
   if (j < d)
     em_single(first + j * LANES, second + j * LANES, x + j * EM_POINTS, v, mean[j], n);
 }
@@ -369,8 +366,9 @@ static void em_moments_full(real *sums, real *u, const struct em_model *model,
   for (ptrdiff_t j = 0; j < width; j += 2) {
     real *next = row + (j + 1) * LANES;
     const real *u_j = u + j * EM_POINTS;
-    em_pair(first + j * LANES, row + j * LANES, next + (j + 1) * LANES, next + j * LANES,
-            x + j * EM_POINTS, v, mean + j, n);
+    const struct em_pair to = {first + j * LANES, row + j * LANES, next + (j + 1) * LANES,
+                               next + j * LANES};
+    em_pair(&to, x + j * EM_POINTS, v, mean + j, n);
     ptrdiff_t l = 0;
     for (; l + 4 <= j; l += 4)
       em_products(row + l * LANES, next + l * LANES, v, u_j, u + l * EM_POINTS, n);
@@ -406,7 +404,7 @@ static vec em_block(struct em_work *work, vec score, const struct em_model *mode
 
 static void em_tile(double *statistics, double *score, const void *block,
                     const struct rows *rows, void *scratch) {
-  const struct em_model *model = em_model_at(block);
+  const struct em_model *model = arena_first(block);
   const ptrdiff_t d = model->d, n_k = model->k, width = model->width;
   const ptrdiff_t lanes = em_lanes(width, model->full);
   const ptrdiff_t n_second = model->full ? d * (d + 1) / 2 : d;

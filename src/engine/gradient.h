@@ -22,25 +22,34 @@ struct gradient_work {
   real *bias;      /* of a constant classifier, padded k */
 };
 
-static ptrdiff_t gradient_kept(const struct shape *shape) {
+/* Rows whose values in all layers take KEPT_BYTES. */
+static ptrdiff_t gradient_fit(const struct shape *shape) {
   ptrdiff_t features = 2 * padded(shape->d);
   for (ptrdiff_t l = 1; l <= shape->n_layers; l++) features += padded(shape->widths[l]);
-  const ptrdiff_t n = KEPT_BYTES / (features * (ptrdiff_t)sizeof(real));
-  const ptrdiff_t most = n < KEPT_ROWS ? n : KEPT_ROWS;
-  const ptrdiff_t least = points_for(shape, FORWARD_ROWS) * shape->k;
+  return KEPT_BYTES / (features * (ptrdiff_t)sizeof(real));
+}
+
+static ptrdiff_t gradient_points(const struct shape *shape) {
+  const ptrdiff_t n = gradient_fit(shape);
+  return points_for(shape, n < FORWARD_ROWS ? n : FORWARD_ROWS);
+}
+
+static ptrdiff_t gradient_kept(const struct shape *shape) {
+  const ptrdiff_t n = gradient_fit(shape), most = n < KEPT_ROWS ? n : KEPT_ROWS;
+  const ptrdiff_t least = gradient_points(shape) * shape->k;
   return most > least ? most : least;
 }
 
 /* A tile has its own sums to clear and to hand over, a few operations a parameter; a
  * row of the network is one or two a parameter. */
 static ptrdiff_t gradient_rows(const struct shape *shape) {
-  return points_for(shape, FORWARD_ROWS);
+  return gradient_points(shape);
 }
 
 static struct gradient_work gradient_layout(struct arena *arena,
                                             const struct shape *shape) {
   struct gradient_work work;
-  const ptrdiff_t points = points_for(shape, FORWARD_ROWS);
+  const ptrdiff_t points = gradient_points(shape);
   work.most_kept = gradient_kept(shape);
   work.kept = 0;
   pairs_layout(&work.pairs, arena, shape, points, work.most_kept, 1);
@@ -101,9 +110,10 @@ static void keep_row(struct gradient_work *work, const struct model *model,
   activations_move(&pairs->rows, &model->shape, to, from);
 }
 
-/* Keeps rows from `first` on that matter for point i's gradient. A row's gradient is
- * proportional to v: rows with v below the threshold t are drawn with probability v /
- * t and then count as t, which leaves the expectation as it is. The draws of one point
+/* Keeps rows from `first` on that take part in the gradient. A row's gradient is
+ * proportional to its v: rows with v below the threshold t are drawn with probability
+ * v / t and then count as t, which leaves the expectation as it is. (The rows that
+ * pairs_forward() has left out are below the rounding of p.) The draws of one point
  * are systematic: one uniform number, a row where the running sum of v / t passes an
  * integer. */
 static void keep_rows(struct gradient_work *work, const struct model *model,
@@ -117,7 +127,7 @@ static void keep_rows(struct gradient_work *work, const struct model *model,
   for (ptrdiff_t row = first; row < pairs->n_rows; row++) {
     const ptrdiff_t i = pairs->point[row];
     const double a = rows->weights ? rows->weights[row_of(rows, begin + i)] : 1;
-    double v = (double)pairs->log_component[i * across + pairs->component[row]];
+    double v = (double)pairs->term[i * across + pairs->component[row]];
     if (v < t) {
       work->drawn[i] += v / t;
       if (work->drawn[i] < 1) continue;
@@ -141,7 +151,7 @@ static void points_posterior(struct gradient_work *work, double *score,
     *score += a * (double)pairs->total[i];
     const vec total = vec_splat(pairs->total[i]), weight = vec_splat((real)a);
     for (ptrdiff_t k = 0; k < across; k += LANES) {
-      real *joint = pairs->log_component + i * across + k, *bias = work->bias + k;
+      real *joint = pairs->term + i * across + k, *bias = work->bias + k;
       const vec v = vec_exp(vec_load(joint) - total);
       vec_store(joint, v);
       if (!model->log_weight) continue;
@@ -154,7 +164,7 @@ static void points_posterior(struct gradient_work *work, double *score,
 static void gradient_tile(double *gradient, double *score, const void *block,
                           const struct rows *rows, const struct sampling *sampling,
                           void *scratch) {
-  const struct model *model = model_at(block);
+  const struct model *model = arena_first(block);
   const struct shape *shape = &model->shape;
   struct arena arena = arena_open(scratch);
   struct gradient_work work = gradient_layout(&arena, shape);
@@ -167,6 +177,7 @@ static void gradient_tile(double *gradient, double *score, const void *block,
     if (work.kept + pairs->n_points * shape->k > work.most_kept)
       kept_backward(&work, model);
     const ptrdiff_t first = work.kept;
+    pairs_map(pairs, model);
     pairs_forward(pairs, model, first, sampling->threshold > 0);
     if (model->log_weight)
       for (ptrdiff_t i = 0; i < pairs->n_points; i++)

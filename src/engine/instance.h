@@ -16,11 +16,11 @@
 #include "mixture.h"
 
 #include "density.h"
-#include "draw.h"
 #include "gradient.h"
 
 #if REAL_IS_DOUBLE
 #include "adam.h"
+#include "draw.h"
 #include "em.h"
 #endif
 #include "kernels.h"
@@ -33,13 +33,13 @@ const struct engine INSTANCE = {
     .density_bytes = density_bytes,
     .density_tile = density_tile,
     .classifier_tile = classifier_tile,
-    .draw_rows = draw_rows,
-    .draw_bytes = draw_bytes,
-    .draw_tile = draw_tile,
     .gradient_rows = gradient_rows,
     .gradient_bytes = gradient_bytes,
     .gradient_tile = gradient_tile,
 #if REAL_IS_DOUBLE
+    .draw_rows = draw_rows,
+    .draw_bytes = draw_bytes,
+    .draw_tile = draw_tile,
     .em_model_bytes = em_model_bytes,
     .em_prepare = em_prepare,
     .em_rows = em_rows,

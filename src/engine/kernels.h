@@ -1,7 +1,7 @@
 /* The kernels one at a time, for tests. */
 
-/* Applies "exp", "log", "tanh", "logistic" or (in double) "exp2" to n numbers; returns
- * 0 for another name. */
+/* Applies "exp", "log", "tanh", "logistic" or (in double) "exp2" and "root" to n
+ * numbers; returns 0 for another name. */
 static int math(double *out, const char *function, const double *x, ptrdiff_t n) {
   vec (*f)(vec) = strcmp(function, "exp") == 0        ? vec_exp
                   : strcmp(function, "log") == 0      ? vec_log
@@ -9,6 +9,7 @@ static int math(double *out, const char *function, const double *x, ptrdiff_t n)
                   : strcmp(function, "logistic") == 0 ? vec_logistic
 #if REAL_IS_DOUBLE
                   : strcmp(function, "exp2") == 0 ? vec_exp2_down
+                  : strcmp(function, "root") == 0 ? vec_root
 #endif
                                                   : NULL;
   if (!f) return 0;

@@ -53,7 +53,7 @@ static void zero_reals(real *x, ptrdiff_t n) {
 
 static void affine_prepare(struct affine *map, const double *mean, const double *scale) {
   const ptrdiff_t d = map->d, n_k = map->k, across = padded(n_k), wide = padded(d);
-  const double normal = -0.5 * (double)d * 1.8378770664093454836; /* log(2 pi) */
+  const double normal = -0.5 * (double)d * LOG_TWO_PI;
   zero_reals(map->mean, d * across);
   zero_reals(map->inverse, d * across);
   zero_reals(map->reciprocal, n_k * wide);

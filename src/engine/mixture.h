@@ -26,10 +26,12 @@ static size_t model_bytes(const struct shape *shape) {
   return arena_size(&arena);
 }
 
-/* The block may start anywhere; the model in it starts at the first cache line. */
-static const struct model *model_at(const void *block) {
-  const size_t skip = (64 - (size_t)((uintptr_t)block % 64)) % 64;
-  return (const struct model *)((const char *)block + skip);
+/* The log of sum exp(log_pi): what makes log weights of any numbers. */
+static double log_normaliser(const double *log_pi, ptrdiff_t n_k) {
+  double top = -INFINITY, sum = 0;
+  for (ptrdiff_t k = 0; k < n_k; k++) top = log_pi[k] > top ? log_pi[k] : top;
+  for (ptrdiff_t k = 0; k < n_k; k++) sum += exp(log_pi[k] - top);
+  return top + log(sum);
 }
 
 static void model_prepare(void *block, const double *parameters,
@@ -41,11 +43,9 @@ static void model_prepare(void *block, const double *parameters,
   mlp_prepare(&model->mlp, parameters + at.weights, parameters + at.biases);
   if (shape->n_layers > 0) return;
   const double *log_pi = parameters + at.biases;
-  double top = -INFINITY, sum = 0;
-  for (ptrdiff_t k = 0; k < shape->k; k++) top = log_pi[k] > top ? log_pi[k] : top;
-  for (ptrdiff_t k = 0; k < shape->k; k++) sum += exp(log_pi[k] - top);
+  const double normaliser = log_normaliser(log_pi, shape->k);
   for (ptrdiff_t k = 0; k < padded(shape->k); k++)
-    model->log_weight[k] = k < shape->k ? (real)(log_pi[k] - top - log(sum)) : 0;
+    model->log_weight[k] = k < shape->k ? (real)(log_pi[k] - normaliser) : 0;
 }
 
 static inline ptrdiff_t row_of(const struct rows *rows, ptrdiff_t i) {
@@ -60,12 +60,13 @@ struct pairs {
   ptrdiff_t most_points, n_points, n_rows; /* n_rows: end of the rows in use */
   real *x;                                 /* points x d */
   real *z;                                 /* points x d x padded(k) */
-  real *log_component, *log_weight;        /* points x padded(k) */
-  real *best, *low;                        /* of a point: see pairs_forward() */
-  real *total;                             /* of a point: see pairs_total() */
-  int *point, *component;                  /* of a row */
-  real *normaliser;                        /* of a row: log sum exp of its logits */
-  real *turned;                            /* k x LANES */
+  real *term;             /* points x padded(k): log N_k, then log w_k N_k, then v_k */
+  real *log_weight;       /* points x padded(k): log w_k, -Inf where left out */
+  real *best, *low;       /* of a point: see pairs_forward() */
+  real *total;            /* of a point: see pairs_total() */
+  int *point, *component; /* of a row */
+  real *normaliser;       /* of a row: log sum exp of its logits */
+  real *turned;           /* k x LANES */
   struct activations rows;
 };
 
@@ -76,7 +77,7 @@ static void pairs_layout(struct pairs *pairs, struct arena *arena,
   pairs->most_points = most_points;
   pairs->x = arena_reals(arena, most_points * shape->d);
   pairs->z = arena_reals(arena, most_points * shape->d * across);
-  pairs->log_component = arena_reals(arena, most_points * across);
+  pairs->term = arena_reals(arena, most_points * across);
   pairs->log_weight = arena_reals(arena, most_points * across);
   pairs->best = arena_reals(arena, most_points);
   pairs->low = arena_reals(arena, most_points);
@@ -121,7 +122,7 @@ static void pairs_evaluate(struct pairs *pairs, const struct model *model,
     const ptrdiff_t i = pairs->point[row], k = pairs->component[row];
     const real logit = logits[k / LANES * stride + row * LANES + k % LANES];
     const real log_weight = logit - pairs->normaliser[row];
-    const real joint = log_weight + pairs->log_component[i * across + k];
+    const real joint = log_weight + pairs->term[i * across + k];
     pairs->log_weight[i * across + k] = log_weight;
     if (joint > pairs->best[i]) pairs->best[i] = joint;
   }
@@ -139,7 +140,7 @@ static inline real highest_across(const real *x, ptrdiff_t n) {
 static void pairs_choose(struct pairs *pairs, const struct shape *shape, ptrdiff_t i,
                          real low, const real *high) {
   const ptrdiff_t d = shape->d, n_k = shape->k, across = padded(n_k);
-  const real *log_component = pairs->log_component + i * across;
+  const real *log_component = pairs->term + i * across;
   for (ptrdiff_t k = 0; k < n_k; k++) {
     if (log_component[k] < low || (high && !(log_component[k] < *high))) continue;
     pairs->point[pairs->n_rows] = (int)i;
@@ -149,14 +150,21 @@ static void pairs_choose(struct pairs *pairs, const struct shape *shape, ptrdiff
   }
 }
 
-/* Components this close to the largest log N_k are evaluated first, to bound log p by the
- * largest log w_k + log N_k
- * (bench/tiles.R). */
+/* z_k and log N_k of all components at the loaded points. */
+static void pairs_map(struct pairs *pairs, const struct model *model) {
+  const ptrdiff_t d = model->shape.d, across = padded(model->shape.k);
+  for (ptrdiff_t i = 0; i < pairs->n_points; i++)
+    affine_forward(pairs->z + i * d * across, pairs->term + i * across, &model->map,
+                   pairs->x + i * d);
+}
+
+/* Components this close to the largest log N_k are evaluated first, to bound log p by
+ * the largest log w_k N_k (bench/tiles.R). */
 #ifndef FIRST_REACH
 #define FIRST_REACH 2
 #endif
 
-/* log N_k and log w_k of all components at the loaded points, in rows from `first` on.
+/* log w_k of all components at the points of pairs_map(), in rows from `first` on.
  *
  * With `skip` the network is spared the components that cannot matter, and their log
  * w_k is -Inf. Those close to the largest N_k are evaluated and bound log p from
@@ -170,10 +178,8 @@ static void pairs_forward(struct pairs *pairs, const struct model *model, ptrdif
   const real never = (real)(log((double)n_k) + (MANTISSA + 1) * 0.6931471805599453);
   pairs->n_rows = first;
   for (ptrdiff_t i = 0; i < pairs->n_points; i++) {
-    real *log_component = pairs->log_component + i * across;
+    const real *log_component = pairs->term + i * across;
     real *log_weight = pairs->log_weight + i * across;
-    affine_forward(pairs->z + i * shape->d * across, log_component, &model->map,
-                   pairs->x + i * shape->d);
     if (model->log_weight) {
       memcpy(log_weight, model->log_weight, (size_t)across * sizeof(real));
       continue;
@@ -194,13 +200,12 @@ static void pairs_forward(struct pairs *pairs, const struct model *model, ptrdif
   pairs_evaluate(pairs, model, second);
 }
 
-/* log p of each loaded point, after pairs_forward(), in `total`; log w_k + log N_k in
- * place of log_component. */
+/* After pairs_forward(): log p of each point in `total`, log w_k N_k in `term`. */
 static void pairs_total(struct pairs *pairs, ptrdiff_t n_k) {
   const ptrdiff_t across = padded(n_k);
   for (ptrdiff_t i = 0; i < pairs->n_points * across; i += LANES)
-    vec_store(pairs->log_component + i,
-              vec_load(pairs->log_component + i) + vec_load(pairs->log_weight + i));
-  rows_log_sum_exp(pairs->total, pairs->log_component, across, LANES, pairs->n_points,
-                   n_k, pairs->turned);
+    vec_store(pairs->term + i,
+              vec_load(pairs->term + i) + vec_load(pairs->log_weight + i));
+  rows_log_sum_exp(pairs->total, pairs->term, across, LANES, pairs->n_points, n_k,
+                   pairs->turned);
 }

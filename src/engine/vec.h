@@ -1,9 +1,6 @@
 /* Vectors of LANES reals, and the little that C's operators do not say about them. With
  * one lane (the plain instance) a vector is a scalar and no extension of the language is
- * used.
- *
- * A panel is the engine's unit of data: PANEL points side by side, feature by feature,
- * so that feature f of point p stands at [f * PANEL + p]. */
+ * used. */
 #if REAL_IS_DOUBLE
 typedef double real;
 typedef uint64_t bits;
@@ -11,8 +8,6 @@ typedef uint64_t bits;
 typedef float real;
 typedef uint32_t bits;
 #endif
-
-#define PANEL (2 * LANES)
 
 /* For kernels whose last argument must be known to the compiler. */
 #if defined(__GNUC__)
@@ -34,7 +29,6 @@ static inline vec vec_splat(real a) { return a - (vec){0}; }
 static inline mask vec_bits(vec a) { return (mask)a; }
 static inline vec vec_from_bits(mask a) { return (vec)a; }
 static inline mask vec_greater(vec a, vec b) { return (mask)(a > b); }
-static inline mask vec_is_nan(vec a) { return (mask)(a != a); }
 /* By halves, written out: a loop over the lanes would go through memory. */
 static inline real larger(real a, real b) { return a > b ? a : b; }
 static inline real vec_highest(vec a) {
@@ -82,7 +76,6 @@ static inline vec vec_from_bits(mask a) {
   return b;
 }
 static inline mask vec_greater(vec a, vec b) { return a > b ? ~(mask)0 : 0; }
-static inline mask vec_is_nan(vec a) { return a != a ? ~(mask)0 : 0; }
 static inline real vec_sum(vec a) { return a; }
 static inline real vec_highest(vec a) { return a; }
 #endif
