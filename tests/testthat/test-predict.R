@@ -78,6 +78,45 @@ test_that("single precision follows the reference to 1e-4", {
   }
 })
 
+test_that("single precision is right far from the origin and in any unit", {
+  # x' = shift + unit x, column by column
+  places <- list(
+    list(shift = c(1e8, -1e8), unit = c(1, 1)), list(shift = c(0, 0), unit = c(1e-30, 1e-30)),
+    list(shift = c(0, 0), unit = c(1e30, 1e30)), list(shift = c(3, 1e8), unit = c(1e-5, 1)),
+    list(shift = c(1e38, 1e-22), unit = c(1e30, 1e-30))
+  )
+  types <- c(density = "density", component = "component", weights = "weights")
+  for (covariance in c("diagonal", "full")) {
+    p <- make_parameters(2, 5, c(8, 6), covariance, seed = 51)
+    x <- make_points(67, 2)
+    for (place in places) {
+      moved <- p
+      move <- function(x) x * rep(place$unit, each = nrow(x)) + rep(place$shift, each = nrow(x))
+      moved$mean <- move(p$mean)
+      model <- if (covariance == "diagonal") {
+        moved$log_sd <- p$log_sd + rep(log(place$unit), each = 5)
+        as_model(moved)
+      } else {
+        unit <- diag(place$unit)
+        sigma <- vapply(1:5, function(k) {
+          unit %*% tcrossprod(reference_factor(p, k)) %*% unit
+        }, diag(2))
+        cwmix_model(moved$mean, covariance = sigma, classifier = as_classifier(p))
+      }
+      quantities <- function(precision) {
+        c(
+          lapply(types, function(t) predict(model, move(x), t, log = TRUE, precision = precision)),
+          list(posterior = predict(model, move(x), type = "posterior", precision = precision))
+        )
+      }
+      expect_close(
+        quantities("single"), quantities("double"), 1e-5,
+        floor = 1, info = paste(covariance, toString(place$shift), toString(place$unit))
+      )
+    }
+  }
+})
+
 test_that("all instances of the engine give the same densities", {
   instances <- cwmix_info()$instances
   types <- c(density = "density", weights = "weights", component = "component")
