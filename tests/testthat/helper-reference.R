@@ -312,7 +312,7 @@ finite_difference <- function(f, x, entries = seq_along(x), h = 1e-4) {
 
 # n draws, list(x, component, z): row by row z from N(0, I) and a uniform u, the first k
 # whose cumulated w(z) reaches u, and x = mu_k + L_k z.
-reference_draws <- function(n, p) {
+reference_simulate <- function(n, p) {
   d <- ncol(p$mean)
   draws <- list(x = matrix(0, n, d), component = integer(n), z = matrix(0, n, d))
   for (i in seq_len(n)) {

@@ -154,10 +154,10 @@ test_that("arguments that do not fit are an error, not a crash", {
   residual <- function(u) .Call(ffi_residuals, model, double(12), double(12), y, u, 1L)
   expect_error(residual(double(4)), "doubles")
   state <- list(parameters = model$parameters, first = 0, second = 0, step = 0)
-  steps <- function(state, rows = 0:4, batch = 5L) {
+  steps <- function(state, rows = 0:4, batch = 5L, sampling = double(3)) {
     .Call(
       ffi_steps, model, state, y, NULL, rows, batch, 1e-3, rep(-5, 3), c(0.9, 0.999, 1e-8, 0, 1),
-      double(3), FALSE, 1L
+      sampling, FALSE, 1L
     )
   }
   expect_error(steps(state), "doubles")
@@ -167,6 +167,11 @@ test_that("arguments that do not fit are an error, not a crash", {
   expect_error(steps(state, NA_integer_), "no such row")
   expect_error(steps(state, integer()), "fewer rows")
   expect_error(steps(state, 0:4, 0L), "fewer rows")
+  expect_error(steps(state, sampling = double(2)), "doubles")
+  # a threshold below 0 or no number, seeds outside [0, 1)
+  for (bad in list(c(-1, 0.1, 0.2), c(0.1, -1, 0), c(0.1, 1, 0), c(NaN, 0, 0))) {
+    expect_error(steps(state, sampling = bad), "sampling")
+  }
   constant <- torture_models()[[1]]
   expect_error(.Call(ffi_em, constant, y, NULL, 0, 1L, 1e-9, 1L), "doubles")
   expect_error(.Call(ffi_em, constant, y, NULL, double(3), -5L, 1e-9, 1L), "Internal error")

@@ -81,6 +81,15 @@ test_that("gradients add up over rows", {
   )
 })
 
+test_that("no rows have a gradient of zero in every block", {
+  for (s in scenarios(d = c(1, 3), K = c(1, 4), hidden = list(NULL, integer(0), c(5, 4)))) {
+    value <- log_likelihood(as_model(s$p), s$x[0, , drop = FALSE], gradient = TRUE)
+    zero <- rapply(reference_coef(s$p), function(entry) 0 * entry, how = "replace")
+    expect_identical(as.numeric(value), 0, info = s$name)
+    expect_close(attr(value, "gradient"), zero, 0, info = s$name)
+  }
+})
+
 test_that("observation weights multiply a row's part in value and gradient", {
   for (s in scenarios(d = 2, K = c(1, 7), hidden = list(NULL, c(5, 4)), n = 37)) {
     a <- rep(c(0, 1, 2.5, 0.1), length.out = 37)

@@ -6,10 +6,19 @@ test_that("products of random shapes are those of R", {
 })
 
 test_that("every remainder of every block is right", {
-  # 6 outputs, 2 inputs and up to 16 points make a block
-  expect_products(data.frame(n_out = 1:13, n_in = 5, n = 17))
-  expect_products(data.frame(n_out = 7, n_in = 1:7, n = 17))
+  # 6 points by 2 vectors of outputs make a block, 6 inputs by as much one of the sums over points;
+  # a vector has 1 to 16 entries
+  expect_products(data.frame(n_out = 1:36, n_in = 5, n = 17))
+  expect_products(data.frame(n_out = c(47:49, 63:66), n_in = 5, n = 17))
+  expect_products(data.frame(n_out = 7, n_in = c(1:18, 31:33), n = 17))
   expect_products(data.frame(n_out = 7, n_in = 3, n = 1:40))
+})
+
+test_that("sums over many points are right at the ends of their parts", {
+  # 8192 bytes of a vector a point: 128 points with AVX-512, 2048 floats without vectors
+  expect_products(data.frame(
+    n_out = 17, n_in = 9, n = c(127:130, 255:257, 511:513, 1023:1025, 2047:2049)
+  ))
 })
 
 test_that("the smallest and some larger products are right", {

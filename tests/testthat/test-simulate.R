@@ -100,7 +100,7 @@ test_that("draws are those of the slow reference, in every engine", {
   for (i in seq_along(cases)) {
     p <- cases[[i]]$p
     n <- nrow(cases[[i]]$x)
-    expected <- with_fixed_seed(i, reference_draws(n, p))
+    expected <- with_fixed_seed(i, reference_simulate(n, p))
     for (instance in cwmix_info()$instances) {
       info <- paste(cases[[i]]$name, instance)
       x <- with_engine(simulate(as_model(p), n, seed = i, component = TRUE), instance = instance)
