@@ -116,3 +116,12 @@ test_that("the value does not depend on the place in a vector", {
 test_that("a function the engine does not have is an error", {
   expect_error(vmath("sin", 1), "no such function")
 })
+
+test_that("Adam's root is one, to a few roundings", {
+  x <- with_fixed_seed(1, c(10^runif(2000, -300, 300), 1:100, 2^(-3:3)))
+  for (instance in cwmix_info()$instances) {
+    # 5e-16 as stated, and half a rounding of R's own
+    expect_close(vmath("root", x, FALSE, instance), sqrt(x), 6.2e-16)
+    expect_identical(vmath("root", 0, FALSE, instance), 0)
+  }
+})
