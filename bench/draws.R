@@ -3,6 +3,7 @@
 # several runs in turn; and the memory that ten million draws take. Prints a table in Markdown.
 #   Rscript bench/draws.R
 suppressMessages(library(cwmix))
+source(file.path("bench", "helpers.R"))
 
 sizes <- list(
   list(n = 1e7, d = 2, K = 10, hidden = c(32, 32)),
@@ -38,7 +39,7 @@ nanoseconds <- function(n, d, K, hidden) {
   object <- model(d, K, hidden)
   time <- function(f) {
     calls <- ceiling(3e5 / n)
-    1e9 / (n * calls) * system.time(for (i in seq_len(calls)) f())[["elapsed"]]
+    1e9 / (n * calls) * seconds(function() for (i in seq_len(calls)) f())
   }
   turns <- vapply(1:5, function(turn) {
     c(
@@ -50,19 +51,19 @@ nanoseconds <- function(n, d, K, hidden) {
     )
   }, c(generator = 0, ours = 0))
   rows <- min(n, 2e5)
-  torch <- system2("/usr/bin/python3", c(
-    file.path("bench", "peer_draws.py"), format(rows, scientific = FALSE), d, K,
-    if (is.null(hidden)) 0 else paste(hidden, collapse = ","), 3
-  ), stdout = TRUE)
-  c(apply(turns, 1, min), torch = 1e9 / rows * as.double(torch))
+  torch <- vapply(1:2, function(threads) {
+    as.double(system2("/usr/bin/python3", c(
+      file.path("bench", "peer_draws.py"), format(rows, scientific = FALSE), d, K,
+      if (is.null(hidden)) 0 else paste(hidden, collapse = ","), 3, threads
+    ), stdout = TRUE))
+  }, 0)
+  c(apply(turns, 1, min), torch = 1e9 / rows * min(torch))
 }
-row <- function(...) cat("|", paste(..., sep = " | "), "|\n")
 
-row(
+header(
   "draws", "d", "K", "hidden", "generator", "cwmix", "cwmix / generator", "PyTorch",
   "PyTorch / cwmix"
 )
-row(paste(rep("--:", 9), collapse = " | "))
 for (size in sizes) {
   ns <- as.list(do.call(nanoseconds, size))
   row(

@@ -2,6 +2,7 @@
 # mixture with the same K and covariances, and a single Gaussian. Prints a table in Markdown.
 #   Rscript bench/heldout.R
 suppressMessages(library(cwmix))
+source(file.path("bench", "helpers.R"))
 
 data <- list(
   faithful = faithful, quakes = quakes[, c("long", "lat")], iris = iris[, 1:4],
@@ -26,7 +27,6 @@ held_out <- function(x, fit_to, fold) {
     predict(fit, x[fold == i, , drop = FALSE], log = TRUE)
   }))
 }
-row <- function(...) cat("|", paste(..., sep = " | "), "|\n")
 row("data", "rows", paste(names(models), collapse = " | "))
 row("---", "--:", paste(rep("--:", length(models)), collapse = " | "))
 for (name in names(data)) {

@@ -6,7 +6,12 @@ header <- function(...) {
   row(paste(rep("--:", ...length()), collapse = " | "))
 }
 
-seconds <- function(f) system.time(f())[["elapsed"]]
+# Finer than the milliseconds of system.time().
+seconds <- function(f) {
+  begin <- Sys.time()
+  f()
+  as.numeric(Sys.time() - begin, units = "secs")
+}
 
 # The least of some calls.
 least_seconds <- function(f, repeats = 3) min(replicate(repeats, seconds(f)))
@@ -49,19 +54,28 @@ best_peer <- function(x, K, hidden, batch, ...) {
 }
 
 # Seconds of an epoch: the difference between fits that differ in their number of epochs, so that
-# what they share, EM and scores of the fit, cancels.
+# what they share, EM and scores of the fit, cancels. Short and long fits, a second apart, take
+# turns; the least of each counts.
 epoch_seconds <- function(x, K, hidden, batch, ...) {
   fit <- function(epochs) {
     set.seed(1)
     control <- cwmix_control(
       epochs = epochs, batch_size = batch, em_iterations = 2, starts = 1, ...
     )
-    cwmix(x, K = K, hidden = hidden, validation = 0, control = control)
+    fit <- cwmix(x, K = K, hidden = hidden, validation = 0, control = control)
+    ran <- max(fit$trace$epoch)
+    if (ran < epochs) stop("Training ended after ", ran, " of ", epochs, " epochs.")
   }
-  rough <- max(seconds(function() fit(2)) - seconds(function() fit(1)), 0.002)
-  more <- ceiling(0.4 / rough)
-  pairs <- replicate(3, c(seconds(function() fit(1)), seconds(function() fit(1 + more))))
-  (min(pairs[2, ]) - min(pairs[1, ])) / more
+  short <- least_seconds(function() fit(1))
+  more <- 1
+  repeat {
+    difference <- seconds(function() fit(1 + more)) - short
+    if (difference > 0.2) break
+    more <- 4 * more
+  }
+  more <- ceiling(more / difference)
+  turns <- replicate(4, c(seconds(function() fit(1)), seconds(function() fit(1 + more))))
+  (min(turns[2, ]) - min(turns[1, ])) / more
 }
 
 # A fit at the paper's size to 40,000 draws of the R logo on the plane: list(fit, x, steps), where

@@ -3,7 +3,7 @@
 # mixture. "Beyond" is beyond a process that only loads the packages and holds the data. Prints a
 # table in Markdown.
 #   Rscript bench/memory.R
-row <- function(...) cat("|", paste(..., sep = " | "), "|\n")
+source(file.path("bench", "helpers.R"))
 
 # Peak in MB and seconds of a command.
 run <- function(...) {

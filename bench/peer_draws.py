@@ -5,7 +5,9 @@ z from N(0, I), k from the softmax of a tanh network at z, x = m_k + s_k z, in b
 torch.multinomial or by the Gumbel trick (as a race of exponentials), whichever is faster,
 as is the size of the batches.
 
-  peer_draws.py ROWS DIM COMPONENTS HIDDEN REPEATS      (HIDDEN: 32,32, or 0 for constant weights)
+  peer_draws.py ROWS DIM COMPONENTS HIDDEN REPEATS THREADS
+
+with HIDDEN as 32,32, or 0 for constant weights.
 """
 import sys
 import time
@@ -14,8 +16,8 @@ import torch
 
 rows, d, n_k = (int(a) for a in sys.argv[1:4])
 hidden = [int(h) for h in sys.argv[4].split(",") if h != "0"]
-repeats = int(sys.argv[5])
-torch.set_num_threads(2)
+repeats, threads = (int(a) for a in sys.argv[5:7])
+torch.set_num_threads(threads)
 torch.manual_seed(0)
 
 widths = [d] + hidden + [n_k]

@@ -9,8 +9,8 @@ settings <- c(
   "FIRST_REACH=1", "FIRST_REACH=4", "FIRST_REACH=8", "STREAM_BYTES=4096", "STREAM_BYTES=16384"
 )
 
-# Seconds of four steps, exact and not, and of 2000 log densities in double and single, with the
-# package in `library` and the model in `file`, which is made where there is none.
+# Microseconds a row of four steps, exact and not, and of densities of all rows in double and
+# single, with the package in `library` and the model in `file`, which is made where there is none.
 measure <- function(library, file) {
   library(cwmix, lib.loc = library)
   internal <- asNamespace("cwmix")
@@ -19,10 +19,11 @@ measure <- function(library, file) {
   calls <- list(
     function() fit$steps(seq_len(4000), 1000L, double(3)),
     function() fit$steps(seq_len(4000), 1000L, c(0.02, 0.1, 0.2)),
-    function() predict(fit$fit, fit$x[1:2000, ]),
-    function() predict(fit$fit, fit$x[1:2000, ], precision = "single")
+    function() predict(fit$fit, fit$x),
+    function() predict(fit$fit, fit$x, precision = "single")
   )
-  cat(vapply(calls, least_seconds, 0, repeats = 5))
+  rows <- c(4000, 4000, nrow(fit$x), nrow(fit$x))
+  cat(1e6 * vapply(calls, least_seconds, 0, repeats = 3) / rows)
 }
 arguments <- commandArgs(trailingOnly = TRUE)
 if (length(arguments) == 2) {
@@ -46,17 +47,14 @@ build <- function(setting) {
 }
 libraries <- vapply(settings, build, "")
 file <- tempfile(fileext = ".rds")
-seconds <- function(library) {
+microseconds <- function(library) {
   script <- c(file.path("bench", "tiles.R"), library, file)
   scan(text = system2(file.path(R.home("bin"), "Rscript"), script, stdout = TRUE), quiet = TRUE)
 }
 # In turns, so that what else the machine does meets all alike.
-least <- do.call(pmin, lapply(1:3, function(turn) vapply(libraries, seconds, double(4))))
+least <- do.call(pmin, lapply(1:3, function(turn) vapply(libraries, microseconds, double(4))))
 header("setting", "exact step", "step", "density, double", "density, single")
-row(settings[1], sprintf("%.1f us | %.1f us | %.1f us | %.1f us",
-  least[1, 1] / 4e-3, least[2, 1] / 4e-3, least[3, 1] / 2e-3, least[4, 1] / 2e-3
-))
+row(settings[1], paste(sprintf("%.2f us", least[, 1]), collapse = " | "))
 for (i in seq_along(settings)[-1]) {
-  share <- least[, i] / least[, 1]
-  row(settings[i], sprintf("%.2f | %.2f | %.2f | %.2f", share[1], share[2], share[3], share[4]))
+  row(settings[i], paste(sprintf("%.2f", least[, i] / least[, 1]), collapse = " | "))
 }
