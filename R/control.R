@@ -28,11 +28,12 @@
 #'   reported is computed in double.
 #' @param threads A whole number of threads, or `NULL`; see [cwmix_info()]. Results do not depend
 #'   on it.
-#' @param exact A flag: compute the gradient of every component at every row. Otherwise the steps of
-#'   Adam draw which of a row's improbable components (posterior below 0.02) take part, with
-#'   probability proportional to the posterior and weighted so that the gradient, before it is
-#'   clipped, stays unbiased. This is several times faster with many components and adds well below
-#'   one percent to the variance that minibatches have (`bench/sampling.md` in the sources).
+#' @param exact A flag, best left `FALSE`: the steps of Adam then draw which of a row's improbable
+#'   components (posterior below 0.02) take part, with probability proportional to the posterior and
+#'   weighted so that the gradient, before it is clipped, stays unbiased. With 50 components this is
+#'   three to six times as fast, adds well below one percent to the variance that minibatches have
+#'   (`bench/sampling.md` in the sources), and fits are as good, though not the same number for
+#'   number. `TRUE` computes the gradient of every component at every row, as L-BFGS always does.
 #' @param optimiser A string: `"adam"` (Kingma and Ba 2015) over minibatches, or `"lbfgs"`, R's
 #'   [stats::optim()] over all rows in double, for small problems.
 #' @param verbose A flag: show a progress bar.
@@ -102,6 +103,7 @@ check_positive <- function(x, arg, call) {
 format.cwmix_control <- function(x, ...) {
   check_dots_empty(..., call = user_call())
   values <- vapply(x, function(v) if (is.null(v)) "chosen by the data" else format(v), "")
+  if (is.null(x$threads)) values["threads"] <- "see ?cwmix_info"
   paste0("  ", format(names(x)), "  ", values)
 }
 

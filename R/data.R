@@ -234,7 +234,7 @@ check_weights <- function(weights, n, call) {
       call = call
     )
   }
-  if (all(weights == 0)) {
+  if (n > 0 && all(weights == 0)) {
     stop_input("`weights` must have at least one positive value, not zeros only.", call = call)
   }
   as.double(weights)

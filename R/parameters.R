@@ -90,7 +90,9 @@ engine_model <- function(parameters, activation = "tanh") {
 # Working scale to standardised scale, (y - center) / scale, and back. z is the same on both, so
 # the classifier is.
 standardise_parameters <- function(parameters, center, scale) {
-  rescale_parameters(parameters, -center / scale, 1 / scale)
+  # The centre first: -center / scale would round off what means far from zero have in common.
+  parameters$mean[] <- parameters$mean - rep(center, each = nrow(parameters$mean))
+  rescale_parameters(parameters, 0 * center, 1 / scale)
 }
 
 unstandardise_parameters <- function(parameters, center, scale) {

@@ -15,8 +15,10 @@ quantities <- c(density = 0L, posterior = 1L, weights = 2L, component = 3L)
 #'   - `"weights"`, the functional weights pi_k(x) = w_k(z_k), which do not sum to 1 over k;
 #'   - `"component"`, N(x; mu_k, Sigma_k), on the data's scale in bounded columns.
 #' @param log A flag: logarithms, exact far in the tails (not for `"class"`).
-#' @param precision A string: `"single"` is two to three times as fast, with errors of some 1e-6,
-#'   relative to log densities beyond 1. An R function as classifier is always called in double.
+#' @param precision A string: `"single"` is two to three times as fast. Its log densities have errors
+#'   of some 1e-6, relative beyond 1, and more where components are narrow beside their distance
+#'   from each other: of about 1e-7 times that ratio. An R function as classifier is always called
+#'   in double. (`precision` of [cwmix_control()] is that of training.)
 #' @param ... Must be empty.
 #' @return For `"density"` a numeric vector, for `"class"` an integer vector, one a row of
 #'   `newdata`; otherwise a matrix with K columns. Names of rows survive. A row with a missing
@@ -187,5 +189,7 @@ column_spread <- function(object) {
   if (!is.null(object$sd)) {
     return(apply(object$sd, 2, max))
   }
-  sqrt(apply(apply(object$cholesky^2, c(1, 3), sum), 1, max))
+  # As sqrt(sum(row^2)), which may leave the range of doubles.
+  length_of <- function(row) max(abs(row)) * sqrt(sum((row / max(abs(row)))^2))
+  apply(apply(object$cholesky, c(1, 3), length_of), 1, max)
 }
