@@ -1,5 +1,6 @@
-# Where the time of training goes: the share of the processor's time in each function, by sampling
-# with Debian's linux-perf. One thread, so that nothing waits. Prints tables in Markdown.
+# Where the time of training goes: the share of the processor's time in each function (with those
+# that the compiler put into it), by sampling with Debian's linux-perf; functions of 2 percent and
+# more. One thread, so that nothing waits. Prints tables in Markdown.
 #   Rscript bench/profile.R
 source(file.path("bench", "helpers.R"))
 profile <- function(title, K, hidden, batch, exact) {
@@ -7,7 +8,7 @@ profile <- function(title, K, hidden, batch, exact) {
     "suppressMessages(library(cwmix)); source('bench/helpers.R'); x <- mixture_draws(%d, 2, %d)
     invisible(cwmix(x, K = %d, hidden = c(%s), validation = 0, control = cwmix_control(epochs = %d,
       batch_size = %d, em_iterations = 2, starts = 1, exact = %s, threads = 1)))",
-    20L * batch, K, K, toString(hidden), if (K > 10) 10L else 200L, batch, exact
+    20L * batch, K, K, toString(hidden), if (K > 10) 10L else 1000L, batch, exact
   )
   data <- tempfile()
   system2(
@@ -20,7 +21,7 @@ profile <- function(title, K, hidden, batch, exact) {
   )
   lines <- grep("^ +[0-9.]+% ", lines, value = TRUE)
   share <- as.numeric(sub("%.*", "", lines))
-  name <- sub("\\..*", "", sub("^ +[0-9.]+% +\\[.\\] +", "", lines))
+  name <- sub("[ .].*", "", sub("^ +[0-9.]+% +\\[.\\] +", "", lines))
   share <- sort(rowsum(share, name)[, 1], decreasing = TRUE)
   share <- share[share >= 2]
   cat("\n", title, "\n\n", sep = "")
