@@ -124,7 +124,7 @@ check_network <- function(settings, call) {
   settings
 }
 
-# `settings` are the arguments of cwmix(), after check_network(); `kept` is what to keep of the data.
+# `settings` are the arguments of cwmix() after check_network(), `kept` what to keep of the data.
 fit_cwmix <- function(problem, settings, kept, matched, call) {
   activation <- settings$activation
   hidden <- settings$hidden

@@ -66,7 +66,7 @@ epoch_seconds <- function(x, K, hidden, batch, ...) {
     ran <- max(fit$trace$epoch)
     if (ran < epochs) stop("Training ended after ", ran, " of ", epochs, " epochs.")
   }
-  short <- least_seconds(function() fit(1))
+  short <- least_seconds(function() fit(1), 2)
   more <- 1
   repeat {
     difference <- seconds(function() fit(1 + more)) - short
@@ -74,7 +74,7 @@ epoch_seconds <- function(x, K, hidden, batch, ...) {
     more <- 4 * more
   }
   more <- ceiling(more / difference)
-  turns <- replicate(4, c(seconds(function() fit(1)), seconds(function() fit(1 + more))))
+  turns <- replicate(3, c(seconds(function() fit(1)), seconds(function() fit(1 + more))))
   (min(turns[2, ]) - min(turns[1, ])) / more
 }
 
