@@ -16,9 +16,9 @@ quantities <- c(density = 0L, posterior = 1L, weights = 2L, component = 3L)
 #'   - `"component"`, N(x; mu_k, Sigma_k), on the data's scale in bounded columns.
 #' @param log A flag: logarithms, exact far in the tails (not for `"class"`).
 #' @param precision A string: `"single"` is two to three times as fast. Its log densities have
-#'   errors of some 1e-6, relative beyond 1, and more where components are narrow beside their distance
-#'   from each other: of about 1e-7 times that ratio. An R function as classifier is always called
-#'   in double. (`precision` of [cwmix_control()] is that of training.)
+#'   errors of some 1e-6, relative beyond 1, and more where components are narrow beside their
+#'   distance from each other: of about 1e-7 times that ratio. An R function as classifier is
+#'   always called in double. (`precision` of [cwmix_control()] is that of training.)
 #' @param ... Must be empty.
 #' @return For `"density"` a numeric vector, for `"class"` an integer vector, one a row of
 #'   `newdata`; otherwise a matrix with K columns. Names of rows survive. A row with a missing
