@@ -23,7 +23,7 @@ static void rows_log_sum_exp(real *out, const real *x, ptrdiff_t step, ptrdiff_t
     for (ptrdiff_t r = 0; r < LANES; r++) {
       const real *from = x + (row + (r < n ? r : n - 1)) * step;
       for (ptrdiff_t k = 0; k < n_k; k++)
-        turned[k * LANES + r] = from[k / LANES * stride + k % LANES];
+        turned[k * LANES + r] = from[feature_at(k, stride)];
     }
     vec_store(out + row, log_sum_exp(turned, LANES, n_k));
   }
@@ -40,5 +40,5 @@ static inline void softmax_backward(real *logits, ptrdiff_t stride, real normali
     real *block = logits + j / LANES * stride;
     vec_store(block, minus_v * vec_exp(vec_load(block) - top));
   }
-  logits[own / LANES * stride + own % LANES] += v;
+  logits[feature_at(own, stride)] += v;
 }

@@ -108,8 +108,7 @@ static void classifier_rows(double *out, ptrdiff_t stride, const struct model *m
   for (ptrdiff_t i = 0; i < count; i++)
     for (ptrdiff_t k = 0; k < n_k; k++)
       out[row_of(rows, begin + i) + k * stride] =
-          (double)(logits[k / LANES * step + i * LANES + k % LANES] -
-                   work->normaliser[i]);
+          (double)(logits[feature_at(k, step) + i * LANES] - work->normaliser[i]);
 }
 
 static void classifier_tile(double *out, ptrdiff_t stride, const void *block,

@@ -38,8 +38,7 @@ static void draw_network(struct draw_work *work, const struct mlp *mlp,
   for (ptrdiff_t i = 0; i < whole; i++) {
     const double *row = base + (i < count ? i : count - 1) * (d + 1);
     real *to = work->rows.value[0] + i * LANES;
-    for (ptrdiff_t j = 0; j < d; j++)
-      to[j / LANES * work->rows.stride + j % LANES] = (real)row[j];
+    for (ptrdiff_t j = 0; j < d; j++) to[feature_at(j, work->rows.stride)] = (real)row[j];
   }
   mlp_forward(&work->rows, mlp, 0, whole);
 }
@@ -53,7 +52,7 @@ static inline void draw_choose(struct draw_work *work, const real *logits,
   const vec zero = vec_splat(0), one = vec_splat(1);
   real *cumulated = work->cumulated;
   for (ptrdiff_t k = 0; k < n_k; k++) {
-    const real *from = logits + k / LANES * work->rows.stride + k % LANES;
+    const real *from = logits + feature_at(k, work->rows.stride);
     for (ptrdiff_t r = 0; r < LANES; r++) cumulated[k * LANES + r] = from[r * LANES];
   }
   vec top = vec_load(cumulated), sum = zero, below = zero;

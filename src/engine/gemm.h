@@ -6,6 +6,11 @@
 /* Features are padded to whole vectors; a padded weight is zero. */
 static inline ptrdiff_t padded(ptrdiff_t n) { return (n + LANES - 1) / LANES * LANES; }
 
+/* Where feature f of the first row stands; rows follow LANES apart. */
+static inline ptrdiff_t feature_at(ptrdiff_t f, ptrdiff_t stride) {
+  return f / LANES * stride + f % LANES;
+}
+
 /* The stride for so many rows: with a block of MR for the last ones, and such that the
  * blocks' starts spread over the sets of a first-level cache (ways of 4096 bytes). */
 static ptrdiff_t row_stride(ptrdiff_t n_rows) {
@@ -103,7 +108,7 @@ static void rows_outer(real *dw, const real *dy, const real *x, ptrdiff_t stride
         const real *features[MR];
         for (ptrdiff_t r = 0; r < MR; r++) {
           const ptrdiff_t f = i + r < n_in ? i + r : n_in - 1;
-          features[r] = x + f / LANES * stride + begin * LANES + f % LANES;
+          features[r] = x + feature_at(f, stride) + begin * LANES;
         }
         const real *from = dy + o / LANES * stride + begin * LANES;
         vec sums[2 * MR];

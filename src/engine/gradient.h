@@ -29,6 +29,9 @@ static ptrdiff_t gradient_fit(const struct shape *shape) {
   return KEPT_BYTES / (features * (ptrdiff_t)sizeof(real));
 }
 
+/* Points that pass the network at a time, and the least that are worth a tile: it has
+ * sums of its own to clear and to hand over, a few operations a parameter, of which a row
+ * of the network is one or two. */
 static ptrdiff_t gradient_points(const struct shape *shape) {
   const ptrdiff_t n = gradient_fit(shape);
   return points_for(shape, n < FORWARD_ROWS ? n : FORWARD_ROWS);
@@ -38,12 +41,6 @@ static ptrdiff_t gradient_kept(const struct shape *shape) {
   const ptrdiff_t n = gradient_fit(shape), most = n < KEPT_ROWS ? n : KEPT_ROWS;
   const ptrdiff_t least = gradient_points(shape) * shape->k;
   return most > least ? most : least;
-}
-
-/* A tile has its own sums to clear and to hand over, a few operations a parameter; a
- * row of the network is one or two a parameter. */
-static ptrdiff_t gradient_rows(const struct shape *shape) {
-  return gradient_points(shape);
 }
 
 static struct gradient_work gradient_layout(struct arena *arena,
@@ -126,7 +123,7 @@ static void keep_rows(struct gradient_work *work, const struct model *model,
     work->drawn[i] = counted_uniform(sampling->seed, (uint64_t)(rows->first + begin + i));
   for (ptrdiff_t row = first; row < pairs->n_rows; row++) {
     const ptrdiff_t i = pairs->point[row];
-    const double a = rows->weights ? rows->weights[row_of(rows, begin + i)] : 1;
+    const double a = row_weight(rows, begin + i);
     double v = (double)pairs->term[i * across + pairs->component[row]];
     if (v < t) {
       work->drawn[i] += v / t;
@@ -147,7 +144,7 @@ static void points_posterior(struct gradient_work *work, double *score,
   const ptrdiff_t across = padded(model->shape.k);
   pairs_total(pairs, model->shape.k);
   for (ptrdiff_t i = 0; i < pairs->n_points; i++) {
-    const double a = rows->weights ? rows->weights[row_of(rows, begin + i)] : 1;
+    const double a = row_weight(rows, begin + i);
     *score += a * (double)pairs->total[i];
     const vec total = vec_splat(pairs->total[i]), weight = vec_splat((real)a);
     for (ptrdiff_t k = 0; k < across; k += LANES) {

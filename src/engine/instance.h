@@ -33,7 +33,7 @@ const struct engine INSTANCE = {
     .density_bytes = density_bytes,
     .density_tile = density_tile,
     .classifier_tile = classifier_tile,
-    .gradient_rows = gradient_rows,
+    .gradient_rows = gradient_points,
     .gradient_bytes = gradient_bytes,
     .gradient_tile = gradient_tile,
 #if REAL_IS_DOUBLE

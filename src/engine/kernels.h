@@ -54,7 +54,7 @@ static void to_rows(real *out, const double *x, ptrdiff_t n_features, ptrdiff_t 
                     ptrdiff_t stride) {
   for (ptrdiff_t p = 0; p < n; p++)
     for (ptrdiff_t f = 0; f < padded(n_features); f++)
-      out[f / LANES * stride + p * LANES + f % LANES] =
+      out[feature_at(f, stride) + p * LANES] =
           f < n_features ? (real)x[f + n_features * p] : 0;
 }
 
@@ -62,7 +62,7 @@ static void from_rows(double *out, const real *rows, ptrdiff_t n_features, ptrdi
                       ptrdiff_t stride) {
   for (ptrdiff_t p = 0; p < n; p++)
     for (ptrdiff_t f = 0; f < n_features; f++)
-      out[f + n_features * p] = (double)rows[f / LANES * stride + p * LANES + f % LANES];
+      out[f + n_features * p] = (double)rows[feature_at(f, stride) + p * LANES];
 }
 
 static void dense(const struct dense *layer, void *scratch) {

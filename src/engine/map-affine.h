@@ -109,8 +109,7 @@ static void affine_backward(real *gradient, real *dz, const real *z, ptrdiff_t s
   for (ptrdiff_t j = d - 1; map->full && j > 0; j--) {
     const real *row = map->rows + (k * d + j) * wide;
     real *drow = gradient + 2 * size + (k * d + j) * wide;
-    const vec u =
-        vec_splat(dz[j / LANES * stride + j % LANES] * map->reciprocal[k * wide + j]);
+    const vec u = vec_splat(dz[feature_at(j, stride)] * map->reciprocal[k * wide + j]);
     for (ptrdiff_t l = 0, at = 0; l < j; l += LANES, at += stride) {
       vec_store(dz + at, vec_load(dz + at) - u * vec_load(row + l));
       vec_store(drow + l, vec_load(drow + l) - u * vec_load(z + at));

@@ -53,6 +53,10 @@ static inline ptrdiff_t row_of(const struct rows *rows, ptrdiff_t i) {
   return rows->index ? rows->index[i] : i;
 }
 
+static inline double row_weight(const struct rows *rows, ptrdiff_t i) {
+  return rows->weights ? rows->weights[row_of(rows, i)] : 1;
+}
+
 /* Some points, the components that may matter at each, and what the network says there.
  * A row of the network is one point at one component. Rows before `first` are left alone:
  * the gradient keeps some. */
@@ -120,7 +124,7 @@ static void pairs_evaluate(struct pairs *pairs, const struct model *model,
                    count, n_k, pairs->turned);
   for (ptrdiff_t row = first; row < pairs->n_rows; row++) {
     const ptrdiff_t i = pairs->point[row], k = pairs->component[row];
-    const real logit = logits[k / LANES * stride + row * LANES + k % LANES];
+    const real logit = logits[feature_at(k, stride) + row * LANES];
     const real log_weight = logit - pairs->normaliser[row];
     const real joint = log_weight + pairs->term[i * across + k];
     pairs->log_weight[i * across + k] = log_weight;
