@@ -2,14 +2,15 @@
 
 # Some iterations of the engine. `parameters` is a list(mean, log_sd | log_cholesky, weights =
 # list(), biases = list(log pi)); returned with log_likelihood (the mean per unit of weight before
-# each iteration and after the last), counts, converged.
+# each iteration and after the last), counts, converged. `pooling` is what covariances have in
+# common: see struct pooling in src/engine.h.
 em_steps <- function(parameters, x, weights = NULL, iterations = 1, tolerance = -Inf,
-                     floor = double(ncol(x)), threads = NULL) {
+                     floor = double(ncol(x)), pooling = c(0, 0), threads = NULL) {
   parameters <- parameters[c(
     "mean", if (is.null(parameters$log_sd)) "log_cholesky" else "log_sd", "biases"
   )]
   out <- .Call(
-    ffi_em, engine_model(parameters), x, weights, floor, as.integer(iterations),
+    ffi_em, engine_model(parameters), x, weights, floor, pooling, as.integer(iterations),
     as.double(tolerance), thread_count(threads)
   )
   c(
@@ -99,7 +100,7 @@ em_run <- function(parameters, set, problem, call) {
     left <- control$em_iterations - max(length(run$trace) - 1, 0)
     step <- em_steps(
       run$parameters, set$x, set$weights, min(chunk, left), control$em_tolerance, problem$floor,
-      control$threads
+      threads = control$threads
     )
     if (step$status != 0) {
       stop_cwmix(

@@ -175,14 +175,22 @@ struct engine {
   struct kernels kernels;
 };
 
+/* What the covariances of a Gaussian mixture have in common: each is shrunk towards their
+ * mean as by so many rows that have it (0: free, INFINITY: one covariance for all), and
+ * diagonal ones may be spherical. */
+struct pooling {
+  double rows;
+  int spherical;
+};
+
 /* M step: replaces the parameters of a constant classifier's model by the maximisers
  * given the statistics, with no standard deviation in any direction below `floor` (d, in
- * units of x). A component of weight `total` * 1e-10 or less keeps its place. STATUS_OK,
- * or STATUS_NOT_POSITIVE_DEFINITE. `work` holds em_update_doubles. */
+ * units of x), the covariances pooled. A component of weight `total` * 1e-10 or less keeps
+ * its place. STATUS_OK, or STATUS_NOT_POSITIVE_DEFINITE. `work` holds em_update_doubles. */
 ptrdiff_t em_update_doubles(const struct shape *shape);
 enum status em_update(double *parameters, const double *statistics,
                       const struct shape *shape, const double *floor, double total,
-                      double *work);
+                      const struct pooling *pooling, double *work);
 
 /* `log_floor`: the least log s, or log of L_jj, of each column (d; -Inf for none). */
 struct adam_options {

@@ -10,6 +10,7 @@ static SEXP copy_doubles(SEXP x) {
 struct em {
   double *parameters, *log_likelihood, *statistics, *work;
   const double *floor;
+  struct pooling pooling;
   double tolerance, total; /* total: the weight of all rows */
   int iterations, converged;
   enum status status;
@@ -27,10 +28,12 @@ static int em_run(struct em *em, struct tiles *tiles, const struct rows *rows) {
     tiles_load(tiles, em->parameters);
     value[i] = tiles_em(em->statistics, tiles, rows, &team) / em->total;
     if (!isfinite(value[i])) em->status = STATUS_NOT_FINITE;
-    em->converged = i > 0 && value[i] - value[i - 1] < em->tolerance;
+    /* Shrinkage may lower the likelihood a little before it settles. */
+    const double gain = i > 0 ? value[i] - value[i - 1] : INFINITY;
+    em->converged = (em->pooling.rows > 0 ? fabs(gain) : gain) < em->tolerance;
     if (em->status != STATUS_OK || em->converged || i == em->iterations) break;
     em->status = em_update(em->parameters, em->statistics, tiles->shape, em->floor,
-                           em->total, em->work);
+                           em->total, &em->pooling, em->work);
     if (em->status != STATUS_OK) break;
   }
   team_close(&team);
@@ -39,14 +42,15 @@ static int em_run(struct em *em, struct tiles *tiles, const struct rows *rows) {
 
 /* list(parameters, log_likelihood, counts, converged, status): counts are the components'
  * total weights at the parameters returned. */
-SEXP ffi_em(SEXP model, SEXP x, SEXP weights, SEXP floor, SEXP iterations, SEXP tolerance,
-            SEXP threads) {
+SEXP ffi_em(SEXP model, SEXP x, SEXP weights, SEXP floor, SEXP pooling, SEXP iterations,
+            SEXP tolerance, SEXP threads) {
   static const char *const fields[] = {"parameters", "log_likelihood", "counts",
                                        "converged", "status"};
   const struct shape shape = ffi_shape(model);
   const struct rows rows = ffi_rows(x, weights, shape.d);
   const int most = ffi_int(iterations, "iterations");
   if (most < 0) Rf_error("Internal error: `iterations` must not be negative.");
+  const double *pool = ffi_doubles(pooling, 2, "pooling");
   const ptrdiff_t size = em_statistics(&shape);
   SEXP out = PROTECT(ffi_list(5, fields));
   SET_VECTOR_ELT(out, 0, copy_doubles(ffi_element(model, "parameters")));
@@ -60,6 +64,7 @@ SEXP ffi_em(SEXP model, SEXP x, SEXP weights, SEXP floor, SEXP iterations, SEXP 
       .statistics = (double *)R_alloc((size_t)(shape.k * size), sizeof(double)),
       .work = (double *)R_alloc((size_t)em_update_doubles(&shape), sizeof(double)),
       .floor = ffi_doubles(floor, shape.d, "floor"),
+      .pooling = {pool[0], pool[1] != 0},
       .tolerance = *ffi_doubles(tolerance, 1, "tolerance"),
       .total = total,
       .iterations = most,

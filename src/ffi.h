@@ -34,8 +34,8 @@ SEXP ffi_draw(SEXP model, SEXP mean, SEXP scale, SEXP support, SEXP n, SEXP keep
 SEXP ffi_residuals(SEXP model, SEXP mean, SEXP scale, SEXP y, SEXP u, SEXP threads);
 
 /* ffi-fit.c */
-SEXP ffi_em(SEXP model, SEXP x, SEXP weights, SEXP floor, SEXP iterations, SEXP tolerance,
-            SEXP threads);
+SEXP ffi_em(SEXP model, SEXP x, SEXP weights, SEXP floor, SEXP pooling, SEXP iterations,
+            SEXP tolerance, SEXP threads);
 SEXP ffi_steps(SEXP model, SEXP state, SEXP x, SEXP weights, SEXP rows, SEXP batch,
                SEXP rates, SEXP log_floor, SEXP options, SEXP sampling, SEXP single,
                SEXP threads);

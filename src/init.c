@@ -14,7 +14,7 @@ static const R_CallMethodDef entries[] = {
     ENTRY(ffi_density, 5),   ENTRY(ffi_classifier, 4),
     ENTRY(ffi_gradient, 5),  ENTRY(ffi_base_draws, 2),
     ENTRY(ffi_inside, 2),    ENTRY(ffi_draw, 8),
-    ENTRY(ffi_residuals, 6), ENTRY(ffi_em, 7),
+    ENTRY(ffi_residuals, 6), ENTRY(ffi_em, 8),
     ENTRY(ffi_steps, 12),    {NULL, NULL, 0}};
 
 attribute_visible void R_init_cwmix(DllInfo *dll) {

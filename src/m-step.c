@@ -2,7 +2,7 @@
 #include "engine.h"
 
 ptrdiff_t em_update_doubles(const struct shape *shape) {
-  return (3 * shape->d + 1) * shape->d;
+  return 3 * shape->d * shape->d + 2 * (em_statistics(shape) - 1 - shape->d);
 }
 
 /* Replaces the lower triangle of a (d x d by rows) by its Cholesky factor; 0 if a pivot
@@ -85,24 +85,49 @@ static void raise_eigenvalues(double *cov, const double *floor, ptrdiff_t d, dou
     }
 }
 
-static void update_diagonal(double *log_s, const double *m, const double *second,
-                            double weight, const double *floor,
-                            const struct shape *shape) {
+/* Covariance of a component about its mean, packed like its second moments, from its
+ * statistics: second / weight - m m', m = first / weight. */
+static void own_covariance(double *cov, const double *s, const struct shape *shape) {
+  const double weight = s[0], *first = s + 1, *second = s + 1 + shape->d;
+  for (ptrdiff_t i = 0; i < shape->d; i++)
+    for (ptrdiff_t j = shape->full ? 0 : i; j <= i; j++)
+      *cov++ = *second++ / weight - first[i] / weight * (first[j] / weight);
+}
+
+/* A component of so little weight keeps its place. */
+static int is_empty(double weight, double total) {
+  return weight <= total * 1e-10;
+}
+
+/* The mean of the components' covariances by weight. `cov` is scratch. */
+static void pooled_covariance(double *pooled, const double *statistics,
+                              const struct shape *shape, double total, double *cov) {
+  const ptrdiff_t size = em_statistics(shape), packed = size - 1 - shape->d;
+  for (ptrdiff_t i = 0; i < packed; i++) pooled[i] = 0;
+  for (ptrdiff_t k = 0; k < shape->k; k++) {
+    const double *s = statistics + k * size;
+    if (is_empty(s[0], total)) continue;
+    own_covariance(cov, s, shape);
+    for (ptrdiff_t i = 0; i < packed; i++) pooled[i] += s[0] / total * cov[i];
+  }
+}
+
+static void write_diagonal(double *log_s, const double *cov, const double *floor,
+                           const struct shape *shape, int spherical) {
+  double mean = 0;
+  for (ptrdiff_t j = 0; j < shape->d; j++) mean += cov[j] / (double)shape->d;
   for (ptrdiff_t j = 0; j < shape->d; j++) {
-    const double variance = second[j] / weight - m[j] * m[j];
+    const double variance = spherical ? mean : cov[j];
     const double least = floor[j] * floor[j];
     log_s[shape->k * j] = 0.5 * log(variance > least ? variance : least);
   }
 }
 
-static int update_full(double *factor, const double *m, const double *second,
-                       double weight, const double *floor, ptrdiff_t d, double *work) {
+static int write_full(double *factor, const double *packed, const double *floor,
+                      ptrdiff_t d, double *work) {
   double *cov = work, *b = work + d * d, *vectors = work + 2 * d * d;
   for (ptrdiff_t i = 0; i < d; i++)
-    for (ptrdiff_t j = 0; j <= i; j++) {
-      cov[i * d + j] = *second++ / weight - m[i] * m[j];
-      cov[j * d + i] = cov[i * d + j];
-    }
+    for (ptrdiff_t j = 0; j <= i; j++) cov[i * d + j] = cov[j * d + i] = *packed++;
   raise_eigenvalues(cov, floor, d, b, vectors);
   if (!cholesky(cov, d)) return 0;
   for (ptrdiff_t i = 0; i < d; i++)
@@ -113,21 +138,29 @@ static int update_full(double *factor, const double *m, const double *second,
 
 enum status em_update(double *parameters, const double *statistics,
                       const struct shape *shape, const double *floor, double total,
-                      double *work) {
+                      const struct pooling *pooling, double *work) {
   const struct layout at = shape_layout(shape);
   const ptrdiff_t d = shape->d, n_k = shape->k, size = em_statistics(shape);
+  const ptrdiff_t packed = size - 1 - d;
+  double *cov = work, *pooled = cov + packed, *matrices = pooled + packed;
+  if (pooling->rows > 0) pooled_covariance(pooled, statistics, shape, total, cov);
   for (ptrdiff_t k = 0; k < n_k; k++) {
     const double *s = statistics + k * size, weight = s[0];
     double *mean = parameters + k, *scale = parameters + at.scale;
     parameters[at.biases + k] = log(weight / total);
-    if (weight <= total * 1e-10) continue;
-    double *m = work, *matrices = work + d; /* m: the mean's step */
-    for (ptrdiff_t j = 0; j < d; j++) m[j] = s[1 + j] / weight;
+    if (is_empty(weight, total)) continue;
+    own_covariance(cov, s, shape);
+    /* Sigma_k = (weight own + rows pooled) / (weight + rows) */
+    if (pooling->rows > 0) {
+      const double own = isinf(pooling->rows) ? 0 : weight / (weight + pooling->rows);
+      for (ptrdiff_t i = 0; i < packed; i++)
+        cov[i] = own * cov[i] + (1 - own) * pooled[i];
+    }
     if (!shape->full)
-      update_diagonal(scale + k, m, s + 1 + d, weight, floor, shape);
-    else if (!update_full(scale + d * d * k, m, s + 1 + d, weight, floor, d, matrices))
+      write_diagonal(scale + k, cov, floor, shape, pooling->spherical);
+    else if (!write_full(scale + d * d * k, cov, floor, d, matrices))
       return STATUS_NOT_POSITIVE_DEFINITE;
-    for (ptrdiff_t j = 0; j < d; j++) mean[n_k * j] += m[j];
+    for (ptrdiff_t j = 0; j < d; j++) mean[n_k * j] += s[1 + j] / weight;
   }
   return STATUS_OK;
 }

@@ -74,8 +74,8 @@ test_that("iterations of EM survive", {
   x <- make_points(40, 3)
   floor <- double(3)
   for (model in torture_models()[1:2]) {
-    expect_survives_gc(ffi_em, model, x, NULL, floor, 3L, 1e-9, 2L)
-    expect_survives_gc(ffi_em, model, x, seq_len(40) / 7, floor, 3L, 1e-9, 1L)
+    expect_survives_gc(ffi_em, model, x, NULL, floor, c(0, 0), 3L, 1e-9, 2L)
+    expect_survives_gc(ffi_em, model, x, seq_len(40) / 7, floor, c(0, 0), 3L, 1e-9, 1L)
   }
 })
 
@@ -111,7 +111,7 @@ test_that("steps leave the state they were given as it was", {
   expect_identical(list(model, state), before)
   em <- torture_models()[[1]]
   before <- unserialize(serialize(em, NULL))
-  .Call(ffi_em, em, x, NULL, double(3), 3L, 1e-9, 1L)
+  .Call(ffi_em, em, x, NULL, double(3), c(0, 0), 3L, 1e-9, 1L)
   expect_identical(em, before)
 })
 
@@ -173,7 +173,7 @@ test_that("arguments that do not fit are an error, not a crash", {
     expect_error(steps(state, sampling = bad), "sampling")
   }
   constant <- torture_models()[[1]]
-  expect_error(.Call(ffi_em, constant, y, NULL, 0, 1L, 1e-9, 1L), "doubles")
-  expect_error(.Call(ffi_em, constant, y, NULL, double(3), -5L, 1e-9, 1L), "Internal error")
+  expect_error(.Call(ffi_em, constant, y, NULL, 0, c(0, 0), 1L, 1e-9, 1L), "doubles")
+  expect_error(.Call(ffi_em, constant, y, NULL, double(3), c(0, 0), -5L, 1e-9, 1L), "Internal error")
   expect_error(.Call(ffi_base_draws, -1L, 2L), "Internal error|negative")
 })
