@@ -321,7 +321,11 @@ plot_training <- function(object, dots, call) {
   trace <- object$trace
   if (is.null(trace) || nrow(trace) < 2) {
     stop_input("`x` must have been trained for the plot of its training, but ",
-      if (is.null(trace)) "a specified model has no trace." else "its trace has one row only.",
+      if (is.null(trace)) {
+        paste(unfitted_name(object), "has no trace.")
+      } else {
+        "its trace has one row only."
+      },
       call = call
     )
   }

@@ -144,6 +144,9 @@ class_of <- function(object, newdata, call, single) {
 # A quantity at a matrix of finite points on the working scale: a vector, or n x K.
 log_quantity_working <- function(object, y, quantity, call = NULL, single = engine_single(),
                                  threads = NULL) {
+  if (is_average(object$classifier)) {
+    return(log_quantity_average(object, y, quantity, call, single, threads))
+  }
   if (is.null(object$classifier$fn)) {
     return(log_quantity_engine(object, y, quantity, single, threads))
   }
@@ -162,9 +165,7 @@ log_quantity_working <- function(object, y, quantity, call = NULL, single = engi
     return(log_weight)
   }
   joint <- log_component + log_weight
-  top <- apply(joint, 1, max)
-  top[top == -Inf] <- 0
-  log_density <- top + log(rowSums(exp(joint - top)))
+  log_density <- log_row_sums(joint)
   if (quantity == "density") log_density else joint - log_density
 }
 

@@ -52,6 +52,9 @@ seed_state <- function(seed, call) {
 # n draws, a matrix, from the current state of the generator; with component = TRUE its attributes
 # "component" and "z" say where they came from.
 draw <- function(object, n, component = FALSE, call = NULL) {
+  if (is_average(object$classifier)) {
+    return(draw_average(object, n, component, call))
+  }
   if (!is.null(object$classifier$fn)) {
     return(draw_by_function(object, n, component, call))
   }

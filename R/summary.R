@@ -42,6 +42,14 @@ describe_training <- function(x) {
   )
 }
 
+describe_shares <- function(shares) {
+  if (length(unique(shares)) == 1) {
+    return(sprintf("%s, equal", plural(length(shares), "member")))
+  }
+  shown <- paste(signif(utils::head(shares, 6), 3), collapse = ", ")
+  if (length(shares) > 6) paste0(shown, ", ...") else shown
+}
+
 fixed <- function(x, digits) {
   if (abs(x) < 1e-3 || abs(x) > 1e9) base::format(x, digits = 5) else sprintf("%.*f", digits, x)
 }
@@ -57,7 +65,10 @@ format.cwmix_density <- function(x, ...) {
   )
   if (is.null(x$nobs)) {
     n <- count_parameters(x)
-    return(c(lines, if (!is.na(n)) sprintf("  specified   %s", plural(n, "parameter"))))
+    return(c(
+      lines, if (!is.null(x$shares)) sprintf("  shares      %s", describe_shares(x$shares)),
+      if (!is.na(n)) sprintf("  specified   %s", plural(n, "parameter"))
+    ))
   }
   held <- length(x$held_rows)
   c(
