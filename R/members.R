@@ -52,7 +52,8 @@ log_quantity_average <- function(object, y, quantity, ...) {
 # log(share_m p_m(y)), n x M.
 log_joint <- function(object, members, y, ...) {
   joint <- vapply(members, log_quantity_working, double(nrow(y)), y, "density", ...)
-  matrix(joint, nrow(y)) + rep(log(object$classifier$shares), each = nrow(y))
+  matrix(joint, nrow(y), length(members)) +
+    rep(log(object$classifier$shares), each = nrow(y))
 }
 
 # log(share_m p_m / p); NaN where p is 0.

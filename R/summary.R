@@ -42,12 +42,14 @@ describe_training <- function(x) {
   )
 }
 
-describe_shares <- function(shares) {
-  if (length(unique(shares)) == 1) {
-    return(sprintf("%s, equal", plural(length(shares), "member")))
+describe_average <- function(shares) {
+  if (length(shares) == 1) {
+    return("1 density")
   }
-  shown <- paste(signif(utils::head(shares, 6), 3), collapse = ", ")
-  if (length(shares) > 6) paste0(shown, ", ...") else shown
+  shown <- paste0("shares ", paste(signif(utils::head(shares, 6), 3), collapse = ", "))
+  if (length(shares) > 6) shown <- paste0(shown, ", ...")
+  if (length(unique(shares)) == 1) shown <- "equal shares"
+  paste0(length(shares), " densities, ", shown)
 }
 
 fixed <- function(x, digits) {
@@ -66,7 +68,7 @@ format.cwmix_density <- function(x, ...) {
   if (is.null(x$nobs)) {
     n <- count_parameters(x)
     return(c(
-      lines, if (!is.null(x$shares)) sprintf("  shares      %s", describe_shares(x$shares)),
+      lines, if (!is.null(x$shares)) sprintf("  average of  %s", describe_average(x$shares)),
       if (!is.na(n)) sprintf("  specified   %s", plural(n, "parameter"))
     ))
   }

@@ -30,5 +30,6 @@ row_max <- function(x) do.call(pmax, lapply(seq_len(ncol(x)), function(k) x[, k]
 # log(rowSums(exp(x))).
 log_row_sums <- function(x) {
   top <- row_max(x)
-  ifelse(top == -Inf, -Inf, top + log(rowSums(exp(x - top))))
+  sum <- top + log(rowSums(exp(x - top)))
+  replace(sum, which(top == -Inf), -Inf)
 }
