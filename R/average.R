@@ -67,14 +67,14 @@ check_members <- function(fits, call) {
     names <- fit$columns$names
     named <- named %||% names
     quoted <- function(names) paste0("`", names, "`", collapse = ", ")
-    if (!is.null(names)) check_alike(quoted(names), quoted(named), m, "columns, in order,", call)
+    if (!is.null(names)) check_alike(quoted(names), quoted(named), m, "columns in the same order", call)
   }
 }
 
 check_alike <- function(value, wanted, m, what, call) {
   if (!identical(value, wanted)) {
-    stop_input("`fits` must have the same ", what, " but element ", m, " has ", value,
-      " where those before it have ", wanted, ".",
+    stop_input("`fits` must have the same ", what, ", but element ", m, " has ", value,
+      " where those before have ", wanted, ".",
       call = call
     )
   }

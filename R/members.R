@@ -69,7 +69,7 @@ choose_member <- function(probabilities, u) {
   chosen <- cbind(seq_along(u), member)
   before <- double(length(u))
   for (m in seq_len(ncol(probabilities))) {
-    before <- before + ifelse(m < member, probabilities[, m], 0)
+    before <- before + (m < member) * probabilities[, m]
   }
   within <- (u - before) / probabilities[chosen]
   # Rounding may leave the interval, and a uniform is not 0.

@@ -12,7 +12,8 @@ test_that("everything predict() knows is that of the reference", {
         )
         expect_close(
           predict(average, x, type = type, log = TRUE, precision = "single"), expected[[type]],
-          1e-4, floor = 1, info = info
+          1e-5,
+          floor = 1, info = info
         )
       }
       class <- apply(expected$posterior, 1, which.max)
@@ -183,9 +184,9 @@ test_that("draws come from components by their weights at the base points", {
   expect_lt(max(abs(score)), 4)
   # also where a weight is large
   for (k in 1:7) {
-    rows <- w[, k] > median(w[, k])
-    score <- sum((component == k) - w[, k], rows) - sum(rows)
-    expect_lt(abs(score) / sqrt(sum(w[, k] * (1 - w[, k]))), 4)
+    rows <- w[, k] >= median(w[, k])
+    spread <- sqrt(sum(w[rows, k] * (1 - w[rows, k])))
+    expect_lt(abs(sum((component == k)[rows] - w[rows, k])) / spread, 4)
   }
   for (j in 1:2) expect_gt(ks.test(z[, j], "pnorm")$p.value, 0.001)
   expect_gt(cor.test(z[, 1], z[, 2])$p.value, 0.001)
@@ -261,9 +262,6 @@ test_that("an average of one density is that density, of averages one of their m
 
 test_that("members of one component each, and equal ones, make an average", {
   normals <- lapply(1:3, function(i) cwmix_model(i, sd = i, classifier = 1))
-  expect_equal(predict(cwmix_average(normals), 0:4), rowMeans(sapply(1:3, dnorm, x = 0:4, mean = 1:3)),
-    tolerance = 1
-  )
   expect_equal(
     predict(cwmix_average(normals), 0:4),
     vapply(0:4, function(x) mean(dnorm(x, 1:3, 1:3)), 0)
@@ -321,7 +319,7 @@ test_that("outside the support there is no density", {
   expect_identical(density[-1], c(0, 0, NA))
   expect_identical(is.na(predict(average, x, type = "posterior")[, 1]), c(FALSE, TRUE, TRUE, TRUE))
   draws <- simulate(average, 1000, seed = 1)
-  expect_true(all(predict(average, draws) > 0))
+  expect_gt(min(predict(average, draws)), 0)
 })
 
 test_that("averages of fits have their columns and types of draws", {
