@@ -66,8 +66,10 @@ check_members <- function(fits, call) {
     }
     names <- fit$columns$names
     named <- named %||% names
-    quoted <- function(names) paste0("`", names, "`", collapse = ", ")
-    if (!is.null(names)) check_alike(quoted(names), quoted(named), m, "columns in the same order", call)
+    if (!is.null(names)) {
+      quoted <- function(names) paste0("`", names, "`", collapse = ", ")
+      check_alike(quoted(names), quoted(named), m, "columns in the same order", call)
+    }
   }
 }
 

@@ -1,5 +1,5 @@
-# What an average is made of: quantities of sum_m share_m p_m(x) from those of its members p_m, whose
-# components stand one member after the other.
+# What an average is made of: quantities of sum_m share_m p_m(x) from those of its members p_m,
+# whose components stand one member after the other.
 
 is_average <- function(classifier) !is.null(classifier$members)
 

@@ -45,6 +45,20 @@ test_that("the classifier has the members' weights by their shares, which sum to
   expect_error(predict(classifier, 1:3), "2 columns", class = "cwmix_input_error")
 })
 
+test_that("no points at all give nothing", {
+  average <- make_average(2, "mixed")
+  none <- matrix(0, 0, 2)
+  expect_identical(predict(average, none), double())
+  expect_identical(dim(predict(average, none, type = "posterior")), c(0L, 7L))
+  expect_identical(predict(average, none, type = "class"), integer())
+  expect_identical(dim(residuals(average, none)), c(0L, 2L))
+  value <- log_likelihood(average, none, gradient = TRUE)
+  expect_identical(as.vector(value), 0)
+  expect_identical(range(unlist(attr(value, "gradient"))), c(0, 0))
+  expect_identical(predict(average, cbind(NA, 1)), NA_real_)
+  expect_identical(predict(average, cbind(NA, 1), type = "class"), NA_integer_)
+})
+
 test_that("far from all members logarithms stay exact", {
   average <- make_average(1)
   x <- matrix(c(1e4, -1e6, 300))
@@ -96,7 +110,8 @@ test_that("the gradient is that of the reference, member by member", {
 test_that("finite differences confirm the gradient", {
   ps <- make_members(2, "full", seed = 7)
   x <- make_points(5, 2)
-  gradient <- attr(log_likelihood(make_average(2, "full", seed = 7), x, gradient = TRUE), "gradient")
+  average <- make_average(2, "full", seed = 7)
+  gradient <- attr(log_likelihood(average, x, gradient = TRUE), "gradient")
   rows <- list(1:3, 4:5, 6:7)
   for (m in 1:3) {
     own <- list(
@@ -132,10 +147,9 @@ test_that("coefficients have the gradient's shape, a list a member for the class
 })
 
 test_that("an average integrates to one", {
-  expect_equal(
-    integrate(function(x) predict(make_average(1, seed = 3), x), -Inf, Inf, rel.tol = 1e-8)$value, 1,
-    tolerance = 1e-7
-  )
+  average <- make_average(1, seed = 3)
+  area <- integrate(function(x) predict(average, x), -Inf, Inf, rel.tol = 1e-8)$value
+  expect_equal(area, 1, tolerance = 1e-7)
   # by the trapezoidal rule, exact for such integrands
   average <- make_average(2, "mixed", seed = 3)
   at <- seq(-15, 15, by = 0.1)
