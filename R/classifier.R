@@ -98,6 +98,18 @@ new_classifier <- function(weights, biases, activation = "tanh", fn = NULL, d = 
   )
 }
 
+is_constant <- function(classifier) {
+  length(classifier$biases) > 0 && length(classifier$weights) == 0
+}
+
+# Whether parameters are known, of one network or of all members.
+has_parameters <- function(classifier) {
+  if (is_average(classifier)) {
+    return(all(vapply(classifier$members, has_parameters, NA)))
+  }
+  is.null(classifier$fn)
+}
+
 constant_classifier <- function(probabilities) {
   new_classifier(list(), list(log(probabilities / sum(probabilities))))
 }
@@ -182,7 +194,11 @@ predict.cwmix_classifier <- function(object, newdata, log = FALSE, ...) {
 }
 
 # log w(z), n x K.
-log_classifier <- function(classifier, z, call) {
+log_classifier <- function(classifier, z, call = NULL) {
+  if (is_average(classifier)) {
+    parts <- lapply(classifier$members, log_classifier, z, call)
+    return(do.call(cbind, Map(`+`, parts, log(classifier$shares))))
+  }
   if (!is.null(classifier$fn)) {
     return(log(call_classifier(classifier, z, call)))
   }
@@ -226,6 +242,9 @@ call_classifier <- function(classifier, z, call) {
 }
 
 describe_classifier <- function(classifier) {
+  if (is_average(classifier)) {
+    return(describe_members(classifier$members))
+  }
   if (!is.null(classifier$fn)) {
     return("an R function")
   }

@@ -14,8 +14,8 @@
 #'   frame.
 #' @param p A numeric vector of probabilities (of their logarithms with `log.p = TRUE`).
 #' @param n A whole number of draws.
-#' @param object A `cwmix_density`: a fit of [cwmix()] or [gaussian_mixture()], or a
-#'   [cwmix_model()].
+#' @param object A `cwmix_density`: a fit of [cwmix()] or [gaussian_mixture()], a
+#'   [cwmix_model()] or a [cwmix_average()].
 #' @param log,log.p A flag: densities or probabilities are logarithms.
 #' @param lower.tail A flag: probabilities are P(X <= q), otherwise P(X > q).
 #' @return `dcwmix()`, `pcwmix()` and `qcwmix()`: a numeric vector as long as their first argument
@@ -132,11 +132,23 @@ log_tail <- function(object, q, integrals, lower, call) {
   log_p[!is.na(q) & q >= support[2]] <- if (lower) 0 else -Inf
   open <- which(q > support[1] & q < support[2])
   y <- to_working(matrix(q[open]), object$support)$y
+  log_p[open] <- pmin(log_tail_working(object, y, integrals, lower, call), 0)
+  log_p
+}
+
+# The same at points on the working scale, up to rounding above 0.
+log_tail_working <- function(object, y, integrals, lower, call) {
+  if (is_average(object$classifier)) {
+    tails <- Map(function(member, integrals, share) {
+      log(share) + log_tail_working(member, y, integrals, lower, call)
+    }, member_densities(object), integrals, object$classifier$shares)
+    return(Reduce(log_add, tails))
+  }
   components <- seq_len(nrow(object$mean))
-  t <- matrix(vapply(components, function(k) latent(object, y, k)[, 1], double(length(open))),
+  t <- matrix(vapply(components, function(k) latent(object, y, k)[, 1], double(nrow(y))),
     ncol = length(components)
   )
-  total <- rep(-Inf, length(open))
+  total <- rep(-Inf, nrow(y))
   for (k in components) {
     some <- which(if (lower) t[, k] >= -quadrature_range else t[, k] <= quadrature_range)
     inner <- pmin(pmax(t[some, k], -quadrature_range), quadrature_range)
@@ -157,8 +169,7 @@ log_tail <- function(object, q, integrals, lower, call) {
     if (length(far) == 0) next
     total[far] <- log_add(total[far], far_integrals(object$classifier, t[far, k], call)[, k])
   }
-  log_p[open] <- pmin(total, 0)
-  log_p
+  total
 }
 
 # Quantiles of the lower or the upper tail's probabilities, given by their logarithms: from a table,

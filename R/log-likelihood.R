@@ -30,7 +30,7 @@ log_likelihood <- function(object, newdata, gradient = FALSE, weights = NULL, ..
   if (!gradient) {
     return(value)
   }
-  if (!is.null(object$classifier$fn)) {
+  if (!has_parameters(object$classifier)) {
     stop_input("`object` must have a classifier with parameters for a gradient, not an R function.",
       call = call
     )
@@ -46,11 +46,19 @@ log_likelihood <- function(object, newdata, gradient = FALSE, weights = NULL, ..
     y <- y[weights > 0, , drop = FALSE]
     weights <- weights[weights > 0]
   }
+  attr(value, "gradient") <- gradient_working(object, y, weights)
+  value
+}
+
+# The gradient of the weighted sum of log densities at points on the working scale.
+gradient_working <- function(object, y, weights) {
+  if (is_average(object$classifier)) {
+    return(gradient_average(object, y, weights))
+  }
   parameters <- coef(object)
   model <- engine_model(parameters, object$classifier$activation)
   flat <- .Call(ffi_gradient, model, y, weights, engine_single(), thread_count())$gradient
-  attr(value, "gradient") <- unflatten(flat, parameters)
-  value
+  unflatten(flat, parameters)
 }
 
 #' Log-likelihood of a fit
@@ -85,11 +93,15 @@ nobs.cwmix_density <- function(object, ...) {
   object$nobs
 }
 
+unfitted_name <- function(object) {
+  if (inherits(object, "cwmix_average")) "an average of densities" else "a specified model"
+}
+
 check_fitted <- function(object, call, arg = "object") {
   if (is.null(object$nobs)) {
     stop_input(
-      "`", arg,
-      "` must be a fit: a specified model has seen no data. Use log_likelihood(object, newdata).",
+      "`", arg, "` must be a fit: ", unfitted_name(object),
+      " has seen no data. Use log_likelihood(object, newdata).",
       call = call
     )
   }

@@ -43,8 +43,8 @@ covariance_of <- function(cholesky) {
 #' The unconstrained parameters, in which the model is optimised: means, log standard
 #' deviations or log-Cholesky factors, and the classifier's weights and biases.
 #'
-#' @param object A `cwmix_density`: a fit of [cwmix()] or [gaussian_mixture()], or a
-#'   [cwmix_model()].
+#' @param object A `cwmix_density`: a fit of [cwmix()] or [gaussian_mixture()], a
+#'   [cwmix_model()] or a [cwmix_average()].
 #' @param ... Must be empty.
 #' @return A list, the shape of the gradient of [log_likelihood()]:
 #'   - `mean`, K x d, in units of the data (of their logs or logits in bounded columns);
@@ -53,7 +53,8 @@ covariance_of <- function(cholesky) {
 #'     zero above;
 #'   - `weights`, a list of (out, in) matrices, and `biases`, a list of vectors; with constant
 #'     weights no matrix and one vector, the log weights. Neither where the classifier is an R
-#'     function.
+#'     function. For a [cwmix_average()] lists of these lists, one a member; the shares are not
+#'     among the parameters.
 #' @examples
 #' model <- cwmix_model(c(-1, 1), sd = c(1, 2), classifier = c(0.3, 0.7))
 #' coef(model)
@@ -69,7 +70,14 @@ coef.cwmix_density <- function(object, ...) {
 }
 
 classifier_parameters <- function(classifier) {
-  if (is.null(classifier$fn)) list(weights = classifier$weights, biases = classifier$biases)
+  if (!has_parameters(classifier)) {
+    return(NULL)
+  }
+  if (is_average(classifier)) {
+    part <- function(name) lapply(classifier$members, `[[`, name)
+    return(list(weights = part("weights"), biases = part("biases")))
+  }
+  list(weights = classifier$weights, biases = classifier$biases)
 }
 
 activations <- c("tanh", "relu", "silu")
@@ -130,8 +138,11 @@ order_components <- function(parameters, order) {
 # Free parameters: constant weights sum to one, and only the lower triangles are free. NA for a
 # classifier whose parameters are not known.
 count_parameters <- function(object) {
-  if (!is.null(object$classifier$fn)) {
+  if (!has_parameters(object$classifier)) {
     return(NA_integer_)
+  }
+  if (is_average(object$classifier)) {
+    return(sum(vapply(member_densities(object), count_parameters, 0L)))
   }
   d <- ncol(object$mean)
   K <- nrow(object$mean)

@@ -4,7 +4,7 @@ plot_residuals <- function(object, points, dots, call) {
   if (is.null(points)) {
     stop_input("`newdata` must be given for residuals: ",
       if (is.null(object$nobs)) {
-        "a specified model has no data."
+        paste(unfitted_name(object), "has no data.")
       } else {
         "the training data cannot be found by the fit's call."
       },

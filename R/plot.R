@@ -20,7 +20,8 @@
 #'   the model: normal Q-Q plots with pointwise 95 percent bands of a sample that size; for two
 #'   columns also their scatter, for more a chi-square Q-Q plot of their squared length.
 #'
-#' @param x A `cwmix_density`: a fit of [cwmix()] or [gaussian_mixture()], or a [cwmix_model()].
+#' @param x A `cwmix_density`: a fit of [cwmix()] or [gaussian_mixture()], a [cwmix_model()] or a
+#'   [cwmix_average()].
 #' @param newdata The points to show, as for [predict()][predict.cwmix_density]; incomplete rows
 #'   and rows outside the support are left out. `NULL` for the training data, where they are
 #'   kept or can be found by the call of the fit; otherwise no points are shown. Scatter plots
@@ -247,7 +248,8 @@ plot_curves <- function(object, what, points, draws, dots) {
   label <- curve_label(object)
   if (what == "weights") {
     y <- predict(object, x, type = "weights")
-    taken <- panel(range(x), c(0, 1.02), label, "Weight", "Functional weights", dots)
+    ylim <- weight_range(object$classifier)
+    taken <- panel(range(x), ylim, label, "Weight", "Functional weights", dots)
     show_rug(points)
     component_lines(x, y, taken)
     return(list(x = x, y = y))
@@ -305,13 +307,17 @@ show_rug <- function(points) {
   }
 }
 
+# Weights are at most 1, in an average at most the largest share.
+weight_range <- function(classifier) c(0, 1.02 * max(classifier$shares %||% 1))
+
 plot_classifier <- function(object, what, points, draws, dots) {
   limits <- dots$xlim %||% c(-4, 4)
   z <- seq(min(limits), max(limits), length.out = 501)
   w <- predict(object$classifier, z)
-  taken <- panel(limits, c(0, 1.02), "z", "w(z)", "Classifier", dots)
+  ylim <- weight_range(object$classifier)
+  taken <- panel(limits, ylim, "z", "w(z)", "Classifier", dots)
   # Where the base draws fall, at no scale.
-  base <- stats::dnorm(z) / (2 * stats::dnorm(0))
+  base <- ylim[2] / 2 * stats::dnorm(z) / stats::dnorm(0)
   graphics::polygon(c(z[1], z, z[501]), c(0, base, 0), col = "grey92", border = NA)
   component_lines(z, w, taken)
   list(x = z, y = w)
@@ -321,7 +327,11 @@ plot_training <- function(object, dots, call) {
   trace <- object$trace
   if (is.null(trace) || nrow(trace) < 2) {
     stop_input("`x` must have been trained for the plot of its training, but ",
-      if (is.null(trace)) "a specified model has no trace." else "its trace has one row only.",
+      if (is.null(trace)) {
+        paste(unfitted_name(object), "has no trace.")
+      } else {
+        "its trace has one row only."
+      },
       call = call
     )
   }

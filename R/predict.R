@@ -3,8 +3,8 @@ quantities <- c(density = 0L, posterior = 1L, weights = 2L, component = 3L)
 
 #' Evaluate a density at new points
 #'
-#' @param object A `cwmix_density`: a fit of [cwmix()] or [gaussian_mixture()], or a
-#'   [cwmix_model()].
+#' @param object A `cwmix_density`: a fit of [cwmix()] or [gaussian_mixture()], a
+#'   [cwmix_model()] or a [cwmix_average()].
 #' @param newdata The points: a numeric vector (one column), matrix or data frame. Columns are
 #'   matched by name where both the model and `newdata` have names, and columns the model does
 #'   not know are then left aside; otherwise by position.
@@ -144,6 +144,9 @@ class_of <- function(object, newdata, call, single) {
 # A quantity at a matrix of finite points on the working scale: a vector, or n x K.
 log_quantity_working <- function(object, y, quantity, call = NULL, single = engine_single(),
                                  threads = NULL) {
+  if (is_average(object$classifier)) {
+    return(log_quantity_average(object, y, quantity, call, single, threads))
+  }
   if (is.null(object$classifier$fn)) {
     return(log_quantity_engine(object, y, quantity, single, threads))
   }
@@ -162,9 +165,7 @@ log_quantity_working <- function(object, y, quantity, call = NULL, single = engi
     return(log_weight)
   }
   joint <- log_component + log_weight
-  top <- apply(joint, 1, max)
-  top[top == -Inf] <- 0
-  log_density <- top + log(rowSums(exp(joint - top)))
+  log_density <- log_row_sums(joint)
   if (quantity == "density") log_density else joint - log_density
 }
 

@@ -178,6 +178,12 @@ start_from_means <- function(start, problem, call) {
 }
 
 start_from_density <- function(start, problem, call) {
+  if (is_average(start$classifier)) {
+    stop_input("`start` must have constant weights or one network, not an ",
+      describe_classifier(start$classifier), ".",
+      call = call
+    )
+  }
   d <- ncol(problem$y)
   if (!identical(dim(start$mean), c(problem$K, d)) || is.null(start$sd) != problem$full ||
     !is.null(start$classifier$fn)) {

@@ -140,7 +140,6 @@ odds_slope <- function(classifier, a, b) {
     spread <- (high - low) / 2
     u <- activate(classifier$activation, u)
   }
-  row_max <- function(x) do.call(pmax, lapply(seq_len(ncol(x)), function(k) x[, k]))
   heard <- u + radius >= row_max(u - radius) - 40
   bound <- row_max(ifelse(heard, slope + spread, -Inf)) +
     row_max(ifelse(heard, spread - slope, -Inf))
@@ -167,6 +166,9 @@ starting_edges <- function(classifier) {
 # the integrals up to each edge and from it on, a column a component.
 weight_integrals <- function(object, call) {
   classifier <- object$classifier
+  if (is_average(classifier)) {
+    return(lapply(member_densities(object), weight_integrals, call))
+  }
   edges <- starting_edges(classifier)
   a <- edges[-length(edges)]
   b <- edges[-1]

@@ -36,6 +36,9 @@ residuals.cwmix_density <- function(object, newdata, ...) {
 
 # z_k at finite points on the working scale, k drawn by the uniforms u.
 residuals_working <- function(object, y, u, call) {
+  if (is_average(object$classifier)) {
+    return(residuals_average(object, y, u, call))
+  }
   if (is.null(object$classifier$fn)) {
     model <- engine_model(coef(object), object$classifier$activation)
     scale <- object$sd %||% object$cholesky

@@ -3,8 +3,8 @@
 #' Exact and independent draws: z from N(0, I), a component k with probability w_k(z), then
 #' x = mu_k + L_k z.
 #'
-#' @param object A `cwmix_density`: a fit of [cwmix()] or [gaussian_mixture()], or a
-#'   [cwmix_model()].
+#' @param object A `cwmix_density`: a fit of [cwmix()] or [gaussian_mixture()], a
+#'   [cwmix_model()] or a [cwmix_average()].
 #' @param nsim A whole number of at least 1, the number of draws.
 #' @param seed `NULL`, or an integer for [set.seed()]; the generator's state is then restored, as
 #'   by [stats::simulate()].
@@ -52,6 +52,9 @@ seed_state <- function(seed, call) {
 # n draws, a matrix, from the current state of the generator; with component = TRUE its attributes
 # "component" and "z" say where they came from.
 draw <- function(object, n, component = FALSE, call = NULL) {
+  if (is_average(object$classifier)) {
+    return(draw_average(object, n, component, call))
+  }
   if (!is.null(object$classifier$fn)) {
     return(draw_by_function(object, n, component, call))
   }

@@ -42,6 +42,16 @@ describe_training <- function(x) {
   )
 }
 
+describe_average <- function(shares) {
+  if (length(shares) == 1) {
+    return("1 density")
+  }
+  shown <- paste0("shares ", paste(signif(utils::head(shares, 6), 3), collapse = ", "))
+  if (length(shares) > 6) shown <- paste0(shown, ", ...")
+  if (length(unique(shares)) == 1) shown <- "equal shares"
+  paste0(length(shares), " densities, ", shown)
+}
+
 fixed <- function(x, digits) {
   if (abs(x) < 1e-3 || abs(x) > 1e9) base::format(x, digits = 5) else sprintf("%.*f", digits, x)
 }
@@ -57,7 +67,10 @@ format.cwmix_density <- function(x, ...) {
   )
   if (is.null(x$nobs)) {
     n <- count_parameters(x)
-    return(c(lines, if (!is.na(n)) sprintf("  specified   %s", plural(n, "parameter"))))
+    return(c(
+      lines, if (!is.null(x$shares)) sprintf("  average of  %s", describe_average(x$shares)),
+      if (!is.na(n)) sprintf("  specified   %s", plural(n, "parameter"))
+    ))
   }
   held <- length(x$held_rows)
   c(

@@ -11,7 +11,7 @@
 #' @param control A [cwmix_control()] for the further epochs; `NULL` for that of the fit.
 #' @return A fit of the same class. The trace goes on; the best epoch is the best of all.
 #' @section Errors: A condition of class `"cwmix_input_error"` when the data cannot be found or are
-#'   not those of the fit, and for a specified model.
+#'   not those of the fit, and for a specified model or an average.
 #' @examples
 #' set.seed(1)
 #' fit <- cwmix(faithful, K = 3, hidden = 8, control = cwmix_control(epochs = 5))

@@ -24,3 +24,12 @@ row_blocks <- function(n, width) {
   size <- 1024 * max(1, 1e6 %/% (1024 * width))
   lapply(seq_len(ceiling(n / size)), function(b) seq.int((b - 1) * size + 1, min(b * size, n)))
 }
+
+row_max <- function(x) do.call(pmax, lapply(seq_len(ncol(x)), function(k) x[, k]))
+
+# log(rowSums(exp(x))).
+log_row_sums <- function(x) {
+  top <- row_max(x)
+  sum <- top + log(rowSums(exp(x - top)))
+  replace(sum, which(top == -Inf), -Inf)
+}

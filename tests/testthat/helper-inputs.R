@@ -38,6 +38,7 @@ make_input_objects <- function() {
     o$classifier <- cwmix_classifier(list(matrix(c(2, -2))), list(c(0, 0)))
     o$model_of <- function(f) cwmix_model(c(-1, 1), sd = c(1, 2), classifier = f)
     o$fn_model <- o$model_of(function(z) cbind(plogis(z), plogis(-z)))
+    o$average <- cwmix_average(list(o$model, o$model_of(o$classifier)))
     o$picture <- image_density(diag(3))
     o
   })

@@ -219,3 +219,22 @@ torture_models <- function() {
     engine_model(coef(model), "tanh")
   })
 }
+
+# Parameters of the members of an average, in the order in which it has them: constant weights last,
+# by decreasing weight. `covariance` may be "mixed".
+make_members <- function(d, covariance = "diagonal", seed = 1) {
+  each <- if (covariance == "mixed") c("diagonal", "full", "diagonal") else rep(covariance, 3)
+  constant <- make_parameters(d, 2, NULL, each[3], seed = seed + 2)
+  constant$biases[[1]] <- sort(constant$biases[[1]], decreasing = TRUE)
+  list(
+    make_parameters(d, 3, c(5, 4), each[1], seed = seed),
+    make_parameters(d, 2, 6, each[2], "silu", seed = seed + 1), constant
+  )
+}
+
+member_shares <- function() c(0.2, 0.5, 0.3)
+
+make_average <- function(d, covariance = "diagonal", ..., seed = 1) {
+  models <- lapply(make_members(d, covariance, seed), as_model, ...)
+  cwmix_average(models, member_shares())
+}

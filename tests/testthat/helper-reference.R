@@ -342,3 +342,27 @@ reference_distribution <- function(model, q, lower = -Inf) {
   piece <- function(from, to) integrate(predict, from, to, object = model, rel.tol = 1e-8)$value
   cumsum(vapply(seq_along(q), function(i) piece(if (i == 1) lower else q[i - 1], q[i]), 0))
 }
+
+# What reference_log_quantities() says of sum_m share_m p_m(x), p_m of the parameters ps[[m]].
+reference_log_average <- function(x, ps, shares) {
+  parts <- lapply(ps, function(p) reference_log_quantities(x, p))
+  stacked <- function(name) do.call(cbind, lapply(parts, `[[`, name))
+  component <- stacked("component")
+  sizes <- vapply(ps, function(p) nrow(p$mean), 0L)
+  weights <- stacked("weights") + rep(log(rep(shares, sizes)), each = nrow(x))
+  density <- apply(weights + component, 1L, reference_log_sum_exp)
+  list(
+    density = density, posterior = weights + component - density,
+    weights = weights, component = component
+  )
+}
+
+# Gradient of sum_i a_i log p(x_i), a list with a member's gradient each:
+#   grad log p = sum_m share_m p_m / p grad log p_m.
+reference_average_gradient <- function(x, ps, shares, a = rep(1, nrow(x))) {
+  log_density <- reference_log_average(x, ps, shares)$density
+  Map(function(p, share) {
+    r <- exp(log(share) + reference_log_density(x, p) - log_density)
+    reference_gradient(x, p, a * r)
+  }, ps, shares)
+}

@@ -145,6 +145,8 @@ test_that("starts are densities of the same shape or matrices of means", {
     "start with another activation" = fails("start", net(df, activation = "relu", start = n)),
     "start a network for constant weights" = fails("start", net(df, hidden = NULL, start = n)),
     "start an R function" = fails("start", fit(v, start = fn_model)),
+    "start an average" = fails("start", net(v, K = 4, start = average)),
+    "start an average for EM" = fails("start", fit(v, K = 4, start = average)),
     "start a vector" = fails("start", fit(v, start = c(1, 2))),
     "start a matrix of the wrong shape" = fails("start", fit(m, start = matrix(1, 2, 3))),
     "start a matrix with NA" = fails("start", fit(v, start = matrix(c(1, NA)))),

@@ -165,3 +165,58 @@ test_that("parameters of specified models fit together", {
   expect_inputs(cases)
   expect_snapshot(writeLines(input_messages(cases)))
 })
+
+test_that("averages are of densities of the same columns and support", {
+  cases <- list()
+  for (name in names(not_numbers())) {
+    put <- function(what, argument, code) {
+      cases[[paste0(what, ": ", name)]] <<- list(argument = argument, code = code)
+    }
+    put("fits", "fits", bquote(cwmix_average(bad[[.(name)]])))
+    put("element of fits", "fits", bquote(cwmix_average(list(gv, bad[[.(name)]]))))
+    if (name != "null") {
+      put("shares", "shares", bquote(cwmix_average(list(gv, model), bad[[.(name)]])))
+    }
+  }
+  cases <- c(cases, list(
+    "fits missing" = fails("fits", cwmix_average()),
+    "fits empty" = fails("fits", cwmix_average(list())),
+    "fits a density" = fails("fits", cwmix_average(gv)),
+    "fits a data frame" = fails("fits", cwmix_average(df)),
+    "fits a picture" = fails("fits", cwmix_average(list(picture))),
+    "fits a classifier" = fails("fits", cwmix_average(list(gv, classifier))),
+    "fits of another dimension" = fails("fits", cwmix_average(list(gv, gm))),
+    "fits of another support" = fails("fits", cwmix_average(list(gv, bounded))),
+    "fits of other columns" = fails(
+      "fits", cwmix_average(list(g, fit(setNames(df, c("a", "c")))))
+    ),
+    "fits of columns in another order" = fails("fits", cwmix_average(list(g, fit(df[2:1])))),
+    "fits of other columns after one without names" = fails(
+      "fits", cwmix_average(list(gm, g, fit(df[2:1])))
+    ),
+    "shares zero" = fails("shares", cwmix_average(list(gv, model), c(0, 1))),
+    "shares negative" = fails("shares", cwmix_average(list(gv, model), c(-1, 2))),
+    "shares NA" = fails("shares", cwmix_average(list(gv, model), c(NA, 1))),
+    "shares do not sum to 1" = fails("shares", cwmix_average(list(gv, model), c(1, 1))),
+    "shares too few" = fails("shares", cwmix_average(list(gv, model), 1)),
+    "shares too many" = fails("shares", cwmix_average(list(gv, model), rep(1 / 7, 7))),
+    "shares a matrix" = fails("shares", cwmix_average(list(gv, model), matrix(0.5, 2, 1))),
+    "shares with names" = works(
+      predict(cwmix_average(list(a = gv, b = model), c(b = 0.3, a = 0.7)), 1:2),
+      0.3 * predict(gv, 1:2) + 0.7 * predict(model, 1:2)
+    ),
+    "shares that sum to 1 up to rounding" = works(
+      sum(cwmix_average(list(gv, model, gv), c(0.333333333, 0.333333333, 0.333333334))$shares), 1
+    ),
+    "fits with and without names" = works(
+      unname(predict(cwmix_average(list(g, gm)), df)),
+      unname(predict(g, df) + predict(gm, m)) / 2
+    ),
+    "fits of an R function" = works(
+      predict(cwmix_average(list(fn_model, average)), 1),
+      (predict(fn_model, 1) + predict(average, 1)) / 2
+    )
+  ))
+  expect_inputs(cases)
+  expect_snapshot(writeLines(input_messages(cases)))
+})
