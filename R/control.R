@@ -48,7 +48,7 @@
 cwmix_control <- function(epochs = NULL, batch_size = NULL, learning_rate = 5e-3,
                           schedule = c("one-cycle", "constant"), weight_decay = NULL,
                           gradient_clip = 10, patience = 30, em_iterations = 500,
-                          em_tolerance = 1e-6, starts = 5, sd_floor = 1e-3,
+                          em_tolerance = 1e-6, starts = 5, folds = NULL, sd_floor = 1e-3,
                           precision = c("single", "double"), exact = FALSE, threads = NULL,
                           optimiser = c("adam", "lbfgs"), verbose = interactive(), ...) {
   call <- user_call()
@@ -69,6 +69,7 @@ cwmix_control <- function(epochs = NULL, batch_size = NULL, learning_rate = 5e-3
       em_iterations = check_count(em_iterations, "em_iterations", call),
       em_tolerance = check_number(em_tolerance, "em_tolerance", call, 0, open = TRUE),
       starts = check_count(starts, "starts", call),
+      folds = count_or_null(folds, "folds", 2),
       sd_floor = check_number(sd_floor, "sd_floor", call, 0),
       precision = check_choice(precision, c("single", "double"), "precision", call),
       exact = check_flag(exact, "exact", call),

@@ -75,9 +75,9 @@ cwmix <- function(x, ...) {
 
 #' @rdname cwmix
 #' @export
-cwmix.default <- function(x, K = NULL, ..., hidden = c(64, 64), covariance = c("diagonal", "full"),
+cwmix.default <- function(x, K = NULL, ..., hidden = "auto", covariance = c("auto", "diagonal", "full"),
                           activation = c("tanh", "relu", "silu"), support = NULL, weights = NULL,
-                          validation = 0.1, start = NULL, control = cwmix_control(),
+                          validation = NULL, start = NULL, control = cwmix_control(),
                           keep_data = FALSE) {
   call <- user_call()
   matched <- match.call()
@@ -90,15 +90,16 @@ cwmix.default <- function(x, K = NULL, ..., hidden = c(64, 64), covariance = c("
   kept <- if (keep_data) list(x = x, weights = weights)
   settings <- check_network(settings, call)
   problem <- read_problem(read_training(x, call), settings, call)
-  fit_cwmix(problem, settings, kept, matched, call)
+  fit <- if (settings$stacked) fit_stacked else fit_cwmix
+  fit(problem, settings, kept, matched, call)
 }
 
 #' @rdname cwmix
 #' @export
-cwmix.formula <- function(x, data, K = NULL, ..., hidden = c(64, 64),
-                          covariance = c("diagonal", "full"),
+cwmix.formula <- function(x, data, K = NULL, ..., hidden = "auto",
+                          covariance = c("auto", "diagonal", "full"),
                           activation = c("tanh", "relu", "silu"),
-                          support = NULL, weights = NULL, validation = 0.1, start = NULL,
+                          support = NULL, weights = NULL, validation = NULL, start = NULL,
                           control = cwmix_control(), keep_data = FALSE) {
   call <- user_call()
   matched <- match.call()
@@ -113,14 +114,23 @@ cwmix.formula <- function(x, data, K = NULL, ..., hidden = c(64, 64),
   kept <- if (keep_data) list(data = data, weights = weights)
   settings <- check_network(settings, call)
   problem <- read_problem(read_formula(x, data, call), settings, call)
-  fit_cwmix(problem, settings, kept, matched, call)
+  fit <- if (settings$stacked) fit_stacked else fit_cwmix
+  fit(problem, settings, kept, matched, call)
 }
 
 # What can be checked before the data are read.
 check_network <- function(settings, call) {
   settings$activation <- check_choice(settings$activation, activations, "activation", call)
-  settings["hidden"] <- list(check_hidden(settings$hidden, call))
-  settings$validation <- check_validation(settings$validation, call)
+  settings$stacked <- is.null(settings$K) && is.null(settings$start) && is.null(settings$validation)
+  settings$covariance <- check_choice(
+    settings$covariance, c("auto", "diagonal", "full"), "covariance", call
+  )
+  if (!identical(settings$hidden, "auto")) {
+    settings["hidden"] <- list(check_hidden(settings$hidden, call))
+  } else if (!settings$stacked) {
+    settings$hidden <- c(64L, 64L)
+  }
+  settings$validation <- check_validation(settings$validation %||% 0.1, call)
   settings
 }
 

@@ -89,7 +89,7 @@ reseed_empty <- function(parameters, counts, x, weights, threads) {
 
 # EM from one start: list(parameters, trace, log_likelihood, converged, interrupted). An interrupt
 # ends it with the parameters so far.
-em_run <- function(parameters, set, problem, call) {
+em_run <- function(parameters, set, problem, call, pooling = c(0, 0)) {
   control <- problem$control
   K <- nrow(parameters$mean)
   chunk <- max(1, work_per_call %/% (nrow(set$x) * K * (ncol(set$x)^2 + 20)))
@@ -100,7 +100,7 @@ em_run <- function(parameters, set, problem, call) {
     left <- control$em_iterations - max(length(run$trace) - 1, 0)
     step <- em_steps(
       run$parameters, set$x, set$weights, min(chunk, left), control$em_tolerance, problem$floor,
-      threads = control$threads
+      pooling, control$threads
     )
     if (step$status != 0) {
       stop_cwmix(

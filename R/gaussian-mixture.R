@@ -26,15 +26,14 @@ gaussian_mixture <- function(x, ...) {
 
 #' @rdname gaussian_mixture
 #' @export
-gaussian_mixture.default <- function(x, K = NULL, ..., covariance = c(
-  "diagonal", "full"
-), support = NULL,
-                                     weights = NULL, start = NULL, control = cwmix_control(),
-                                     keep_data = FALSE) {
+gaussian_mixture.default <- function(x, K = NULL, ..., covariance = c("diagonal", "full"),
+                                     support = NULL, weights = NULL, start = NULL,
+                                     control = cwmix_control(), keep_data = FALSE) {
   call <- user_call()
   matched <- match.call()
   check_dots_empty(..., call = call)
   check_flag(keep_data, "keep_data", call)
+  covariance <- check_choice(covariance, c("diagonal", "full"), "covariance", call)
   settings <- list(
     K = K, covariance = covariance, support = support, weights = weights, start = start,
     control = control
@@ -55,6 +54,7 @@ gaussian_mixture.formula <- function(x, data, K = NULL, ..., covariance = c("dia
   check_given("data", call)
   weights <- eval_in_data(substitute(weights), data, parent.frame(), call)
   check_flag(keep_data, "keep_data", call)
+  covariance <- check_choice(covariance, c("diagonal", "full"), "covariance", call)
   settings <- list(
     K = K, covariance = covariance, support = support, weights = weights, start = start,
     control = control

@@ -6,7 +6,7 @@ read_problem <- function(points, settings, call) {
   x <- points$x
   columns <- points$columns
   control <- validate_control(settings$control, call)
-  full <- check_choice(settings$covariance, c("diagonal", "full"), "covariance", call) == "full"
+  full <- settings$covariance == "full"
   support <- read_support(settings$support, ncol(x), columns$names, call)
   labels <- columns$names %||% seq_len(ncol(x))
   check_inside(x, support, labels, call)

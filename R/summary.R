@@ -27,6 +27,13 @@ describe_training <- function(x) {
       plural(length(x$starts), "start"), if (x$converged) "converged" else "not converged"
     ))
   }
+  if (is_stacked(x)) {
+    return(sprintf(
+      "  stacked     %d of %s over %d folds: held-out score %.4f (se %.4f)",
+      sum(x$candidates$share > 0), plural(nrow(x$candidates), "candidate"), x$folds,
+      x$held_out[["score"]], x$held_out[["se"]]
+    ))
+  }
   best <- x$trace[match(x$best_epoch, x$trace$epoch), ]
   if (max(x$trace$epoch) == 0) {
     return("  training    none")
