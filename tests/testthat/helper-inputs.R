@@ -39,6 +39,11 @@ make_input_objects <- function() {
     o$model_of <- function(f) cwmix_model(c(-1, 1), sd = c(1, 2), classifier = f)
     o$fn_model <- o$model_of(function(z) cbind(plogis(z), plogis(-z)))
     o$picture <- image_density(diag(3))
+    o$comparison <- compare(list(g = o$g, n = o$n), o$df)
+    o$selection <- cwmix_select(
+      o$v,
+      K = 1:2, hidden = NULL, covariance = "full", folds = rep(1:2, 30), control = o$quick
+    )
     o
   })
 }
