@@ -43,6 +43,8 @@ format_scores <- function(table) {
       return(format(c(name, x)))
     }
     digits <- switch(name, seconds = 2, K = , df = 0, 4)
+    # Adding 0 takes the sign from -0.
+    x <- round(x, digits) + 0
     shown <- formatC(x, digits = digits, format = "f", big.mark = if (name == "df") "," else "")
     formatC(c(name, ifelse(is.na(x), "-", shown)), width = max(nchar(c(name, shown))))
   })

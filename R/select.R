@@ -24,7 +24,8 @@
 #' @param hidden One choice as in [cwmix()], an integer vector of widths or `NULL` for constant
 #'   weights; or a list of such choices. By default constant weights, a Gaussian mixture, and the
 #'   network that `cwmix()` has.
-#' @param covariance Strings, one or both of `"diagonal"` and `"full"`.
+#' @param covariance Strings, one or both of `"diagonal"` and `"full"`; of one column, where they
+#'   are the same, the first.
 #' @param weights Observation weights, as for [cwmix()]: they weight fits and scores. Standard
 #'   errors take rows, not units of weight, as independent.
 #' @param folds A whole number from 2 of folds, drawn at random, of sizes that differ by at most
@@ -78,8 +79,8 @@ cwmix_select.default <- function(x, K, ..., hidden = list(NULL, c(64, 64)),
   call <- user_call()
   matched <- match.call()
   check_given("K", call)
-  grid <- read_grid(K, hidden, covariance, call)
   source <- list(points = read_training(x, call), data = x, weights = weights)
+  grid <- read_grid(K, hidden, covariance, ncol(source$points$x), call)
   select_candidate(grid, source, folds, list(...), matched, call)
 }
 
@@ -91,15 +92,16 @@ cwmix_select.formula <- function(x, data, K, ..., hidden = list(NULL, c(64, 64))
   matched <- match.call()
   check_given(c("data", "K"), call)
   weights <- eval_in_data(substitute(weights), data, parent.frame(), call)
-  grid <- read_grid(K, hidden, covariance, call)
   source <- list(points = read_formula(x, data, call), formula = x, data = data, weights = weights)
+  grid <- read_grid(K, hidden, covariance, ncol(source$points$x), call)
   select_candidate(grid, source, folds, list(...), matched, call)
 }
 
 # Candidates as a list of list(K, hidden, covariance): of every network and covariance, all K.
-read_grid <- function(K, hidden, covariance, call) {
+read_grid <- function(K, hidden, covariance, d, call) {
   check_distinct_counts(K, call)
   check_covariances(covariance, call)
+  if (d == 1) covariance <- covariance[1]
   hidden <- if (is.list(hidden) && !is.object(hidden)) hidden else list(hidden)
   hidden <- lapply(hidden, check_hidden, call)
   if (length(hidden) == 0 || anyDuplicated(hidden) > 0) {

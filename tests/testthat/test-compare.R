@@ -112,6 +112,11 @@ test_that("a comparison prints itself, and parts of it print", {
   })
 })
 
+test_that("a difference that rounds to zero has no sign", {
+  fits <- list(function(x) -x, function(x) -x - 1e-6)
+  expect_length(grep("-0.0000", format(compare(fits, 1:3)), fixed = TRUE), 0)
+})
+
 test_that("tidy gives a plain data frame", {
   result <- compare(list(cwmix_model(0, sd = 1, classifier = 1)), c(1, 2))
   expect_identical(class(tidy(result)), "data.frame")

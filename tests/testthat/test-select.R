@@ -108,6 +108,12 @@ test_that("a formula, a vector and a matrix are taken as cwmix takes them", {
   )
 })
 
+test_that("of one column there is one covariance", {
+  set.seed(1)
+  choice <- cwmix_select(rivers, K = 1:2, hidden = NULL, folds = 2)
+  expect_identical(choice$table$covariance, c("diagonal", "diagonal"))
+})
+
 test_that("labels hold rows out together, in any type", {
   labels <- rep(c("b", "a"), c(100, 172))
   select <- function(folds) {
