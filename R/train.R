@@ -255,11 +255,15 @@ scale_bounds <- function(model, floor) {
   bounds
 }
 
+shows_progress <- function(control) {
+  in_document <- isTRUE(getOption("knitr.in.progress"))
+  control$verbose && !in_document && !nzchar(Sys.getenv("TESTTHAT"))
+}
+
 # A progress bar with rate and held-out score, or nothing: list(at, done). `at` takes the epochs
 # done, the part of the next one, the trace.
 new_progress <- function(epochs, n, control) {
-  in_document <- isTRUE(getOption("knitr.in.progress"))
-  if (!control$verbose || in_document || nzchar(Sys.getenv("TESTTHAT"))) {
+  if (!shows_progress(control)) {
     return(list(at = function(...) NULL, done = function() NULL))
   }
   began <- proc.time()[["elapsed"]]

@@ -40,6 +40,11 @@ make_input_objects <- function() {
     o$fn_model <- o$model_of(function(z) cbind(plogis(z), plogis(-z)))
     o$average <- cwmix_average(list(o$model, o$model_of(o$classifier)))
     o$picture <- image_density(diag(3))
+    o$comparison <- compare(list(g = o$g, n = o$n), o$df)
+    o$selection <- cwmix_select(
+      o$v,
+      K = 1:2, hidden = NULL, covariance = "full", folds = rep(1:2, 30), control = o$quick
+    )
     o
   })
 }

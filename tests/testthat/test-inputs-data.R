@@ -9,10 +9,16 @@ test_that("data are finite numbers that vary, in rows and columns", {
     cases[[paste("x of cwmix:", name)]] <- list(
       argument = "x", code = bquote(cwmix(bad[[.(name)]], K = 2))
     )
+    cases[[paste("x of cwmix_select:", name)]] <- list(
+      argument = "x", code = bquote(cwmix_select(bad[[.(name)]], K = 2))
+    )
   }
   cases <- c(cases, list(
     "x missing" = fails("x", gaussian_mixture(K = 2)),
     "x of cwmix missing" = fails("x", cwmix()),
+    "x of cwmix_select missing" = fails("x", cwmix_select()),
+    "x of cwmix_select NA" = fails("x", cwmix_select(replace(v, 3, NA), K = 2)),
+    "x of cwmix_select constant" = fails("x", cwmix_select(cbind(m, 1), K = 2)),
     "x no rows" = fails("x", fit(m[0, ])),
     "x no columns" = fails("x", fit(m[, 0])),
     "x empty vector" = fails("x", fit(double())),

@@ -9,6 +9,8 @@ test_that("counts are whole numbers of at least one", {
     }
     put("K", "K", bquote(gaussian_mixture(v, K = .(value))))
     put("K of cwmix", "K", bquote(cwmix(v, K = .(value), hidden = 3)))
+    # of these two are two candidates
+    if (name != "two") put("K of cwmix_select", "K", bquote(cwmix_select(v, K = .(value))))
     put("nsim", "nsim", bquote(simulate(g, .(value))))
     put("nsim of a picture", "nsim", bquote(simulate(picture, .(value))))
     put("n", "n", bquote(rcwmix(.(value), g)))
@@ -49,6 +51,11 @@ test_that("choices are one of the strings that are documented", {
     }
     put("covariance", "covariance", bquote(gaussian_mixture(v, K = 2, covariance = .(value))))
     put("covariance of cwmix", "covariance", bquote(net(v, covariance = .(value))))
+    if (!identical(value, c("full", "diagonal"))) {
+      put("covariance of cwmix_select", "covariance", bquote(
+        cwmix_select(v, K = 2, covariance = .(value))
+      ))
+    }
     put("activation", "activation", bquote(net(v, activation = .(value))))
     put("activation of a classifier", "activation", bquote(
       cwmix_classifier(list(matrix(1:2)), list(c(0, 0)), .(value))

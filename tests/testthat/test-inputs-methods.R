@@ -11,6 +11,7 @@ test_that("new data have the columns of the model", {
     put("newdata of log_likelihood", "newdata", bquote(log_likelihood(n, bad[[.(name)]])))
     put("newdata of a classifier", "newdata", bquote(predict(classifier, bad[[.(name)]])))
     put("newdata of a picture", "newdata", bquote(predict(picture, bad[[.(name)]])))
+    put("newdata of compare", "newdata", bquote(compare(list(g), bad[[.(name)]])))
     put("x of dcwmix", "x", bquote(dcwmix(bad[[.(name)]], gv)))
     put("q", "q", bquote(pcwmix(bad[[.(name)]], gv)))
     put("p", "p", bquote(qcwmix(bad[[.(name)]], gv)))
@@ -22,6 +23,18 @@ test_that("new data have the columns of the model", {
     "newdata missing for log_likelihood" = fails("newdata", log_likelihood(g)),
     "newdata missing for a classifier" = fails("newdata", predict(classifier)),
     "newdata missing for a picture" = fails("newdata", predict(picture)),
+    "newdata missing for compare" = fails("newdata", compare(list(g))),
+    "newdata of compare NA" = fails("newdata", compare(list(g), rbind(df, NA))),
+    "newdata of compare Inf" = fails("newdata", compare(list(gv), c(1, Inf))),
+    "newdata of compare no rows" = fails("newdata", compare(list(g), df[0, ])),
+    "newdata of compare lacks a column" = fails("newdata", compare(list(g = g), df["a"])),
+    "newdata of compare that a formula makes NaN" = fails("newdata", compare(
+      list(with_fixed_seed(1, gaussian_mixture(~ log(p), data.frame(p = p), K = 2))),
+      data.frame(p = c(1, -1))
+    )),
+    "newdata of compare with more columns" = works(
+      compare(list(g), cbind(df, z = "a"))$score, g$log_likelihood / 60
+    ),
     "data missing for augment" = fails("data", augment(g)),
     "newdata lacks a column" = fails("newdata", predict(g, df["a"])),
     "newdata lacks all columns" = fails("newdata", predict(g, setNames(df, c("c", "d")))),
@@ -144,6 +157,87 @@ test_that("objects are of the class that a function is for", {
   expect_snapshot(writeLines(input_messages(cases)))
 })
 
+test_that("comparisons and selections say what they need", {
+  cases <- list()
+  for (value in list(1, "a", list(), NULL, TRUE, factor("a"), data.frame(a = 1), mean)) {
+    name <- paste(deparse(value), collapse = "")
+    cases[[paste("fits:", name)]] <- list(
+      argument = "fits", code = bquote(compare(.(value), df))
+    )
+  }
+  for (value in list(1, "a", list(1), TRUE, list(mean), list(g = 1), data.frame(g = 1))) {
+    name <- paste(deparse(value), collapse = "")
+    cases[[paste("predict:", name)]] <- list(
+      argument = "predict", code = bquote(compare(list(g = g), df, predict = .(value)))
+    )
+  }
+  for (value in list(
+    0, 1, -2, 2.5, 61, NA, Inf, "a", NULL, 1:5, rep(1, 60), c(1, NA), list(2), TRUE, mean, raw(60)
+  )) {
+    name <- paste(deparse(value), collapse = "")
+    cases[[paste("folds:", name)]] <- list(
+      argument = "folds", code = bquote(cwmix_select(v, K = 2, hidden = NULL, folds = .(value)))
+    )
+  }
+  cases <- c(cases, list(
+    "fits missing" = fails("fits", compare()),
+    "fits a density" = fails("fits", compare(g, df)),
+    "fits of equal names" = fails("fits", compare(list(a = g, a = g), df)),
+    "fits with a name that is made" = fails(
+      "fits", compare(list("gaussian_mixture 2" = g, g), df)
+    ),
+    "fits of another dimension" = fails("newdata", compare(list(gv), m)),
+    "fits that fail on data" = fails("data", compare(list(function(x) stop("no")), df, data = df)),
+    "fits without a function for data" = fails("data", compare(list(g), df, data = df)),
+    "fits a function that fails" = fails("newdata", compare(list(function(x) stop("no")), df)),
+    "fits a function of too few values" = fails("newdata", compare(list(function(x) 1), df)),
+    "fits a function that fits, without data" = fails(
+      "data", compare(list(function(x) fit(x)), df)
+    ),
+    "fits a function of text" = fails("newdata", compare(list(function(x) letters[x]), 1:3)),
+    "fits a function that is NaN" = fails(
+      "newdata", compare(list(function(x) suppressWarnings(log(x))), c(1, -1))
+    ),
+    "fits a function that is Inf" = fails("newdata", compare(list(function(x) -log(x)), 0)),
+    "fits a function of a matrix" = works(
+      compare(list(function(x) cbind(dnorm(x, log = TRUE))), c(1, 2))$score,
+      mean(dnorm(1:2, log = TRUE))
+    ),
+    "predict missing for another object" = fails(
+      "predict", compare(list(lm(dist ~ speed, cars)), cars)
+    ),
+    "predict missing for NULL" = fails("predict", compare(list(NULL), df)),
+    "predict of an unknown name" = fails(
+      "predict", compare(list(g = g), df, predict = list(h = mean))
+    ),
+    "predict that fails" = fails(
+      "newdata", compare(list(1), df, predict = function(object, newdata) stop("no\nway"))
+    ),
+    "K of cwmix_select missing" = fails("K", cwmix_select(v)),
+    "K of cwmix_select twice" = fails("K", cwmix_select(v, K = c(2, 2))),
+    "K of cwmix_select with a fraction" = fails("K", cwmix_select(v, K = c(1, 2.5))),
+    "K of cwmix_select above n" = fails("K", cwmix_select(v, K = c(1, 61), hidden = NULL)),
+    "hidden of cwmix_select empty" = fails("hidden", cwmix_select(v, K = 2, hidden = list())),
+    "hidden of cwmix_select twice" = fails(
+      "hidden", cwmix_select(v, K = 2, hidden = list(3, NULL, 3L))
+    ),
+    "hidden of cwmix_select text" = fails("hidden", cwmix_select(v, K = 2, hidden = list("a"))),
+    "weights of cwmix_select" = fails("weights", cwmix_select(v, K = 2, weights = 1:3)),
+    "support of cwmix_select" = fails("x", cwmix_select(v, K = 2, support = c(0, Inf))),
+    "validation of cwmix_select" = fails("validation", cwmix_select(v, K = 2, validation = 2)),
+    "control of cwmix_select" = fails("control", cwmix_select(v, K = 2, control = NULL)),
+    "activation of cwmix_select" = fails("activation", cwmix_select(v, K = 2, activation = "elu")),
+    "data of cwmix_select" = fails("data", cwmix_select(~a, K = 2)),
+    "data of cwmix_select without variables" = fails("x", cwmix_select(~ a + c, df, K = 2)),
+    "data of cwmix_select for a vector" = fails("data", cwmix_select(v, K = 2, data = df)),
+    "rule of best" = fails("rule", best(selection, "first")),
+    "rule of best NULL" = fails("rule", best(selection, NULL)),
+    "folds of cwmix_select labels" = works(selection$folds, rep(1:2, 30))
+  ))
+  expect_inputs(cases)
+  expect_snapshot(writeLines(input_messages(cases)))
+})
+
 test_that("an argument that does not exist is an error, never swallowed", {
   cases <- list(
     "hiden" = fails("hiden", cwmix(v, K = 2, hiden = 3)),
@@ -180,6 +274,15 @@ test_that("an argument that does not exist is an error, never swallowed", {
     "entropy" = fails("base", entropy(picture, base = 2)),
     "print" = fails("digits", print(g, digits = 3)),
     "print of a classifier" = fails("digits", print(classifier, digits = 3)),
+    "compare" = fails("weights", compare(list(g), df, weights = 1)),
+    "compare without a name" = fails("...", compare(list(g), df, NULL, NULL, 3)),
+    "cwmix_select" = fails("fold", cwmix_select(v, K = 2, fold = 3)),
+    "cwmix_select without a name" = fails("...", cwmix_select(v, 2, 3)),
+    "best" = fails("type", best(selection, type = "highest")),
+    "tidy of a comparison" = fails("conf", tidy(comparison, conf = 1)),
+    "tidy of a selection" = fails("conf", tidy(selection, conf = 1)),
+    "print of a comparison" = fails("digits", print(comparison, digits = 3)),
+    "print of a selection" = fails("digits", print(selection, digits = 3)),
     "print of settings" = fails("digits", print(quick, digits = 3)),
     "print of information" = fails("digits", print(cwmix_info(), digits = 3))
   )

@@ -1,0 +1,57 @@
+# Tables of held-out scores, as compare() and cwmix_select() give them.
+
+# Columns of an n x m matrix of log densities as rows of a table: the mean, its standard error, the
+# difference to the best column and the standard error of that difference, row by row. Standard
+# errors are NA where they are not defined: in one row, and with log densities of -Inf.
+score_table <- function(scores, weights = NULL) {
+  if (!is.null(weights)) {
+    scores <- scores[weights > 0, , drop = FALSE]
+    weights <- weights[weights > 0]
+  }
+  score <- apply(scores, 2, weighted_mean, weights)
+  best <- which.max(score)
+  difference <- score - score[best]
+  difference[is.nan(difference)] <- NA
+  difference[best] <- 0
+  se_difference <- apply(scores - scores[, best], 2, standard_error, weights)
+  se_difference[best] <- 0
+  data.frame(
+    score = score, se = apply(scores, 2, standard_error, weights),
+    difference = difference, se_difference = se_difference
+  )
+}
+
+weighted_mean <- function(x, weights) {
+  if (is.null(weights)) mean(x) else sum(x * weights) / sum(weights)
+}
+
+# Of a weighted mean of independent rows; without weights sd(x) / sqrt(n).
+standard_error <- function(x, weights) {
+  n <- length(x)
+  if (n < 2 || !all(is.finite(x))) {
+    return(NA_real_)
+  }
+  w <- weights %||% rep(1, n)
+  sqrt(n / (n - 1) * sum(w^2 * (x - weighted_mean(x, weights))^2)) / sum(w)
+}
+
+# Lines of a table: words at the left, numbers at the right, scores to four decimals.
+format_scores <- function(table) {
+  cells <- lapply(names(table), function(name) {
+    x <- table[[name]]
+    if (is.character(x)) {
+      return(format(c(name, x)))
+    }
+    digits <- switch(name, seconds = 2, K = , df = 0, 4)
+    # Adding 0 takes the sign from -0.
+    x <- round(x, digits) + 0
+    shown <- formatC(x, digits = digits, format = "f", big.mark = if (name == "df") "," else "")
+    formatC(c(name, ifelse(is.na(x), "-", shown)), width = max(nchar(c(name, shown))))
+  })
+  trimws(do.call(paste, c(list(sep = "  "), cells)), "right")
+}
+
+# A message from elsewhere as the end of ours: one line, one full stop.
+as_sentence <- function(message) {
+  paste0(sub("[. ]+$", "", gsub("[[:space:]]+", " ", message)), ".")
+}
