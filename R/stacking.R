@@ -18,6 +18,7 @@ fit_stacked <- function(problem, settings, kept, matched, call) {
         widths <- default_widths(nrow(problem$y))
       }
       search_mixtures(search, settings$covariance)
+      search_kernels(search, settings$covariance)
       if (!is.null(settings$hidden)) {
         search_networks(search, widths, settings$activation)
       }
@@ -137,6 +138,32 @@ search_mixtures <- function(search, covariance) {
         worse <- worse + 1
       }
     }
+  }
+}
+
+# Kernel estimates over half as many kernels as rows, the groups of the tree, with bandwidths of
+# several times the normal reference rule's (Scott 1992, section 6.3.1): hard to beat on few rows.
+search_kernels <- function(search, covariance) {
+  problem <- search$problem
+  if (nrow(problem$y) > 500) {
+    return()
+  }
+  d <- ncol(problem$y)
+  full <- d > 1 && covariance != "diagonal"
+  for (bandwidth in c(0.25, 0.4, 0.6, 0.8)) {
+    members <- lapply(search$folds, function(fold) {
+      x <- fold$training$x
+      K <- ceiling(nrow(x) / 2)
+      kernels <- tree_start(fold$tree, K, full, problem$floor)
+      factor <- t(chol(stats::cov(x))) * bandwidth * nrow(x)^(-1 / (d + 4))
+      if (full) {
+        kernels$log_cholesky[] <- log_diagonal(array(factor, c(d, d, 1)))
+      } else {
+        kernels$log_sd[] <- rep(log(sqrt(rowSums(factor^2))), each = K)
+      }
+      kernels
+    })
+    add_candidate(search, members, "kernel", nrow(members[[1]]$mean))
   }
 }
 
