@@ -164,7 +164,7 @@ optimiser_fields <- c("parameters", "first", "second", "average", "step")
 
 # Step t enters the average of the parameters by (1 + recency) / (t + recency): about the last
 # 1 / (1 + recency) of the steps so far count.
-recency <- 20
+recency <- 10
 
 adam_steps <- function(model, state, set, rows, batch, rates, problem) {
   control <- problem$control
