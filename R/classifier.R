@@ -116,7 +116,9 @@ constant_classifier <- function(probabilities) {
 
 # A network with random hidden layers whose last layer is zero and whose last biases are given:
 # it starts as the constant classifier. Weights are uniform with variance 1 / inputs (LeCun et
-# al. 1998, section 4.6; tanh) or 2 / inputs (He et al. 2015; ReLU, SiLU).
+# al. 1998, section 4.6; tanh) or 2 / inputs (He et al. 2015; ReLU, SiLU). The first layer's units
+# have their zeros at draws from N(0, I), where the points are, and those of tanh are four times as
+# steep: smooth features through the origin take long to learn detail (compare Tancik et al. 2020).
 random_network <- function(d, hidden, log_weights, activation) {
   widths <- c(d, hidden, length(log_weights))
   n <- length(widths) - 1
@@ -127,6 +129,11 @@ random_network <- function(d, hidden, log_weights, activation) {
     matrix(if (l == n) 0 else stats::runif(size, -bound, bound), widths[l + 1], widths[l])
   })
   biases <- lapply(widths[-1], double)
+  if (n > 1) {
+    if (activation == "tanh") weights[[1]] <- 4 * weights[[1]]
+    zeros <- matrix(stats::rnorm(length(weights[[1]])), widths[2])
+    biases[[1]] <- -rowSums(weights[[1]] * zeros)
+  }
   biases[[n]] <- log_weights
   list(weights = weights, biases = biases)
 }

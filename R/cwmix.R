@@ -27,8 +27,9 @@
 #'   bounds, the logit of (x - lower) / (upper - lower).
 #' @param weights A numeric vector of observation weights of at least 0, one a row, or `NULL`. Rows
 #'   of weight 0 count as absent. With a formula it is looked for in `data` first.
-#' @param validation A number from 0 to below 1, the share of rows set aside (rounded down). With no
-#'   such row there is no early stopping, and the last epoch is returned.
+#' @param validation A number from 0 to below 1, the share of rows set aside (rounded down); `NULL`
+#'   for a tenth of the rows, at most 5,000. With no such row there is no early stopping, and the
+#'   last epoch is returned.
 #' @param start `NULL` to start from EM; a density to start from, with the same K, covariances and
 #'   support (and network, if it has one: EM is then skipped), columns in the same order; or a K x d
 #'   matrix of means for EM.
@@ -130,7 +131,7 @@ check_network <- function(settings, call) {
   } else if (!settings$stacked) {
     settings$hidden <- c(64L, 64L)
   }
-  settings$validation <- check_validation(settings$validation %||% 0.1, call)
+  settings["validation"] <- list(check_validation(settings$validation, call))
   settings
 }
 
@@ -138,10 +139,9 @@ check_network <- function(settings, call) {
 fit_cwmix <- function(problem, settings, kept, matched, call) {
   activation <- settings$activation
   hidden <- settings$hidden
-  validation <- settings$validation
   start <- read_start(settings$start, problem, call)
 
-  held <- if (is.null(hidden)) 0 else floor(validation * nrow(problem$y))
+  held <- if (is.null(hidden)) 0 else held_count(settings$validation, nrow(problem$y))
   if (nrow(problem$y) - held < problem$K) {
     stop_input(
       "`K` must be at most the number of training rows, ", nrow(problem$y) - held, ", not ",
@@ -164,10 +164,19 @@ fit_cwmix <- function(problem, settings, kept, matched, call) {
   )
 }
 
+# More than some thousand rows tell epochs no better apart, and they are missed in training.
+held_count <- function(validation, n) {
+  if (is.null(validation)) min(5000, n %/% 10) else floor(validation * n)
+}
+
 check_validation <- function(validation, call) {
+  if (is.null(validation)) {
+    return(NULL)
+  }
   if (!is_number(validation) || validation < 0 || validation >= 1) {
     stop_input(
-      "`validation` must be a number from 0 to below 1, not ", describe(validation), ".",
+      "`validation` must be a number from 0 to below 1, or NULL, not ",
+      describe(validation), ".",
       call = call
     )
   }

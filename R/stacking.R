@@ -150,7 +150,7 @@ search_kernels <- function(search, covariance) {
   }
   d <- ncol(problem$y)
   full <- d > 1 && covariance != "diagonal"
-  for (bandwidth in c(0.25, 0.4, 0.6, 0.8)) {
+  for (bandwidth in c(0.25, 0.4, 0.65, 1)) {
     members <- lapply(search$folds, function(fold) {
       x <- fold$training$x
       K <- ceiling(nrow(x) / 2)
@@ -252,7 +252,7 @@ train_folds <- function(search, start, hidden, activation, step = 5L) {
       run
     })
     epoch <- epoch + more
-    members <- lapply(runs, function(run) unflatten(run$state$parameters, run$template))
+    members <- lapply(runs, function(run) unflatten(run$state$average, run$template))
     score <- mean_score(held_out_scores(search, members, activation), problem)
     if (!is.finite(score)) break
     if (score > best$score) best <- list(members = members, epochs = epoch, score = score)

@@ -6,14 +6,14 @@ new_state <- function(parameters) {
   flat <- as.double(flatten(parameters))
   zero <- double(length(flat))
   list(
-    parameters = flat, first = zero, second = zero, step = 0,
+    parameters = flat, first = zero, second = zero, average = flat, step = 0,
     epoch = 0L, best = flat, best_epoch = 0L, best_score = -Inf
   )
 }
 
 # From the best epoch with fresh moments: where a broken run can go on from.
 restarted <- function(state) {
-  state$parameters <- state$best
+  state$parameters <- state$average <- state$best
   state$first[] <- state$second[] <- 0
   state$step <- 0
   state
@@ -67,12 +67,13 @@ has_diverged <- function(scores, started) {
   !all(is.finite(scores)) || min(scores) < started - 100
 }
 
-# Enters an epoch into the trace and keeps its parameters where they are the best: by the validation
-# score, or the latest where there is none. Returns why training must stop, or NULL. Patience
+# Enters an epoch into the trace and keeps its averaged parameters where they are the best: by the
+# validation score, or the latest where there is none. Returns why training must stop, or NULL. Patience
 # begins anew with every call of train().
 record <- function(run, training, model, sets, control, rate) {
   state <- run$state
   held_out <- !is.null(sets$validation)
+  model$parameters <- state$average
   tested <- score(model, if (held_out) sets$validation else head_of(sets$training), control)
   if (state$epoch > 0 && has_diverged(c(tested, training), run$started)) {
     return("diverged")
@@ -82,7 +83,7 @@ record <- function(run, training, model, sets, control, rate) {
     learning_rate = rate
   )
   if (!held_out || tested > state$best_score) {
-    state$best <- model$parameters
+    state$best <- state$average
     state$best_epoch <- state$epoch
     state$best_score <- if (held_out) tested else training
     run$state <- state
@@ -141,8 +142,7 @@ ascend_adam <- function(run, model, sets, problem, epochs) {
     for (some in calls) {
       rows <- order[((some[1] - 1) * plan$size + 1):min(n, some[length(some)] * plan$size)]
       out <- adam_steps(model, run$state, sets$training, rows, plan$size, rates[some], problem)
-      run$state[c("parameters", "first", "second", "step")] <- out[-5]
-      model$parameters <- out$parameters
+      run$state[optimiser_fields] <- out[optimiser_fields]
       scores <- c(scores, out$scores)
       if (length(out$scores) < length(some)) {
         return("diverged")
@@ -159,12 +159,19 @@ ascend_adam <- function(run, model, sets, problem, epochs) {
   "epochs"
 }
 
+# What a step changes.
+optimiser_fields <- c("parameters", "first", "second", "average", "step")
+
+# Step t enters the average of the parameters by (1 + recency) / (t + recency): about the last
+# 1 / (1 + recency) of the steps so far count.
+recency <- 10
+
 adam_steps <- function(model, state, set, rows, batch, rates, problem) {
   control <- problem$control
-  options <- c(0.9, 0.999, 1e-8, weight_decay(set, control), control$gradient_clip)
+  options <- c(0.9, 0.999, 1e-8, weight_decay(set, control), control$gradient_clip, recency)
   .Call(
-    ffi_steps, model, state[c("parameters", "first", "second", "step")], set$x, set$weights, rows,
-    batch, rates, log(problem$floor), options, sampling(control), in_single(control),
+    ffi_steps, model, state[optimiser_fields], set$x, set$weights, rows, batch,
+    rates, log(problem$floor), options, sampling(control), in_single(control),
     thread_count(control$threads)
   )
 }
@@ -187,7 +194,7 @@ ascend_lbfgs <- function(run, model, sets, problem, epochs) {
     out <- stats::optim(run$state$parameters, objective$value, objective$gradient,
       method = "L-BFGS-B", lower = lower, control = list(maxit = lbfgs_iterations, factr = 1e3)
     )
-    model$parameters <- run$state$parameters <- out$par
+    run$state$parameters <- run$state$average <- out$par
     run$state$epoch <- run$state$epoch + 1L
     training <- objective$score(out$par) + sets$training$offset
     reason <- record(run, training, model, sets, control, NA)

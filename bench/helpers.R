@@ -92,12 +92,12 @@ fitted_logo <- function() {
   model <- internal$engine_model(coef(fit), "tanh")
   state <- list(
     parameters = model$parameters, first = 0 * model$parameters, second = 0 * model$parameters,
-    step = 0
+    average = model$parameters, step = 0
   )
   steps <- function(rows, batch, sampling, threads = 2L) {
     .Call(
       internal$ffi_steps, model, state, x, NULL, rows - 1L, batch,
-      rep(0, length(rows) / batch), rep(-Inf, 2), c(0, 0.999, 1e-8, 0, Inf), sampling, TRUE,
+      rep(0, length(rows) / batch), rep(-Inf, 2), c(0, 0.999, 1e-8, 0, Inf, 0), sampling, TRUE,
       threads
     )
   }

@@ -1,5 +1,6 @@
 /* Adam (Kingma and Ba 2015) with decoupled weight decay (Loshchilov and Hutter 2019), in
- * double whatever the precision of the gradient. */
+ * double whatever the precision of the gradient; and the average of its iterates in which later
+ * ones count for more (Shamir and Zhang 2013). */
 #include "engine.h"
 
 static void raise_scales(double *scale, const struct shape *shape,
@@ -14,8 +15,14 @@ static void raise_scales(double *scale, const struct shape *shape,
 
 static struct adam_state state_from(const struct adam_state *state, ptrdiff_t begin) {
   struct adam_state part = {state->parameters + begin, state->first + begin,
-                            state->second + begin, state->step};
+                            state->second + begin, state->average + begin, state->step};
   return part;
+}
+
+static void move_average(struct adam_state *state, ptrdiff_t n, double recency) {
+  const double share = (1 + recency) / (state->step + recency);
+  for (ptrdiff_t j = 0; j < n; j++)
+    state->average[j] += share * (state->parameters[j] - state->average[j]);
 }
 
 enum status adam_step(struct adam_state *state, const double *gradient, double scale,
@@ -40,5 +47,6 @@ enum status adam_step(struct adam_state *state, const double *gradient, double s
     engine->adam_update(&from, gradient + begin, end[part] - begin, &pace);
   }
   raise_scales(state->parameters + at.scale, shape, options->log_floor);
+  move_average(state, at.size, options->recency);
   return STATUS_OK;
 }

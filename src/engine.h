@@ -90,6 +90,7 @@ struct sampling {
  * the number of steps done. */
 struct adam_state {
   double *parameters, *first, *second;
+  double *average; /* of the parameters after each step so far */
   double step;
 };
 
@@ -195,12 +196,13 @@ enum status em_update(double *parameters, const double *statistics,
 /* `log_floor`: the least log s, or log of L_jj, of each column (d; -Inf for none). */
 struct adam_options {
   double beta1, beta2, epsilon, weight_decay, clip;
+  double recency; /* step t enters the average by (1 + recency) / (t + recency) */
   const double *log_floor;
 };
 
 /* Main thread only. One step of Adam uphill at the given rate along scale * gradient,
  * after clipping its norm, with decoupled weight decay on the network's weights; then
- * the scales are raised to their floor. STATUS_NOT_FINITE, and nothing done, where the
+ * the scales are raised to their floor and the average is moved. STATUS_NOT_FINITE, and nothing done, where the
  * gradient's norm is not finite. */
 enum status adam_step(struct adam_state *state, const double *gradient, double scale,
                       double rate, const struct shape *shape,

@@ -119,13 +119,14 @@ static R_xlen_t ascent_run(struct ascent *ascent, struct tiles *tiles,
   return i;
 }
 
-/* list(parameters, first, second, step, scores): `state` has the first four; scores are
+/* list(parameters, first, second, average, step, scores): `state` has the first five; scores are
  * the mean weighted log densities of the batches, each before its step. Fewer scores
  * than rates mean that a score or gradient was not finite. `rows` counts from 0. */
 SEXP ffi_steps(SEXP model, SEXP state, SEXP x, SEXP weights, SEXP rows, SEXP batch,
                SEXP rates, SEXP log_floor, SEXP options, SEXP sampling, SEXP single,
                SEXP threads) {
-  static const char *const fields[] = {"parameters", "first", "second", "step", "scores"};
+  static const char *const fields[] = {"parameters", "first",  "second",
+                                       "average",    "step", "scores"};
   const struct shape shape = ffi_shape(model);
   const ptrdiff_t size = shape_layout(&shape).size;
   struct rows all = ffi_rows(x, weights, shape.d);
@@ -140,12 +141,12 @@ SEXP ffi_steps(SEXP model, SEXP state, SEXP x, SEXP weights, SEXP rows, SEXP bat
   all.index = INTEGER(rows);
   all.count = n_index;
 
-  SEXP out = PROTECT(ffi_list(5, fields));
-  for (int i = 0; i < 3; i++) {
+  SEXP out = PROTECT(ffi_list(6, fields));
+  for (int i = 0; i < 4; i++) {
     ffi_doubles(ffi_element(state, fields[i]), size, fields[i]);
     SET_VECTOR_ELT(out, i, copy_doubles(ffi_element(state, fields[i])));
   }
-  const double *o = ffi_doubles(options, 5, "options");
+  const double *o = ffi_doubles(options, 6, "options");
   const double *draw = ffi_doubles(sampling, 3, "sampling");
   if (!(draw[0] >= 0 && draw[1] >= 0 && draw[1] < 1 && draw[2] >= 0 && draw[2] < 1))
     Rf_error("Internal error: `sampling` must be a threshold and two numbers in [0, 1).");
@@ -153,8 +154,9 @@ SEXP ffi_steps(SEXP model, SEXP state, SEXP x, SEXP weights, SEXP rows, SEXP bat
       .state = {.parameters = REAL(VECTOR_ELT(out, 0)),
                 .first = REAL(VECTOR_ELT(out, 1)),
                 .second = REAL(VECTOR_ELT(out, 2)),
+                .average = REAL(VECTOR_ELT(out, 3)),
                 .step = *ffi_doubles(ffi_element(state, "step"), 1, "step")},
-      .options = {o[0], o[1], o[2], o[3], o[4],
+      .options = {o[0], o[1], o[2], o[3], o[4], o[5],
                   ffi_doubles(log_floor, shape.d, "log_floor")},
       .gradient = (double *)R_alloc((size_t)size, sizeof(double)),
       .scores = (double *)R_alloc((size_t)n_steps, sizeof(double)),
@@ -167,9 +169,9 @@ SEXP ffi_steps(SEXP model, SEXP state, SEXP x, SEXP weights, SEXP rows, SEXP bat
 
   const R_xlen_t done = ascent_run(&ascent, &tiles, &all, n_batch, n_steps);
 
-  SET_VECTOR_ELT(out, 3, Rf_ScalarReal(ascent.state.step));
-  SET_VECTOR_ELT(out, 4, Rf_allocVector(REALSXP, done));
-  memcpy(REAL(VECTOR_ELT(out, 4)), ascent.scores, (size_t)done * sizeof(double));
+  SET_VECTOR_ELT(out, 4, Rf_ScalarReal(ascent.state.step));
+  SET_VECTOR_ELT(out, 5, Rf_allocVector(REALSXP, done));
+  memcpy(REAL(VECTOR_ELT(out, 5)), ascent.scores, (size_t)done * sizeof(double));
   UNPROTECT(1);
   return out;
 }

@@ -80,30 +80,33 @@ in_new_session <- function(code, environment = character()) {
   ))
 }
 
-# Steps of Adam by the engine, from moments of zero: parameters like p, and the scores. All batches
-# but the last are of one size.
-take_steps <- function(p, x, a, batches, rates, decay, clip, log_floor, epsilon, single) {
+# Steps of Adam by the engine, from moments of zero: parameters like p, their average, the scores.
+# All batches but the last are of one size.
+take_steps <- function(p, x, a, batches, rates, decay, clip, recency, log_floor, epsilon, single) {
   model <- engine_model(reference_coef(p), p$activation)
-  zero <- 0 * model$parameters
   out <- .Call(
-    ffi_steps, model, list(parameters = model$parameters, first = zero, second = zero, step = 0), x,
-    a, unlist(batches) - 1L, length(batches[[1]]), rates, log_floor,
-    c(0.9, 0.999, epsilon, decay, clip), double(3), single, 2L
+    ffi_steps, model, first_state(model), x, a, unlist(batches) - 1L, length(batches[[1]]), rates,
+    log_floor, c(0.9, 0.999, epsilon, decay, clip, recency), double(3), single, 2L
   )
-  c(unflatten(out$parameters, reference_coef(p)), out["scores"])
+  c(
+    unflatten(out$parameters, reference_coef(p)),
+    list(average = unflatten(out$average, reference_coef(p))), out["scores"]
+  )
+}
+
+# What ffi_steps takes before the first step.
+first_state <- function(model) {
+  zero <- 0 * model$parameters
+  list(parameters = model$parameters, first = zero, second = zero, average = zero, step = 0)
 }
 
 # The mean gradient of the rows of x as a training step takes it: list shaped like the coefficients.
 # Without momentum Adam's first moment is the gradient.
 step_gradient <- function(p, x, sampling, single = FALSE, a = NULL, threads = 1L) {
   model <- engine_model(reference_coef(p), p$activation)
-  state <- list(
-    parameters = model$parameters, first = 0 * model$parameters, second = 0 * model$parameters,
-    step = 0
-  )
   out <- .Call(
-    ffi_steps, model, state, x, a, seq_len(nrow(x)) - 1L, nrow(x), 0, rep(-Inf, ncol(x)),
-    c(0, 0.999, 1e-8, 0, Inf), sampling, single, threads
+    ffi_steps, model, first_state(model), x, a, seq_len(nrow(x)) - 1L, nrow(x), 0, rep(-Inf, ncol(x)),
+    c(0, 0.999, 1e-8, 0, Inf, 0), sampling, single, threads
   )
   unflatten(out$first, reference_coef(p))
 }

@@ -245,11 +245,12 @@ reference_raise <- function(sigma, floor) {
 #   p <- p + rate m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + epsilon),
 #
 # and at last log s (or log L_jj) is raised to its floor.
-reference_adam <- function(p, x, a, batches, rates, decay, clip, log_floor, epsilon = 1e-8,
-                           b1 = 0.9, b2 = 0.999) {
+reference_adam <- function(p, x, a, batches, rates, decay, clip, recency, log_floor,
+                           epsilon = 1e-8, b1 = 0.9, b2 = 0.999) {
   blocks <- gradient_blocks(p)
   m <- v <- lapply(blocks, function(block) 0 * get_block(p, block))
   scores <- double(length(batches))
+  iterates <- list()
   for (t in seq_along(batches)) {
     rows <- batches[[t]]
     points <- x[rows, , drop = FALSE]
@@ -267,8 +268,17 @@ reference_adam <- function(p, x, a, batches, rates, decay, clip, log_floor, epsi
       p <- set_block(p, blocks[[b]], value + step)
     }
     p <- reference_raise_scales(p, log_floor)
+    iterates[[t]] <- unlist(reference_coef(p))
   }
-  c(p, list(scores = scores))
+  average <- unflatten(reference_average(iterates, recency), reference_coef(p))
+  c(p, list(average = average, scores = scores))
+}
+
+# The weighted mean of iterates in which that of step t has the weight of t (t + 1) ... (t + c - 1).
+reference_average <- function(iterates, c) {
+  steps <- seq_along(iterates)
+  weights <- exp(lgamma(steps + c) - lgamma(steps))
+  drop(do.call(cbind, iterates) %*% (weights / sum(weights)))
 }
 
 reference_raise_scales <- function(p, log_floor) {

@@ -81,12 +81,9 @@ test_that("iterations of EM survive", {
 
 test_that("steps of Adam survive", {
   x <- make_points(40, 3)
-  options <- c(0.9, 0.999, 1e-8, 1e-3, 10)
+  options <- c(0.9, 0.999, 1e-8, 1e-3, 10, 20)
   for (model in torture_models()[3:4]) {
-    size <- length(model$parameters)
-    state <- list(
-      parameters = model$parameters, first = double(size), second = double(size), step = 0
-    )
+    state <- first_state(model)
     for (single in c(FALSE, TRUE)) {
       expect_survives_gc(
         ffi_steps, model, state, x, seq_len(40) / 7, 0:39, 15L, c(1e-3, 2e-3, 3e-3), rep(-5, 3),
@@ -98,15 +95,12 @@ test_that("steps of Adam survive", {
 
 test_that("steps leave the state they were given as it was", {
   model <- torture_models()[[4]]
-  size <- length(model$parameters)
-  state <- list(
-    parameters = model$parameters, first = double(size), second = double(size), step = 0
-  )
+  state <- first_state(model)
   before <- unserialize(serialize(list(model, state), NULL))
   x <- make_points(40, 3)
   .Call(
     ffi_steps, model, state, x, NULL, 0:39, 15L, c(1e-3, 2e-3, 3e-3), rep(-5, 3),
-    c(0.9, 0.999, 1e-8, 1e-3, 10), double(3), FALSE, 1L
+    c(0.9, 0.999, 1e-8, 1e-3, 10, 20), double(3), FALSE, 1L
   )
   expect_identical(list(model, state), before)
   em <- torture_models()[[1]]
@@ -153,11 +147,11 @@ test_that("arguments that do not fit are an error, not a crash", {
   for (n in c(0L, -1L, NA)) expect_error(draw(n = n), "no draws")
   residual <- function(u) .Call(ffi_residuals, model, double(12), double(12), y, u, 1L)
   expect_error(residual(double(4)), "doubles")
-  state <- list(parameters = model$parameters, first = 0, second = 0, step = 0)
+  state <- replace(first_state(model), c("first", "second"), 0)
   steps <- function(state, rows = 0:4, batch = 5L, sampling = double(3)) {
     .Call(
-      ffi_steps, model, state, y, NULL, rows, batch, 1e-3, rep(-5, 3), c(0.9, 0.999, 1e-8, 0, 1),
-      sampling, FALSE, 1L
+      ffi_steps, model, state, y, NULL, rows, batch, 1e-3, rep(-5, 3),
+      c(0.9, 0.999, 1e-8, 0, 1, 20), sampling, FALSE, 1L
     )
   }
   expect_error(steps(state), "doubles")

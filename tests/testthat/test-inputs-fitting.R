@@ -118,7 +118,7 @@ test_that("numbers are finite and in their range", {
       names(call) <- c("", argument)
       cases[[paste0(argument, ": ", name)]] <- list(argument = argument, code = call)
     }
-    if (name == "zero") next
+    if (name %in% c("zero", "null")) next
     cases[[paste0("validation: ", name)]] <- list(
       argument = "validation", code = bquote(net(v, validation = .(value)))
     )
@@ -126,6 +126,7 @@ test_that("numbers are finite and in their range", {
   cases <- c(cases, list(
     "validation 1" = fails("validation", net(v, validation = 1)),
     "validation leaves too few rows" = fails("K", net(v, validation = 0.99)),
+    "validation NULL" = works(length(net(v)$held_rows), length(v) %/% 10L),
     "validation too small for a row" = works(length(net(v, validation = 0.01)$held_rows), 0L),
     "control NULL" = fails("control", gaussian_mixture(v, K = 2, control = NULL)),
     "control a list" = fails("control", gaussian_mixture(v, K = 2, control = list(starts = 2))),

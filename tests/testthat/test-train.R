@@ -2,7 +2,10 @@ test_that("steps of Adam are those of the reference", {
   n <- 23
   batches <- list(1:8, 9:16, 17:23)
   rates <- c(0.05, 0.1, 0.02)
-  limits <- list(c(decay = 0, clip = Inf), c(decay = 0.5, clip = Inf), c(decay = 0.5, clip = 0.1))
+  limits <- list(
+    c(decay = 0, clip = Inf, recency = 0), c(decay = 0.5, clip = Inf, recency = 2),
+    c(decay = 0.5, clip = 0.1, recency = 20)
+  )
   shapes <- scenarios(2, 3, list(integer(0), c(5, 4)), activation = "silu", n = n)
   for (s in c(shapes, scenarios(1, 2, list(5), n = n))) {
     for (a in list(NULL, rep(c(0.5, 1, 2), length.out = n))) {
@@ -12,14 +15,14 @@ test_that("steps of Adam are those of the reference", {
           epsilon <- if (single) 1e-2 else 1e-8
           log_floor <- seq(-0.3, -0.2, length.out = ncol(s$x))
           steps <- take_steps(
-            s$p, s$x, a, batches, rates, limit[["decay"]], limit[["clip"]], log_floor, epsilon,
-            single
+            s$p, s$x, a, batches, rates, limit[["decay"]], limit[["clip"]], limit[["recency"]],
+            log_floor, epsilon, single
           )
           expected <- reference_adam(
             s$p, s$x, if (is.null(a)) rep(1, n) else a, batches, rates, limit[["decay"]],
-            limit[["clip"]], log_floor, epsilon
+            limit[["clip"]], limit[["recency"]], log_floor, epsilon
           )
-          fields <- c(names(reference_coef(s$p)), "scores")
+          fields <- c(names(reference_coef(s$p)), "average", "scores")
           expect_close(
             steps[fields], expected[fields],
             tolerance = if (single) 1e-4 else 1e-9, floor = 1,
@@ -34,12 +37,11 @@ test_that("steps of Adam are those of the reference", {
 test_that("steps are the same in one call and in several, to the bit", {
   s <- scenarios(2, 3, list(c(5, 4)), "full", "tanh", 40)[[1]]
   model <- engine_model(reference_coef(s$p), "tanh")
-  zero <- 0 * model$parameters
-  state <- list(parameters = model$parameters, first = zero, second = zero, step = 0)
+  state <- first_state(model)
   steps <- function(state, rows, rates, single) {
     .Call(
       ffi_steps, model, state, s$x, NULL, rows, 10L, rates, rep(-5, 2),
-      c(0.9, 0.999, 1e-8, 0.1, 1), double(3), single, 1L
+      c(0.9, 0.999, 1e-8, 0.1, 1, 2), double(3), single, 1L
     )
   }
   rates <- c(0.01, 0.02, 0.03, 0.04)
