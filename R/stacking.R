@@ -46,7 +46,7 @@ structures <- function(d, covariance) {
   if (d == 1) {
     return(all[c("diagonal", "diagonal, shrunk", "diagonal, tied")])
   }
-  if (covariance == "auto") all[-6] else all[full == (covariance == "full")]
+  if (covariance == "auto") all else all[full == (covariance == "full")]
 }
 
 structure_df <- function(name, K, d) {
