@@ -406,16 +406,19 @@ test_that("shrinkage counts in units of weight", {
   }
 })
 
-test_that("EM with shrunk covariances converges, to a fixed point of the reference", {
-  x <- make_clusters(2, spread = 1.5)
+test_that("EM with shrunk covariances goes on where the likelihood falls, to a fixed point", {
+  x <- make_ring(301)
+  pooling <- c(7.5, 0)
   for (covariance in c("diagonal", "full")) {
-    p <- make_parameters(2, 3, NULL, covariance, seed = 57)
-    p$mean <- cbind(c(-6, 0, 7), c(-6, 0, 7))
-    steps <- em_steps(em_parameters(p), x, NULL, 500, 1e-14, pooling = c(7.5, 0))
-    expect_true(steps$converged)
-    p <- c(steps[c(names(em_parameters(p)), "log_likelihood")], activation = "tanh")
-    step <- reference_em_step(x, p, pooling = c(7.5, 0))
+    p <- make_parameters(2, 4, NULL, covariance, seed = 56)
     fields <- names(em_parameters(p))
+    steps <- em_steps(em_parameters(p), x, NULL, 500, 1e-13, pooling = pooling)
+    expect_true(steps$converged)
+    # this start does fall
+    expect_gte(largest_fall(steps$log_likelihood), 5e-7)
+    p[fields] <- steps[fields]
+    step <- reference_em_step(x, p, pooling = pooling)
+    # the likelihood has settled to 1e-13, parameters to about its root
     expect_close(step[fields], p[fields], 1e-6, floor = 1, info = covariance)
   }
 })
