@@ -177,8 +177,8 @@ struct engine {
 };
 
 /* What the covariances of a Gaussian mixture have in common: each is shrunk towards their
- * mean as by so many rows that have it (0: free, INFINITY: one covariance for all), and
- * diagonal ones may be spherical. */
+ * mean by weight, which counts as `rows` rows of weight one (0: free, INFINITY: one
+ * covariance for all). Diagonal ones may be spherical; full ones ignore that. */
 struct pooling {
   double rows;
   int spherical;
@@ -186,8 +186,10 @@ struct pooling {
 
 /* M step: replaces the parameters of a constant classifier's model by the maximisers
  * given the statistics, with no standard deviation in any direction below `floor` (d, in
- * units of x), the covariances pooled. A component of weight `total` * 1e-10 or less keeps
- * its place. STATUS_OK, or STATUS_NOT_POSITIVE_DEFINITE. `work` holds em_update_doubles. */
+ * units of x), the covariances pooled. A component of weight `total` * 1e-10 or less
+ * keeps its mean, and its covariance where that is free; elsewhere it takes the mean of
+ * the others. STATUS_OK, or STATUS_NOT_POSITIVE_DEFINITE with parameters replaced in
+ * part. `work` holds em_update_doubles. */
 ptrdiff_t em_update_doubles(const struct shape *shape);
 enum status em_update(double *parameters, const double *statistics,
                       const struct shape *shape, const double *floor, double total,

@@ -16,9 +16,10 @@ struct em {
   enum status status;
 };
 
-/* E and M steps until the mean log-likelihood gains less than the tolerance or all
- * iterations are done. log_likelihood[i] is the value before M step i; the last is that
- * of the parameters returned. Returns the number of M steps done. */
+/* E and M steps until the mean log-likelihood gains less than the tolerance (changes by
+ * less, with covariances pooled) or all iterations are done. log_likelihood[i] is the
+ * value before M step i; the last is that of the parameters returned. Returns the number
+ * of M steps done. */
 static int em_run(struct em *em, struct tiles *tiles, const struct rows *rows) {
   struct team team;
   team_open(&team, tiles->members);
@@ -28,7 +29,7 @@ static int em_run(struct em *em, struct tiles *tiles, const struct rows *rows) {
     tiles_load(tiles, em->parameters);
     value[i] = tiles_em(em->statistics, tiles, rows, &team) / em->total;
     if (!isfinite(value[i])) em->status = STATUS_NOT_FINITE;
-    /* Shrinkage may lower the likelihood a little before it settles. */
+    /* Shrinkage may lower the likelihood before it settles. */
     const double gain = i > 0 ? value[i] - value[i - 1] : INFINITY;
     em->converged = (em->pooling.rows > 0 ? fabs(gain) : gain) < em->tolerance;
     if (em->status != STATUS_OK || em->converged || i == em->iterations) break;
@@ -41,7 +42,8 @@ static int em_run(struct em *em, struct tiles *tiles, const struct rows *rows) {
 }
 
 /* list(parameters, log_likelihood, counts, converged, status): counts are the components'
- * total weights at the parameters returned. */
+ * total weights at the parameters returned. `pooling` is c(rows, spherical), as in struct
+ * pooling. */
 SEXP ffi_em(SEXP model, SEXP x, SEXP weights, SEXP floor, SEXP pooling, SEXP iterations,
             SEXP tolerance, SEXP threads) {
   static const char *const fields[] = {"parameters", "log_likelihood", "counts",
@@ -51,6 +53,7 @@ SEXP ffi_em(SEXP model, SEXP x, SEXP weights, SEXP floor, SEXP pooling, SEXP ite
   const int most = ffi_int(iterations, "iterations");
   if (most < 0) Rf_error("Internal error: `iterations` must not be negative.");
   const double *pool = ffi_doubles(pooling, 2, "pooling");
+  if (!(pool[0] >= 0)) Rf_error("Internal error: `pooling` must not be negative.");
   const ptrdiff_t size = em_statistics(&shape);
   SEXP out = PROTECT(ffi_list(5, fields));
   SET_VECTOR_ELT(out, 0, copy_doubles(ffi_element(model, "parameters")));

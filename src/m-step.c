@@ -1,4 +1,5 @@
-/* The M step of EM for Gaussian mixtures, with a floor under the standard deviations. */
+/* The M step of EM for Gaussian mixtures, with covariances pooled and a floor under the
+ * standard deviations. */
 #include "engine.h"
 
 ptrdiff_t em_update_doubles(const struct shape *shape) {
@@ -94,31 +95,52 @@ static void own_covariance(double *cov, const double *s, const struct shape *sha
       *cov++ = *second++ / weight - first[i] / weight * (first[j] / weight);
 }
 
-/* A component of so little weight keeps its place. */
-static int is_empty(double weight, double total) {
-  return weight <= total * 1e-10;
-}
+/* A component of so little weight says nothing of its mean and covariance. */
+static int is_empty(double weight, double total) { return weight <= total * 1e-10; }
 
 /* The mean of the components' covariances by weight. `cov` is scratch. */
 static void pooled_covariance(double *pooled, const double *statistics,
                               const struct shape *shape, double total, double *cov) {
   const ptrdiff_t size = em_statistics(shape), packed = size - 1 - shape->d;
+  double sum = 0;
   for (ptrdiff_t i = 0; i < packed; i++) pooled[i] = 0;
   for (ptrdiff_t k = 0; k < shape->k; k++) {
     const double *s = statistics + k * size;
     if (is_empty(s[0], total)) continue;
+    sum += s[0];
     own_covariance(cov, s, shape);
-    for (ptrdiff_t i = 0; i < packed; i++) pooled[i] += s[0] / total * cov[i];
+    /* a running mean: of one component it is the covariance to the bit */
+    for (ptrdiff_t i = 0; i < packed; i++) pooled[i] += s[0] / sum * (cov[i] - pooled[i]);
   }
 }
 
+/* (weight own + rows pooled) / (weight + rows), as Friedman (1989, Regularized
+ * discriminant analysis, JASA 84, 165-175) shrinks. An empty component has no covariance
+ * of its own; `pooled` is not read where rows is 0. */
+static void shrunk_covariance(double *cov, const double *s, const double *pooled,
+                              const struct shape *shape, double total, double rows) {
+  const ptrdiff_t packed = em_statistics(shape) - 1 - shape->d;
+  const double own = is_empty(s[0], total) ? 0 : s[0] / (s[0] + rows);
+  if (own > 0)
+    own_covariance(cov, s, shape);
+  else
+    memset(cov, 0, (size_t)packed * sizeof(double));
+  for (ptrdiff_t i = 0; i < packed && rows > 0; i++)
+    cov[i] = own * cov[i] + (1 - own) * pooled[i];
+}
+
+/* Variances below the squared floor are raised to it; a spherical one to the largest, so
+ * that it stays spherical. */
 static void write_diagonal(double *log_s, const double *cov, const double *floor,
                            const struct shape *shape, int spherical) {
-  double mean = 0;
-  for (ptrdiff_t j = 0; j < shape->d; j++) mean += cov[j] / (double)shape->d;
+  double mean = 0, highest = 0;
+  for (ptrdiff_t j = 0; j < shape->d; j++) {
+    mean += cov[j] / (double)shape->d;
+    highest = floor[j] > highest ? floor[j] : highest;
+  }
   for (ptrdiff_t j = 0; j < shape->d; j++) {
     const double variance = spherical ? mean : cov[j];
-    const double least = floor[j] * floor[j];
+    const double least = spherical ? highest * highest : floor[j] * floor[j];
     log_s[shape->k * j] = 0.5 * log(variance > least ? variance : least);
   }
 }
@@ -143,24 +165,20 @@ enum status em_update(double *parameters, const double *statistics,
   const ptrdiff_t d = shape->d, n_k = shape->k, size = em_statistics(shape);
   const ptrdiff_t packed = size - 1 - d;
   double *cov = work, *pooled = cov + packed, *matrices = pooled + packed;
-  if (pooling->rows > 0) pooled_covariance(pooled, statistics, shape, total, cov);
+  const double rows = pooling->rows;
+  if (rows > 0) pooled_covariance(pooled, statistics, shape, total, cov);
   for (ptrdiff_t k = 0; k < n_k; k++) {
     const double *s = statistics + k * size, weight = s[0];
+    const int empty = is_empty(weight, total);
     double *mean = parameters + k, *scale = parameters + at.scale;
     parameters[at.biases + k] = log(weight / total);
-    if (is_empty(weight, total)) continue;
-    own_covariance(cov, s, shape);
-    /* Sigma_k = (weight own + rows pooled) / (weight + rows) */
-    if (pooling->rows > 0) {
-      const double own = isinf(pooling->rows) ? 0 : weight / (weight + pooling->rows);
-      for (ptrdiff_t i = 0; i < packed; i++)
-        cov[i] = own * cov[i] + (1 - own) * pooled[i];
-    }
+    if (empty && !(rows > 0)) continue;
+    shrunk_covariance(cov, s, pooled, shape, total, rows);
     if (!shape->full)
       write_diagonal(scale + k, cov, floor, shape, pooling->spherical);
     else if (!write_full(scale + d * d * k, cov, floor, d, matrices))
       return STATUS_NOT_POSITIVE_DEFINITE;
-    for (ptrdiff_t j = 0; j < d; j++) mean[n_k * j] += s[1 + j] / weight;
+    for (ptrdiff_t j = 0; j < d && !empty; j++) mean[n_k * j] += s[1 + j] / weight;
   }
   return STATUS_OK;
 }

@@ -116,6 +116,17 @@ em_scenarios <- function(d = c(1, 2, 5), K = c(1, 2, 7), n = 101) {
   )
 }
 
+# Every kind of pooling that covariances of these parameters may have, by its name.
+poolings <- function(p) {
+  kinds <- list(free = c(0, 0), shrunk = c(7.5, 0), tied = c(Inf, 0))
+  if (!is.null(p$log_sd)) {
+    kinds <- c(kinds, list(
+      spherical = c(0, 1), "shrunk spherical" = c(7.5, 1), "tied spherical" = c(Inf, 1)
+    ))
+  }
+  kinds
+}
+
 # What em_steps() takes as parameters.
 em_parameters <- function(p) p[setdiff(names(reference_coef(p)), "weights")]
 

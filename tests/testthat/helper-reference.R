@@ -193,33 +193,58 @@ reference_back_propagate <- function(g, net, df, p) {
 }
 
 # One iteration for a Gaussian mixture, p$biases = list(log pi), with observation
-# weights a and a floor under the standard deviations, one a column; `log_likelihood` is
-# the mean per unit of weight before the iteration. Components of next to no weight keep
-# their place.
-reference_em_step <- function(x, p, a = rep(1, nrow(x)), floor = double(ncol(x))) {
+# weights a, a floor under the standard deviations, one a column, and pooling = c(rows,
+# spherical); `log_likelihood` is the mean per unit of weight before the iteration.
+# Components of next to no weight keep their place.
+reference_em_step <- function(x, p, a = rep(1, nrow(x)), floor = double(ncol(x)),
+                              pooling = c(0, 0)) {
   before <- reference_log_quantities(x, p)
   v <- exp(before$posterior)
   value <- p
   value$log_likelihood <- sum(a * before$density) / sum(a)
-  for (k in seq_len(nrow(p$mean))) {
-    size <- sum(a * v[, k])
-    value$biases[[1L]][k] <- log(size / sum(a))
-    if (size <= 1e-10 * sum(a)) next
-    value$mean[k, ] <- colSums(a * v[, k] * x) / size
-    sigma <- matrix(0, ncol(x), ncol(x))
+  size <- colSums(a * v)
+  value$biases[[1L]] <- log(size / sum(a))
+  full <- which(size > 1e-10 * sum(a))
+  sigma <- rep(list(NULL), length(size))
+  for (k in full) {
+    value$mean[k, ] <- colSums(a * v[, k] * x) / size[k]
+    sigma[[k]] <- matrix(0, ncol(x), ncol(x))
     for (i in seq_len(nrow(x))) {
       r <- x[i, ] - value$mean[k, ]
-      sigma <- sigma + a[i] * v[i, k] * outer(r, r) / size
-    }
-    if (!is.null(p$log_sd)) {
-      value$log_sd[k, ] <- log(pmax(diag(sigma), floor^2)) / 2
-    } else {
-      l <- t(chol(reference_raise(sigma, floor)))
-      diag(l) <- log(diag(l))
-      value$log_cholesky[, , k] <- l
+      sigma[[k]] <- sigma[[k]] + a[i] * v[i, k] * outer(r, r) / size[k]
     }
   }
+  if (pooling[1] > 0) sigma <- reference_pool(sigma, size, full, pooling[1])
+  for (k in which(lengths(sigma) > 0)) {
+    value <- reference_set_covariance(value, k, sigma[[k]], floor, pooling[2] == 1)
+  }
   value
+}
+
+# Covariances shrunk towards their mean by weight as by so many rows (Friedman 1989), for
+# infinitely many all the same. Only those of `full` count; the others become the mean.
+reference_pool <- function(sigma, size, full, rows) {
+  mean <- 0
+  for (k in full) mean <- mean + size[k] / sum(size[full]) * sigma[[k]]
+  lapply(seq_along(sigma), function(k) {
+    if (rows == Inf || !k %in% full) {
+      return(mean)
+    }
+    (size[k] * sigma[[k]] + rows * mean) / (size[k] + rows)
+  })
+}
+
+reference_set_covariance <- function(p, k, sigma, floor, spherical) {
+  if (is.null(p$log_sd)) {
+    l <- t(chol(reference_raise(sigma, floor)))
+    diag(l) <- log(diag(l))
+    p$log_cholesky[, , k] <- l
+  } else if (spherical) {
+    p$log_sd[k, ] <- log(max(mean(diag(sigma)), floor^2)) / 2
+  } else {
+    p$log_sd[k, ] <- log(pmax(diag(sigma), floor^2)) / 2
+  }
+  p
 }
 
 # Among covariances whose standard deviation is nowhere below the floor the one of the

@@ -193,6 +193,236 @@ test_that("a step of EM moves with the data", {
   expect_close(moved$log_likelihood, step$log_likelihood - 2 * log(4), 1e-11)
 })
 
+test_that("an iteration with pooled covariances is the reference's in every instance", {
+  for (s in em_scenarios()) {
+    fields <- names(em_parameters(s$p))
+    for (kind in names(poolings(s$p))) {
+      pooling <- poolings(s$p)[[kind]]
+      expected <- reference_em_step(s$x, s$p, s$weights, pooling = pooling)
+      for (instance in cwmix_info()$instances) {
+        step <- with_engine(
+          em_steps(em_parameters(s$p), s$x, s$weights, 1, pooling = pooling), instance
+        )
+        info <- paste(s$name, kind, instance)
+        expect_close(step[fields], expected[fields], 1e-10, floor = 1, info = info)
+      }
+    }
+  }
+})
+
+test_that("several iterations with pooled covariances are as many of the reference", {
+  for (s in em_scenarios(d = 3, K = 4)) {
+    fields <- names(em_parameters(s$p))
+    for (kind in names(poolings(s$p))) {
+      pooling <- poolings(s$p)[[kind]]
+      steps <- em_steps(em_parameters(s$p), s$x, s$weights, 4, pooling = pooling)
+      p <- s$p
+      for (i in 1:4) p <- reference_em_step(s$x, p, s$weights, pooling = pooling)
+      expect_close(steps[fields], p[fields], 1e-9, floor = 1, info = paste(s$name, kind))
+      after <- reference_em_step(s$x, p, s$weights)$log_likelihood
+      expect_close(steps$log_likelihood[5], after, 1e-9, floor = 1, info = paste(s$name, kind))
+    }
+  }
+})
+
+test_that("a floor raises what is pooled, and spherical components stay spherical", {
+  raised <- 0
+  for (s in em_scenarios()) {
+    floor <- seq(1.2, 2.4, length.out = ncol(s$x))
+    fields <- names(em_parameters(s$p))
+    for (kind in names(poolings(s$p))) {
+      pooling <- poolings(s$p)[[kind]]
+      step <- em_steps(em_parameters(s$p), s$x, s$weights, 1, floor = floor, pooling = pooling)
+      expected <- reference_em_step(s$x, s$p, s$weights, floor, pooling)
+      free <- reference_em_step(s$x, s$p, s$weights, pooling = pooling)
+      expect_close(step[fields], expected[fields], 1e-10, floor = 1, info = paste(s$name, kind))
+      if (pooling[2] == 1) {
+        expect_identical(step$log_sd, array(step$log_sd[, 1], dim(step$log_sd)))
+      }
+      raised <- raised + !identical(free[fields], expected[fields])
+    }
+  }
+  # the floor is not idle
+  expect_gte(raised, 40)
+})
+
+test_that("covariances are free to the bit where nothing is pooled", {
+  for (s in em_scenarios(d = c(1, 5), K = c(1, 7))) {
+    expect_identical(
+      em_steps(em_parameters(s$p), s$x, s$weights, 5, pooling = c(0, 0)),
+      em_steps(em_parameters(s$p), s$x, s$weights, 5)
+    )
+    # so little is lost in rounding
+    expect_identical(
+      em_steps(em_parameters(s$p), s$x, s$weights, 1, pooling = c(1e-300, 0)),
+      em_steps(em_parameters(s$p), s$x, s$weights, 1)
+    )
+  }
+})
+
+test_that("one component has nothing to pool, one column nothing to make spherical", {
+  run <- function(s, rows, spherical) {
+    em_steps(em_parameters(s$p), s$x, s$weights, 1, pooling = c(rows, spherical))
+  }
+  for (s in em_scenarios(K = 1)) {
+    expect_identical(run(s, Inf, 0), run(s, 0, 0))
+    expect_close(run(s, 10, 0), run(s, 0, 0), 1e-12, floor = 1, info = s$name)
+  }
+  for (s in em_scenarios(d = 1)) {
+    for (rows in c(0, 7.5, Inf)) expect_identical(run(s, rows, 1), run(s, rows, 0))
+  }
+})
+
+test_that("tied components have one covariance, that within all", {
+  for (s in em_scenarios(d = c(2, 5), K = c(2, 7))) {
+    step <- em_steps(em_parameters(s$p), s$x, s$weights, 1, pooling = c(Inf, 0))
+    first <- reference_factor(step, 1)
+    for (k in seq_len(nrow(s$p$mean))) expect_identical(reference_factor(step, k), first)
+    # total covariance = covariance within + covariance between
+    shares <- exp(step$biases[[1]])
+    centre <- colSums(shares * step$mean)
+    between <- crossprod(sqrt(shares) * (step$mean - rep(centre, each = length(shares))))
+    total <- stats::cov.wt(s$x, s$weights / sum(s$weights), method = "ML")$cov
+    within <- total - between
+    if (!is.null(s$p$log_sd)) within <- diag(diag(within))
+    expect_close(tcrossprod(first), within, 1e-12, floor = 1, info = s$name)
+  }
+})
+
+test_that("the log-likelihood never decreases with tied or spherical components", {
+  for (s in em_scenarios(K = c(1, 3), n = 301)) {
+    for (kind in grep("shrunk", names(poolings(s$p)), invert = TRUE, value = TRUE)) {
+      pooling <- poolings(s$p)[[kind]]
+      # from the first step on, as the start is neither tied nor spherical
+      start <- em_steps(em_parameters(s$p), s$x, s$weights, 1, pooling = pooling)
+      start <- start[names(em_parameters(s$p))]
+      steps <- em_steps(start, s$x, s$weights, 30, pooling = pooling)
+      expect_equal(
+        largest_fall(steps$log_likelihood), 0, tolerance = 1e-12, info = paste(s$name, kind)
+      )
+    }
+  }
+})
+
+test_that("the more rows shrink them, the closer covariances come to one", {
+  for (s in em_scenarios(d = c(2, 5), K = 7)) {
+    run <- function(rows) {
+      em_steps(em_parameters(s$p), s$x, s$weights, 1, pooling = c(rows, 0))
+    }
+    fields <- names(em_parameters(s$p))
+    tied <- run(Inf)
+    apart <- vapply(c(0, 10^(0:8)), function(rows) {
+      max(abs(unlist(run(rows)[fields]) - unlist(tied[fields])))
+    }, 0)
+    # at least as fast as 1 / rows, in the end
+    expect_lt(max(diff(apart)), 0)
+    expect_close(apart[9] / apart[10], 10, 1e-2)
+    expect_close(run(1e14)[fields], tied[fields], 1e-10, floor = 1, info = s$name)
+  }
+})
+
+test_that("steps with pooled covariances move with the data", {
+  for (s in em_scenarios(d = c(1, 3), K = 4)) {
+    for (kind in names(poolings(s$p))) {
+      pooling <- poolings(s$p)[[kind]]
+      # spherical ones bear one scale for all columns alone
+      scale <- if (pooling[2] == 1) rep(4, ncol(s$x)) else seq(4, 1, length.out = ncol(s$x))
+      to <- function(x) x * rep(scale, each = nrow(x)) + 64
+      scaled <- s$p
+      scaled$mean <- to(s$p$mean)
+      rescale <- function(p) {
+        for (k in seq_len(nrow(p$mean))) {
+          if (is.null(p$log_cholesky)) {
+            p$log_sd[k, ] <- p$log_sd[k, ] + log(scale)
+          } else {
+            l <- scale * reference_factor(p, k)
+            diag(l) <- log(diag(l))
+            p$log_cholesky[, , k] <- l
+          }
+        }
+        p
+      }
+      step <- em_steps(em_parameters(s$p), s$x, s$weights, 2, pooling = pooling)
+      moved <- em_steps(
+        em_parameters(rescale(scaled)), to(s$x), s$weights, 2, pooling = pooling
+      )
+      expected <- rescale(step)
+      expected$mean <- to(step$mean)
+      fields <- names(em_parameters(s$p))
+      info <- paste(s$name, kind)
+      expect_close(moved[fields], expected[fields], 1e-10, floor = 1, info = info)
+      expect_close(
+        moved$log_likelihood, step$log_likelihood - sum(log(scale)), 1e-11, floor = 1, info = info
+      )
+    }
+  }
+})
+
+test_that("an empty component keeps its mean and takes the pooled covariance", {
+  x <- make_points(101, 2)
+  for (covariance in c("diagonal", "full")) {
+    p <- make_parameters(2, 4, NULL, covariance, seed = 56)
+    p$mean[3, ] <- 1e3
+    others <- p
+    others$mean <- p$mean[-3, ]
+    others$biases[[1]] <- p$biases[[1]][-3]
+    if (covariance == "diagonal") {
+      others$log_sd <- p$log_sd[-3, ]
+    } else {
+      others$log_cholesky <- p$log_cholesky[, , -3]
+    }
+    for (kind in names(poolings(p))) {
+      pooling <- poolings(p)[[kind]]
+      step <- em_steps(em_parameters(p), x, pooling = pooling)
+      expect_identical(step$mean[3, ], c(1e3, 1e3))
+      expect_identical(step$counts[3], 0)
+      expected <- if (pooling[1] == 0) {
+        reference_factor(p, 3)
+      } else {
+        tied <- em_steps(em_parameters(others), x, pooling = c(Inf, pooling[2]))
+        reference_factor(tied, 1)
+      }
+      expect_close(reference_factor(step, 3), expected, 1e-12, info = paste(covariance, kind))
+    }
+  }
+})
+
+test_that("shrinkage counts in units of weight", {
+  for (s in em_scenarios(d = 2, K = 2)) {
+    weights <- rep(c(0, 1, 2, 1, 3), length.out = nrow(s$x))
+    repeated <- s$x[rep(seq_along(weights), weights), , drop = FALSE]
+    pooling <- c(7.5, 0)
+    expect_close(
+      em_steps(em_parameters(s$p), s$x, weights, 5, pooling = pooling),
+      em_steps(em_parameters(s$p), repeated, NULL, 5, pooling = pooling),
+      tolerance = 1e-9, floor = 1, info = s$name
+    )
+    compared <- c(names(em_parameters(s$p)), "log_likelihood")
+    expect_close(
+      em_steps(em_parameters(s$p), s$x, 1000 * weights, 3, pooling = 1000 * pooling)[compared],
+      em_steps(em_parameters(s$p), s$x, weights, 3, pooling = pooling)[compared],
+      tolerance = 1e-10, floor = 1, info = s$name
+    )
+  }
+})
+
+test_that("EM with shrunk covariances goes on where the likelihood falls, to a fixed point", {
+  x <- make_ring(301)
+  pooling <- c(7.5, 0)
+  for (covariance in c("diagonal", "full")) {
+    p <- make_parameters(2, 4, NULL, covariance, seed = 56)
+    fields <- names(em_parameters(p))
+    steps <- em_steps(em_parameters(p), x, NULL, 500, 1e-13, pooling = pooling)
+    expect_true(steps$converged)
+    # this start does fall
+    expect_gte(largest_fall(steps$log_likelihood), 5e-7)
+    p[fields] <- steps[fields]
+    step <- reference_em_step(x, p, pooling = pooling)
+    # the likelihood has settled to 1e-13, parameters to about its root
+    expect_close(step[fields], p[fields], 1e-6, floor = 1, info = covariance)
+  }
+})
+
 test_that("a converged fit is a fixed point of the reference", {
   for (covariance in c("diagonal", "full")) {
     for (d in 1:2) {

@@ -76,6 +76,7 @@ test_that("iterations of EM survive", {
   for (model in torture_models()[1:2]) {
     expect_survives_gc(ffi_em, model, x, NULL, floor, c(0, 0), 3L, 1e-9, 2L)
     expect_survives_gc(ffi_em, model, x, seq_len(40) / 7, floor, c(0, 0), 3L, 1e-9, 1L)
+    expect_survives_gc(ffi_em, model, x, NULL, floor, c(5, 1), 3L, 1e-9, 1L)
   }
 })
 
@@ -167,7 +168,16 @@ test_that("arguments that do not fit are an error, not a crash", {
     expect_error(steps(state, sampling = bad), "sampling")
   }
   constant <- torture_models()[[1]]
-  expect_error(.Call(ffi_em, constant, y, NULL, 0, c(0, 0), 1L, 1e-9, 1L), "doubles")
-  expect_error(.Call(ffi_em, constant, y, NULL, double(3), c(0, 0), -5L, 1e-9, 1L), "Internal error")
+  em <- function(floor = double(3), pooling = c(0, 0), iterations = 1L) {
+    .Call(ffi_em, constant, y, NULL, floor, pooling, iterations, 1e-9, 1L)
+  }
+  expect_error(em(floor = 0), "doubles")
+  expect_error(em(iterations = -5L), "Internal error")
+  for (bad in list(NULL, 0, double(3), c(0L, 0L), "a")) {
+    expect_error(em(pooling = bad), "`pooling` must be 2 doubles")
+  }
+  for (bad in c(-1, NaN, NA, -Inf)) {
+    expect_error(em(pooling = c(bad, 0)), "`pooling` must not be negative")
+  }
   expect_error(.Call(ffi_base_draws, -1L, 2L), "Internal error|negative")
 })
