@@ -6,26 +6,49 @@ is_stacked <- function(object) !is.null(object$candidates)
 
 # As fit_cwmix().
 fit_stacked <- function(problem, settings, kept, matched, call) {
+  if (nrow(problem$y) < 10) {
+    stop_input(
+      "`K` must be given for fewer than 10 rows, not NULL for ", plural(nrow(problem$y), "row"),
+      ".",
+      call = call
+    )
+  }
+  if (identical(settings$hidden, "auto")) settings$hidden <- default_widths(nrow(problem$y))
   problem$floor <- pmax(problem$floor, rounding_unit(problem) / 2)
   search <- new_search(problem, call)
   on.exit(search$progress$done())
   # What is complete at an interrupt counts.
   tryCatch(
     {
-      if (!identical(settings$hidden, "auto") && !is.null(settings$hidden)) {
-        widths <- settings$hidden
-      } else {
-        widths <- default_widths(nrow(problem$y))
-      }
       search_mixtures(search, settings$covariance)
       search_kernels(search, settings$covariance)
       if (!is.null(settings$hidden)) {
-        search_networks(search, widths, settings$activation)
+        search_networks(search, settings$hidden, settings$activation)
       }
     },
     interrupt = function(condition) search$interrupted <- TRUE
   )
   finish_stacked(search, settings, matched, kept, call)
+}
+
+# EM and training end in good order at an interrupt; a search then ends too.
+interrupt_again <- function() {
+  signalCondition(structure(list(message = "", call = NULL), class = c("interrupt", "condition")))
+}
+
+# A line that says what is tried: list(at, done).
+search_progress <- function(control) {
+  if (!shows_progress(control)) {
+    return(list(at = function(...) NULL, done = function() NULL))
+  }
+  bar <- cli::cli_progress_bar(
+    total = NA, clear = TRUE, .auto_close = FALSE, extra = list(status = ""),
+    format = "{cli::pb_spin} {cli::pb_extra$status} [{cli::pb_elapsed}]"
+  )
+  list(
+    at = function(...) cli::cli_progress_update(id = bar, extra = list(status = paste0(...))),
+    done = function() cli::cli_progress_done(id = bar)
+  )
 }
 
 # Structures of covariances by their names: list(full, pooling), as em_steps() takes them. Those
@@ -67,23 +90,42 @@ new_search <- function(problem, call) {
   search$problem <- problem
   search$call <- call
   search$folds <- new_folds(problem)
+  held <- unlist(lapply(search$folds, `[[`, "held"))
+  weights <- problem$weights[held] %||% rep(1, length(held))
+  search$weights <- weights / sum(weights)
   search$candidates <- list()
   search$interrupted <- FALSE
-  search$progress <- list(done = function() NULL)
+  search$progress <- search_progress(problem$control)
   search
 }
 
-default_folds <- function(n) if (n <= 300) 10L else 5L
+default_folds <- function(n) {
+  if (n <= 300) 10L else if (n <= 5000) 5L else if (n <= 20000) 3L else 1L
+}
 
+# Training and held-out rows of each fold, and what EM starts from. Beyond 20,000 rows one split
+# with a few thousand held-out rows says enough, and as many rows are enough for EM.
 new_folds <- function(problem) {
   n <- nrow(problem$y)
   count <- min(problem$control$folds %||% default_folds(n), n)
-  label <- sample(rep_len(seq_len(count), n))
-  lapply(seq_len(count), function(v) {
-    held <- which(label == v)
-    sets <- split_sets(problem, held)
-    c(sets, list(held = held, tree = cluster_tree(sets$training$x)))
+  held <- if (count == 1) {
+    list(sort(sample.int(n, held_count(NULL, n))))
+  } else {
+    unname(split(seq_len(n), fold_labels(count, n)))
+  }
+  lapply(held, function(rows) {
+    sets <- split_sets(problem, rows)
+    mixture <- some_rows(sets$training, 20000)
+    c(sets, list(held = rows, mixture = mixture, tree = cluster_tree(mixture$x)))
   })
+}
+
+some_rows <- function(set, most) {
+  if (nrow(set$x) <= most) {
+    return(set)
+  }
+  rows <- sort(sample.int(nrow(set$x), most))
+  list(x = set$x[rows, , drop = FALSE], weights = set$weights[rows], offset = set$offset)
 }
 
 # A hierarchical clustering (Ward 1963) of at most a thousand rows in units of their principal
@@ -122,15 +164,22 @@ candidate_sizes <- c(1L, 2L, 3L, 4L, 5L, 7L, 10L, 14L, 20L, 28L, 40L)
 search_mixtures <- function(search, covariance) {
   problem <- search$problem
   d <- ncol(problem$y)
-  rows <- min(vapply(search$folds, function(fold) nrow(fold$training$x), 0L))
+  rows <- min(vapply(search$folds, function(fold) nrow(fold$mixture$x), 0L))
   all <- structures(d, covariance)
+  # Many rows tell their covariances without help.
+  if (nrow(problem$y) > 2000) all <- all[names(all) %in% c("full", "diagonal", "spherical")]
   for (name in names(all)) {
     best <- -Inf
     worse <- 0
     for (K in candidate_sizes) {
       if (structure_df(name, K, d) >= max(rows, 3 * d) || K > rows || worse == 2) break
-      members <- lapply(search$folds, fit_fold_mixture, K, all[[name]], problem, search$call)
-      score <- add_candidate(search, members, covariance = name, K = K)
+      search$progress$at(name, " covariances, ", plural(K, "component"))
+      # A component may lose its spread where `sd_floor` is 0.
+      members <- tryCatch(
+        lapply(search$folds, fit_fold_mixture, K, all[[name]], problem, search$call),
+        cwmix_numerical_error = function(e) NULL
+      )
+      score <- if (is.null(members)) -Inf else add_candidate(search, members, name, K)
       if (score > best) {
         best <- score
         worse <- 0
@@ -169,7 +218,7 @@ search_kernels <- function(search, covariance) {
 
 # EM from the tree and from k-means++: the better one's parameters.
 fit_fold_mixture <- function(fold, K, structure, problem, call) {
-  set <- fold$training
+  set <- fold$mixture
   problem$control$em_tolerance <- max(problem$control$em_tolerance, 1e-5)
   runs <- lapply(seq_len(if (K == 1) 1 else 2), function(i) {
     from <- if (i == 1) {
@@ -179,22 +228,20 @@ fit_fold_mixture <- function(fold, K, structure, problem, call) {
     }
     em_run(from, set, problem, call, structure$pooling)
   })
+  if (any(vapply(runs, `[[`, NA, "interrupted"))) interrupt_again()
   runs[[which.max(vapply(runs, `[[`, 0, "log_likelihood"))]]$parameters
 }
 
-# Held-out log densities of the folds' fits, and their mean.
+# Log densities of the held-out rows, fold after fold, each under its own fold's fit.
 held_out_scores <- function(search, members, activation = "tanh") {
-  scores <- double(nrow(search$problem$y))
-  for (v in seq_along(members)) {
-    fold <- search$folds[[v]]
-    model <- engine_model(members[[v]], activation)
-    threads <- thread_count(search$problem$control$threads)
-    scores[fold$held] <- .Call(ffi_density, model, fold$validation$x, 0L, FALSE, threads)
-  }
-  scores
+  threads <- thread_count(search$problem$control$threads)
+  unlist(Map(function(fold, parameters) {
+    model <- engine_model(parameters, activation)
+    .Call(ffi_density, model, fold$validation$x, 0L, FALSE, threads)
+  }, search$folds, members))
 }
 
-mean_score <- function(scores, problem) mean(scores * (problem$weights %||% 1))
+mean_score <- function(scores, weights) sum(scores * weights)
 
 add_candidate <- function(search, members, covariance, K, hidden = NULL, epochs = NA,
                           activation = "tanh") {
@@ -206,7 +253,7 @@ add_candidate <- function(search, members, covariance, K, hidden = NULL, epochs 
     members = members, scores = scores, covariance = covariance, K = K, hidden = hidden,
     epochs = epochs
   )
-  mean_score(scores, search$problem)
+  mean_score(scores, search$weights)
 }
 
 default_widths <- function(n) if (n <= 2000) c(32L, 32L) else c(64L, 64L)
@@ -215,7 +262,7 @@ default_widths <- function(n) if (n <= 2000) c(32L, 32L) else c(64L, 64L)
 search_networks <- function(search, hidden, activation) {
   problem <- search$problem
   sizes <- vapply(search$candidates, `[[`, 0L, "K")
-  means <- vapply(search$candidates, function(c) mean_score(c$scores, problem), 0)
+  means <- vapply(search$candidates, function(c) mean_score(c$scores, search$weights), 0)
   best_of <- function(some) some[which.max(means[some])]
   first <- best_of(which(sizes > 1))
   if (length(first) == 0) {
@@ -225,51 +272,75 @@ search_networks <- function(search, hidden, activation) {
   for (start in search$candidates[c(first, second)]) {
     trained <- train_folds(search, start, hidden, activation)
     if (trained$epochs > 0) {
-      add_candidate(search, trained$members, start$covariance, start$K, hidden, trained$epochs, activation)
+      add_candidate(
+        search, trained$members, start$covariance, start$K, hidden, trained$epochs, activation
+      )
     }
   }
 }
 
 # Trains a network in every fold, all by the same number of epochs: that with the best mean held-out
 # score.
-train_folds <- function(search, start, hidden, activation, step = 5L) {
+train_folds <- function(search, start, hidden, activation) {
   problem <- search$problem
   problem$control$schedule <- "constant"
-  runs <- lapply(seq_along(search$folds), function(v) {
-    parameters <- add_network(start$members[[v]], hidden, activation)
-    sets <- list(training = search$folds[[v]]$training)
-    list(template = parameters, sets = sets, state = new_state(parameters), trace = NULL)
-  })
-  epochs <- problem$control$epochs %||% 200L
-  best <- list(members = start$members, epochs = 0L, score = mean_score(start$scores, problem))
+  runs <- Map(function(fold, parameters) {
+    template <- add_network(parameters, hidden, activation)
+    list(template = template, sets = fold["training"], state = new_state(template), trace = NULL)
+  }, search$folds, start$members)
+  epochs <- problem$control$epochs %||% fold_epochs(search)
+  best <- list(members = start$members, epochs = 0L, score = mean_score(start$scores, search$weights))
   epoch <- 0L
   while (epoch < epochs && epoch - best$epochs < problem$control$patience) {
-    more <- min(step, epochs - epoch)
+    more <- min(max(1L, epochs %/% 40L), epochs - epoch)
     runs <- lapply(runs, function(run) {
       run[c("state", "trace", "stopped")] <- train(
         run$state, run$template, run$sets, activation, problem, more, run$trace
       )
       run
     })
+    stopped <- vapply(runs, `[[`, "", "stopped")
+    if ("interrupt" %in% stopped) interrupt_again()
+    if ("diverged" %in% stopped) break
     epoch <- epoch + more
+    search$progress$at("network from ", plural(start$K, "component"), ", epoch ", epoch)
     members <- lapply(runs, function(run) unflatten(run$state$average, run$template))
-    score <- mean_score(held_out_scores(search, members, activation), problem)
-    if (!is.finite(score)) break
-    if (score > best$score) best <- list(members = members, epochs = epoch, score = score)
+    score <- mean_score(held_out_scores(search, members, activation), search$weights)
+    if (isTRUE(score > best$score)) best <- list(members = members, epochs = epoch, score = score)
   }
   best
 }
 
-# Weights of the candidates that maximise the mean log of their weighted held-out densities: EM for
-# the weights of a mixture. Candidates of little weight are left out.
-stacking_shares <- function(scores, weights, least = 0.02) {
-  relative <- exp(scores - row_max(scores))
-  shares <- rep(1 / ncol(scores), ncol(scores))
-  weights <- (weights %||% rep(1, nrow(scores))) / sum(weights %||% nrow(scores))
-  for (i in 1:200) {
-    joint <- relative * rep(shares, each = nrow(scores))
-    shares <- colSums(joint / rowSums(joint) * weights)
+# About 10,000 steps, at most 200 passes.
+fold_epochs <- function(search) {
+  control <- search$problem$control
+  if (control$optimiser == "lbfgs") {
+    return(50L)
   }
+  steps <- plan_batches(nrow(search$folds[[1]]$training$x), control)$count
+  as.integer(max(5, min(200, ceiling(1e4 / steps))))
+}
+
+# How much each candidate counts: the mean of the stacking weights (Smyth and Wolpert 1999), which
+# maximise the mean log of the weighted held-out densities, by EM for the weights of a mixture, and
+# of the Bayesian analogue of exponentiated total scores, pseudo-BMA+; both are averaged over
+# Bayesian bootstrap weights of the rows, so that near ties share (Yao et al. 2018). Candidates of
+# little weight are left out.
+stacking_shares <- function(scores, weights, draws = 10, least = 0.01) {
+  n <- nrow(scores)
+  relative <- exp(scores - row_max(scores))
+  shares <- rowMeans(vapply(seq_len(draws), function(b) {
+    a <- stats::rexp(n) * weights
+    a <- a / sum(a)
+    stacked <- rep(1 / ncol(scores), ncol(scores))
+    for (i in 1:30) {
+      joint <- relative * rep(stacked, each = n)
+      stacked <- colSums(joint * (a / rowSums(joint)))
+    }
+    total <- n * colSums(scores * a)
+    averaged <- exp(total - max(total))
+    (stacked + averaged / sum(averaged)) / 2
+  }, double(ncol(scores))))
   shares[shares < min(least, max(shares))] <- 0
   shares / sum(shares)
 }
@@ -280,24 +351,28 @@ finish_stacked <- function(search, settings, matched, kept, call) {
   if (length(candidates) == 0) {
     stop_cwmix("Interrupted before any mixture was fitted.", "cwmix_interrupted", call)
   }
-  scores <- matrix(vapply(candidates, `[[`, double(nrow(problem$y)), "scores"), nrow(problem$y))
-  shares <- stacking_shares(scores, problem$weights)
-  table <- candidate_table(candidates, scores, shares, problem)
+  scores <- vapply(candidates, `[[`, search$weights, "scores")
+  shares <- stacking_shares(scores, search$weights)
+  offset <- mean_offset(problem, unlist(lapply(search$folds, `[[`, "held")))
   used <- which(shares > 0)
   used <- used[order(shares[used], decreasing = TRUE)]
   parameters <- do.call(c, lapply(candidates[used], `[[`, "members"))
   count <- length(search$folds)
   densities <- lapply(parameters, stacked_member, settings$activation, problem)
   object <- average_of(densities, rep(shares[used] / count, each = count), "cwmix")
-  stacked <- log_row_sums(scores[, used, drop = FALSE] + rep(log(shares[used]), each = nrow(scores)))
+  joint <- scores[, used, drop = FALSE] + rep(log(shares[used]), each = nrow(scores))
+  stacked <- log_row_sums(joint)
   at_floor <- sum(vapply(parameters, function(p) components_at(problem$floor, p), 0L))
-  offset <- mean_offset(problem)
   fields <- c(
     fit_scores(object, problem),
     list(
       proportions = mean_posterior(object, problem), at_floor = at_floor,
-      candidates = table, folds = count,
-      held_out = c(score = mean_score(stacked, problem) + offset, se = score_error(stacked, problem)),
+      candidates = candidate_table(candidates, scores, shares, search$weights, offset),
+      folds = count,
+      held_out = c(
+        score = mean_score(stacked, search$weights) + offset,
+        se = score_error(stacked, search$weights)
+      ),
       fingerprint = problem$fingerprint, control = problem$control, hidden = settings$hidden,
       call = tidy_call(matched, "cwmix"), data = kept
     )
@@ -317,24 +392,26 @@ stacked_member <- function(parameters, activation, problem) {
   density_of(on_data, activation, problem$support, problem$columns, "cwmix_model")
 }
 
-score_error <- function(scores, problem) {
-  w <- (problem$weights %||% 1) / length(scores)
-  sqrt(sum((w * (scores - mean_score(scores, problem)))^2))
+score_error <- function(scores, weights) {
+  sqrt(sum((weights * (scores - mean_score(scores, weights)))^2))
 }
 
-candidate_table <- function(candidates, scores, shares, problem) {
-  offset <- mean_offset(problem)
-  data.frame(
+# A row a candidate, the best first.
+candidate_table <- function(candidates, scores, shares, weights, offset) {
+  table <- data.frame(
     covariance = vapply(candidates, `[[`, "", "covariance"),
     K = vapply(candidates, `[[`, 0L, "K"),
     hidden = vapply(candidates, function(c) {
       if (is.null(c$hidden)) "" else paste(c$hidden, collapse = "-")
     }, ""),
     epochs = vapply(candidates, function(c) as.integer(c$epochs), 0L),
-    score = apply(scores, 2, mean_score, problem) + offset,
-    se = apply(scores, 2, score_error, problem),
+    score = apply(scores, 2, mean_score, weights) + offset,
+    se = apply(scores, 2, score_error, weights),
     share = shares
   )
+  table <- table[order(table$score, decreasing = TRUE), ]
+  row.names(table) <- NULL
+  table
 }
 
 mean_posterior <- function(object, problem) {
