@@ -4,22 +4,34 @@
 #' z_k = L_k^-1 (x - mu_k) and weights w(z) = softmax(f(z)) given by a network f. With constant
 #' weights it is a Gaussian mixture.
 #'
+#' **Without `K`** the fit is chosen by the data. Gaussian mixtures of one to 40 components with
+#' several structures of covariances, and networks that start from the best of them, are fitted to
+#' the folds of a cross-validation; the densities of all these fits are averaged with weights that
+#' score well on the rows that each had not seen. The result is one classifier weighted mixture
+#' again, an average as of [cwmix_average()], with many components, and all of them constant in
+#' weight where networks add nothing. `vignette("defaults")` has the recipe and what it gains.
+#'
+#' **With `K`** (or `start` or `validation`) one model is fitted: EM for a Gaussian mixture first.
+#' The network's last layer then starts at zero with the log mixture weights as biases, so that
+#' gradient ascent on the mean log density starts from exactly that mixture. A share of the rows is
+#' set aside (before EM) to score every epoch; the best epoch, epoch 0 included, is returned. What
+#' is scored and returned is an average of the last parameters along the way.
+#'
 #' Columns are standardised inside; the parameters reported are those of the data (of their logs
-#' or logits in bounded columns). EM fits a Gaussian mixture first. The network's last layer then
-#' starts at zero with the log mixture weights as biases, so that gradient ascent on the mean log
-#' density starts from exactly that mixture. A share of the rows is set aside (before EM) to score
-#' every epoch; the best epoch, epoch 0 included, is returned.
+#' or logits in bounded columns).
 #'
 #' @param x The data: a numeric vector, a numeric matrix or a data frame of numeric columns, without
 #'   missing values; or a one-sided formula such as `~ a + log(b)`, a sum of columns.
 #' @param data A data frame that holds all variables of the formula `x`; its functions must be found
 #'   from the global environment.
-#' @param K A whole number of components, or `NULL` for those of `start` or else one in 25 rows, at
-#'   most 10.
+#' @param K A whole number of components, or `NULL`: chosen by the data. With `start`, `NULL` stands
+#'   for its number; with `validation`, for one in 25 rows, at most 10.
 #' @param ... Must be empty.
 #' @param hidden An integer vector, the widths of the network's hidden layers; `integer(0)` for a
-#'   softmax-linear classifier; `NULL` for constant weights, fitted by EM alone.
-#' @param covariance A string, `"diagonal"` or `"full"`: the components' covariances.
+#'   softmax-linear classifier; `NULL` for constant weights, fitted by EM alone. `"auto"` stands for
+#'   `c(64, 64)`, without `K` on at most 2,000 rows for `c(32, 32)`.
+#' @param covariance A string: the components' covariances, `"diagonal"` or `"full"` (spherical and
+#'   tied ones included without `K`). `"auto"` stands for diagonal ones, without `K` for both.
 #' @param activation A string, `"tanh"`, `"relu"` or `"silu"`.
 #' @param support The columns' bounds: `NULL` for none; a pair such as `c(0, Inf)` for every column;
 #'   or a list with one pair (or `NULL`) a column, by position or by name. The density is exactly
@@ -29,7 +41,7 @@
 #'   of weight 0 count as absent. With a formula it is looked for in `data` first.
 #' @param validation A number from 0 to below 1, the share of rows set aside (rounded down); `NULL`
 #'   for a tenth of the rows, at most 5,000. With no such row there is no early stopping, and the
-#'   last epoch is returned.
+#'   last epoch is returned. Not used without `K`.
 #' @param start `NULL` to start from EM; a density to start from, with the same K, covariances and
 #'   support (and network, if it has one: EM is then skipped), columns in the same order; or a K x d
 #'   matrix of means for EM.
@@ -54,6 +66,17 @@
 #'     those of positive weight; `columns`, how the data came; `fingerprint`, sums that tell whether
 #'     data are those of the fit; `data`, what `keep_data` kept;
 #'   - `optimiser`, what [update()] needs to go on.
+#'
+#'   Without `K` there is no `trace`, `best_epoch`, `stopped`, `starts`, `converged`, `held_rows` or
+#'   `optimiser` but
+#'   - `candidates`, a data frame with a row a candidate, the best first: `covariance`, `K`,
+#'     `hidden` (empty for constant weights), `epochs`, its mean held-out log density `score` with
+#'     standard error `se`, and its `share` in the average;
+#'   - `folds`, their number, and `held_out`, the mean held-out log density of the average of all
+#'     candidates with its standard error;
+#'   - `shares`, those of all fits that are averaged.
+#'
+#'   `df` then counts the parameters of every member, far more than the data were asked for.
 #' @section Errors and warnings: A condition of class `"cwmix_input_error"` names the argument, what
 #'   is needed and what was given: anything not numeric, missing or infinite values, constant or
 #'   exactly collinear columns, fewer rows than components, points outside the support. One of class
@@ -63,7 +86,19 @@
 #'   `"cwmix_not_converged"` says that L-BFGS or, with constant weights, EM did not converge.
 #' @references Argouarc'h, Desbouvries, Barat, Kawasaki and Dautremer (2025), Classifier Weighted
 #'   Mixture models, arXiv:2501.02989, equations (12) and (16).
+#'
+#'   Smyth and Wolpert (1999), Linearly combining density estimators via stacking, Machine Learning
+#'   36, 59-83. Yao, Vehtari, Simpson and Gelman (2018), Using stacking to average Bayesian
+#'   predictive distributions, Bayesian Analysis 13, 917-1007.
+#' @seealso [cwmix_select()] and [compare()] for choices in the open, [cwmix_control()].
 #' @examples
+#' set.seed(1)
+#' fit <- cwmix(faithful$eruptions)
+#' fit
+#' plot(fit)
+#' head(fit$candidates)
+#'
+#' # One model
 #' set.seed(1)
 #' fit <- cwmix(faithful, K = 3, hidden = c(8, 8), control = cwmix_control(epochs = 20))
 #' fit
@@ -76,7 +111,8 @@ cwmix <- function(x, ...) {
 
 #' @rdname cwmix
 #' @export
-cwmix.default <- function(x, K = NULL, ..., hidden = "auto", covariance = c("auto", "diagonal", "full"),
+cwmix.default <- function(x, K = NULL, ..., hidden = "auto",
+                          covariance = c("auto", "diagonal", "full"),
                           activation = c("tanh", "relu", "silu"), support = NULL, weights = NULL,
                           validation = NULL, start = NULL, control = cwmix_control(),
                           keep_data = FALSE) {

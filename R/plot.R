@@ -16,6 +16,8 @@
 #'   or the circle that holds 90 percent of it.
 #' - `"training"`: the mean log density of the training and the validation rows after each epoch;
 #'   for [gaussian_mixture()] that after each iteration of EM.
+#' - `"candidates"`: for a [cwmix()] fit without `K` the held-out scores of its candidates against
+#'   K, areas by their shares, and that of all of them stacked.
 #' - `"residuals"`: latent residuals (see [residuals()][residuals.cwmix_density]), N(0, I) under
 #'   the model: normal Q-Q plots with pointwise 95 percent bands of a sample that size; for two
 #'   columns also their scatter, for more a chi-square Q-Q plot of their squared length.
@@ -38,11 +40,12 @@
 #'     with K slices; also `levels` with the regions.
 #'   - Ellipses: a list `x`, `y` of the means and `ellipses`, a matrix of points each.
 #'   - Pairs: a list `points`, `draws` of matrices.
-#'   - `"training"`: the trace. `"residuals"`: the matrix of residuals.
+#'   - `"training"`: the trace. `"candidates"`: their table. `"residuals"`: the matrix of residuals.
 #'
 #'   Graphical parameters and the state of the random number generator are left as they were.
 #' @section Errors: A condition of class `"cwmix_input_error"` for weights and classifiers of more
-#'   than two columns, the training of a specified model, and residuals without points.
+#'   than two columns, the training of a specified model, candidates of one model, and residuals
+#'   without points.
 #' @references Hyndman (1996), Computing and graphing highest density regions, The American
 #'   Statistician 50, 120-126.
 #' @examples
@@ -58,14 +61,19 @@
 plot.cwmix_density <- function(x, newdata = NULL,
                                what = c(
                                  "density", "components", "weights", "classifier", "training",
-                                 "residuals"
+                                 "candidates", "residuals"
                                ), ...) {
   call <- user_call()
-  choices <- c("density", "components", "weights", "classifier", "training", "residuals")
+  choices <- c(
+    "density", "components", "weights", "classifier", "training", "candidates", "residuals"
+  )
   what <- check_choice(what, choices, "what", call)
   dots <- read_dots(list(...), call)
   if (what == "training") {
     return(invisible(plot_training(x, dots, call)))
+  }
+  if (what == "candidates") {
+    return(invisible(plot_candidates(x, dots, call)))
   }
   d <- ncol(x$mean)
   if (d > 2 && what %in% c("weights", "classifier")) {
@@ -327,7 +335,9 @@ plot_training <- function(object, dots, call) {
   trace <- object$trace
   if (is.null(trace) || nrow(trace) < 2) {
     stop_input("`x` must have been trained for the plot of its training, but ",
-      if (is.null(trace)) {
+      if (is_stacked(object)) {
+        "this fit has many candidates: see what = \"candidates\"."
+      } else if (is.null(trace)) {
         paste(unfitted_name(object), "has no trace.")
       } else {
         "its trace has one row only."

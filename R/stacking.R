@@ -21,7 +21,6 @@ fit_stacked <- function(problem, settings, kept, matched, call) {
   tryCatch(
     {
       search_mixtures(search, settings$covariance)
-      search_kernels(search, settings$covariance)
       if (!is.null(settings$hidden)) {
         search_networks(search, settings$hidden, settings$activation)
       }
@@ -190,32 +189,6 @@ search_mixtures <- function(search, covariance) {
   }
 }
 
-# Kernel estimates over half as many kernels as rows, the groups of the tree, with bandwidths of
-# several times the normal reference rule's (Scott 1992, section 6.3.1): hard to beat on few rows.
-search_kernels <- function(search, covariance) {
-  problem <- search$problem
-  if (nrow(problem$y) > 500) {
-    return()
-  }
-  d <- ncol(problem$y)
-  full <- d > 1 && covariance != "diagonal"
-  for (bandwidth in c(0.25, 0.4, 0.65, 1)) {
-    members <- lapply(search$folds, function(fold) {
-      x <- fold$training$x
-      K <- ceiling(nrow(x) / 2)
-      kernels <- tree_start(fold$tree, K, full, problem$floor)
-      factor <- t(chol(stats::cov(x))) * bandwidth * nrow(x)^(-1 / (d + 4))
-      if (full) {
-        kernels$log_cholesky[] <- log_diagonal(array(factor, c(d, d, 1)))
-      } else {
-        kernels$log_sd[] <- rep(log(sqrt(rowSums(factor^2))), each = K)
-      }
-      kernels
-    })
-    add_candidate(search, members, "kernel", nrow(members[[1]]$mean))
-  }
-}
-
 # EM from the tree and from k-means++: the better one's parameters.
 fit_fold_mixture <- function(fold, K, structure, problem, call) {
   set <- fold$mixture
@@ -289,7 +262,7 @@ train_folds <- function(search, start, hidden, activation) {
     list(template = template, sets = fold["training"], state = new_state(template), trace = NULL)
   }, search$folds, start$members)
   epochs <- problem$control$epochs %||% fold_epochs(search)
-  best <- list(members = start$members, epochs = 0L, score = mean_score(start$scores, search$weights))
+  best <- list(epochs = 0L, score = mean_score(start$scores, search$weights))
   epoch <- 0L
   while (epoch < epochs && epoch - best$epochs < problem$control$patience) {
     more <- min(max(1L, epochs %/% 40L), epochs - epoch)
@@ -326,7 +299,7 @@ fold_epochs <- function(search) {
 # of the Bayesian analogue of exponentiated total scores, pseudo-BMA+; both are averaged over
 # Bayesian bootstrap weights of the rows, so that near ties share (Yao et al. 2018). Candidates of
 # little weight are left out.
-stacking_shares <- function(scores, weights, draws = 10, least = 0.01) {
+stacking_shares <- function(scores, weights, draws = 10, least = 0.005) {
   n <- nrow(scores)
   relative <- exp(scores - row_max(scores))
   shares <- rowMeans(vapply(seq_len(draws), function(b) {
@@ -416,9 +389,10 @@ candidate_table <- function(candidates, scores, shares, weights, offset) {
 
 mean_posterior <- function(object, problem) {
   n <- nrow(problem$y)
+  threads <- problem$control$threads
   sums <- lapply(row_blocks(n, nrow(object$mean)), function(rows) {
     y <- problem$y[rows, , drop = FALSE]
-    posterior <- exp(log_quantity_working(object, y, "posterior", threads = problem$control$threads))
+    posterior <- exp(log_quantity_working(object, y, "posterior", threads = threads))
     colSums(posterior * (problem$weights[rows] %||% 1))
   })
   Reduce(`+`, sums) / sum(problem$weights %||% n)

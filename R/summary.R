@@ -29,8 +29,9 @@ describe_training <- function(x) {
   }
   if (is_stacked(x)) {
     return(sprintf(
-      "  stacked     %d of %s over %d folds: held-out score %.4f (se %.4f)",
-      sum(x$candidates$share > 0), plural(nrow(x$candidates), "candidate"), x$folds,
+      "  stacked     %d of %s, %s: held-out score %.4f (se %.4f)",
+      sum(x$candidates$share > 0), plural(nrow(x$candidates), "candidate"),
+      if (x$folds == 1) "one split" else plural(x$folds, "fold"),
       x$held_out[["score"]], x$held_out[["se"]]
     ))
   }
@@ -57,6 +58,19 @@ describe_average <- function(shares) {
   if (length(shares) > 6) shown <- paste0(shown, ", ...")
   if (length(unique(shares)) == 1) shown <- "equal shares"
   paste0(length(shares), " densities, ", shown)
+}
+
+# The parameters of a stack say nothing of what it cost to fit.
+describe_likelihood <- function(x) {
+  line <- sprintf(
+    "  log-lik.    %s%s, %s a row", fixed(x$log_likelihood, 2),
+    if (is_stacked(x)) "" else sprintf(" (df = %d)", x$df),
+    fixed(x$log_likelihood / x$nobs, 4)
+  )
+  if (is_stacked(x)) {
+    return(line)
+  }
+  sprintf("%s; AIC %s, BIC %s", line, fixed(stats::AIC(x), 1), fixed(stats::BIC(x), 1))
 }
 
 fixed <- function(x, digits) {
@@ -88,10 +102,7 @@ format.cwmix_density <- function(x, ...) {
     ),
     describe_training(x),
     if (x$at_floor > 0) sprintf("  at sd_floor %s", plural(x$at_floor, "component")),
-    sprintf(
-      "  log-lik.    %s (df = %d), %s a row; AIC %s, BIC %s", fixed(x$log_likelihood, 2), x$df,
-      fixed(x$log_likelihood / x$nobs, 4), fixed(stats::AIC(x), 1), fixed(stats::BIC(x), 1)
-    )
+    describe_likelihood(x)
   )
 }
 

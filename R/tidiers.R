@@ -8,7 +8,8 @@
 #' @return `tidy()`: a data frame with a row a component: `component`, `proportion` (fits only),
 #'   the means and standard deviations as `mean.<column>` and `sd.<column>`. `glance()`: one row
 #'   with `K`, `d`, `covariance`, `df`, `logLik`, `AIC`, `BIC`, `nobs`, and for a [cwmix()] fit
-#'   `best_epoch` and `validation`, its mean log density on the validation rows. `augment()`: the
+#'   `best_epoch` and `validation`, its mean log density on the validation rows (without `K`, `NA`
+#'   and the held-out score of the stack). `augment()`: the
 #'   data with columns `.density`, `.class` (the most probable component) and `.uncertainty` (one
 #'   minus its posterior).
 #' @section Errors: A condition of class `"cwmix_input_error"`.
@@ -38,7 +39,10 @@ glance.cwmix_density <- function(x, ...) {
     covariance = if (is.null(x$cholesky)) "diagonal" else "full",
     df = x$df, logLik = x$log_likelihood, AIC = stats::AIC(x), BIC = stats::BIC(x), nobs = x$nobs
   )
-  if (inherits(x, "cwmix")) {
+  if (is_stacked(x)) {
+    row$best_epoch <- NA_integer_
+    row$validation <- x$held_out[["score"]]
+  } else if (inherits(x, "cwmix")) {
     row$best_epoch <- x$best_epoch
     row$validation <- x$trace$validation[match(x$best_epoch, x$trace$epoch)]
   }

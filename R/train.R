@@ -68,8 +68,8 @@ has_diverged <- function(scores, started) {
 }
 
 # Enters an epoch into the trace and keeps its averaged parameters where they are the best: by the
-# validation score, or the latest where there is none. Returns why training must stop, or NULL. Patience
-# begins anew with every call of train().
+# validation score, or the latest where there is none. Returns why training must stop, or NULL.
+# Patience begins anew with every call of train().
 record <- function(run, training, model, sets, control, rate) {
   state <- run$state
   held_out <- !is.null(sets$validation)

@@ -11,7 +11,8 @@
 #' @param control A [cwmix_control()] for the further epochs; `NULL` for that of the fit.
 #' @return A fit of the same class. The trace goes on; the best epoch is the best of all.
 #' @section Errors: A condition of class `"cwmix_input_error"` when the data cannot be found or are
-#'   not those of the fit, and for a specified model or an average.
+#'   not those of the fit, for a specified model or an average, and when more epochs are asked of a
+#'   fit without `K`.
 #' @examples
 #' set.seed(1)
 #' fit <- cwmix(faithful, K = 3, hidden = 8, control = cwmix_control(epochs = 5))
@@ -72,6 +73,12 @@ refit <- function(object, changes, frame, call) {
 }
 
 continue <- function(object, epochs, control, frame, call) {
+  if (is_stacked(object)) {
+    stop_input("`object` must be one network, fitted with `K` given, for more epochs, not a stack ",
+      "of candidates.",
+      call = call
+    )
+  }
   training <- training_data(object, frame, call)
   settings <- list(
     K = nrow(object$mean), covariance = if (is.null(object$sd)) "full" else "diagonal",
