@@ -68,8 +68,8 @@ has_diverged <- function(scores, started) {
 }
 
 # Enters an epoch into the trace and keeps its averaged parameters where they are the best: by the
-# validation score, or the latest where there is none. Returns why training must stop, or NULL. Patience
-# begins anew with every call of train().
+# validation score, or the latest where there is none. Returns why training must stop, or NULL.
+# Patience begins anew with every call of train().
 record <- function(run, training, model, sets, control, rate) {
   state <- run$state
   held_out <- !is.null(sets$validation)
@@ -91,12 +91,15 @@ record <- function(run, training, model, sets, control, rate) {
   if (state$epoch - max(run$state$best_epoch, run$from) >= control$patience) "patience"
 }
 
-# Batches of one size, the last one shorter; without a size, of nearly equal ones. From 50,000 rows
-# on batches grow with the data: the noise of their gradients falls, at the same learning rate (Smith
-# et al. 2018).
+# Batches of one size, the last one shorter; without a size, of nearly equal ones. With more than
+# 50,000 rows they grow with the data: the noise of gradients falls, at the same learning rate
+# (Smith et al. 2018).
 plan_batches <- function(n, control) {
   size <- control$batch_size
-  if (is.null(size)) size <- ceiling(n / ceiling(n / max(16, min(n %/% 20, 500), min(n %/% 100, 2000))))
+  if (is.null(size)) {
+    most <- max(16, min(n %/% 20, 500), min(n %/% 100, 2000))
+    size <- ceiling(n / ceiling(n / most))
+  }
   list(size = as.integer(min(size, n)), count = as.integer(ceiling(n / size)))
 }
 
