@@ -1,10 +1,11 @@
 #' Computational settings of a fit
 #'
-#' @param epochs A whole number, the most passes over the training rows; `NULL` for about 10,000
+#' @param epochs A whole number, the most passes over the training rows; `NULL` for about 6,000
 #'   steps, at least 5 and at most 100 passes. With `optimiser = "lbfgs"` an epoch is 20 iterations,
 #'   and `NULL` stands for 50.
 #' @param batch_size A whole number of rows a gradient step, the last of an epoch taking those left;
-#'   `NULL` for batches of nearly equal size, a twentieth of the rows, at least 16 and at most 500.
+#'   `NULL` for batches of nearly equal size: a twentieth of the rows, at least 16 and at most 500,
+#'   and from 50,000 rows on a hundredth, at most 2,000 (Smith et al. 2018).
 #' @param learning_rate A positive number, about the largest change of a parameter in one step of
 #'   Adam; means are in units of their column's standard deviation.
 #' @param schedule A string: `"one-cycle"` warms the learning rate up over the first three tenths
@@ -41,9 +42,16 @@
 #' @param verbose A flag: show a progress bar.
 #' @param ... Must be empty.
 #' @return A list of class `"cwmix_control"`.
+#' @section Averaging: Adam's epochs are scored by, and a fit returns, an average of the parameters
+#'   after each step so far, where about the last eleventh of the steps counts: step t enters with a
+#'   share of 11 / (t + 10) (Shamir and Zhang 2013, section 4). So an epoch in the middle of a run,
+#'   at a high learning rate, is as good as if the rate had been lowered before. Training goes on
+#'   from the last step, in [update()] too.
 #' @section Errors: A condition of class `"cwmix_input_error"`.
 #' @references Kingma and Ba (2015), Adam, ICLR. Loshchilov and Hutter (2019), Decoupled weight
-#'   decay regularization, ICLR. Smith and Topin (2019), Super-convergence, SPIE 11006.
+#'   decay regularization, ICLR. Shamir and Zhang (2013), Stochastic gradient descent for non-smooth
+#'   optimization, ICML. Smith, Kindermans, Ying and Le (2018), Don't decay the learning rate,
+#'   increase the batch size, ICLR. Smith and Topin (2019), Super-convergence, SPIE 11006.
 #' @examples
 #' cwmix_control(epochs = 50, optimiser = "adam")
 #' @export

@@ -56,7 +56,8 @@
 #'   - `log_likelihood` of all rows, `df`, `nobs`;
 #'   - `trace`, a data frame with the mean log density of training and validation rows and the
 #'     learning rate, a row an epoch: epoch 0 is the EM fit, evaluated; later training scores are
-#'     means over the epoch's steps, each taken before its step;
+#'     means over the epoch's steps, each taken before its step, validation scores those of the
+#'     averaged parameters (see [cwmix_control()]);
 #'   - `best_epoch`, and `stopped`, why training ended: `"epochs"` (all run), `"patience"`,
 #'     `"interrupt"`, `"diverged"` (a score that is not finite, or more than 100 nats a row below
 #'     epoch 0) or, for L-BFGS, `"converged"` and `"line search"`;

@@ -91,10 +91,15 @@ record <- function(run, training, model, sets, control, rate) {
   if (state$epoch - max(run$state$best_epoch, run$from) >= control$patience) "patience"
 }
 
-# Batches of one size, the last one shorter; without a size, of nearly equal ones.
+# Batches of one size, the last one shorter; without a size, of nearly equal ones. With more than
+# 50,000 rows they grow with the data: the noise of gradients falls, at the same learning rate
+# (Smith et al. 2018).
 plan_batches <- function(n, control) {
   size <- control$batch_size
-  if (is.null(size)) size <- ceiling(n / ceiling(n / max(16, min(500, n %/% 20))))
+  if (is.null(size)) {
+    most <- max(16, min(n %/% 20, 500), min(n %/% 100, 2000))
+    size <- ceiling(n / ceiling(n / most))
+  }
   list(size = as.integer(min(size, n)), count = as.integer(ceiling(n / size)))
 }
 
@@ -104,11 +109,13 @@ weight_decay <- function(set, control) {
   control$weight_decay %||% ((if (control$optimiser == "adam") 200 else 1) / nrow(set$x))
 }
 
+default_steps <- 6000
+
 default_epochs <- function(n, control) {
   if (control$optimiser == "lbfgs") {
     return(50L)
   }
-  as.integer(max(5, min(100, ceiling(1e4 / plan_batches(n, control)$count))))
+  as.integer(max(5, min(100, ceiling(default_steps / plan_batches(n, control)$count))))
 }
 
 # Learning rates at the given fractions of all steps.
@@ -162,8 +169,7 @@ ascend_adam <- function(run, model, sets, problem, epochs) {
 # What a step changes.
 optimiser_fields <- c("parameters", "first", "second", "average", "step")
 
-# Step t enters the average of the parameters by (1 + recency) / (t + recency): about the last
-# 1 / (1 + recency) of the steps so far count.
+# Step t enters the average of the parameters by (1 + recency) / (t + recency): see ?cwmix_control.
 recency <- 10
 
 adam_steps <- function(model, state, set, rows, batch, rates, problem) {

@@ -204,8 +204,8 @@ struct adam_options {
 
 /* Main thread only. One step of Adam uphill at the given rate along scale * gradient,
  * after clipping its norm, with decoupled weight decay on the network's weights; then
- * the scales are raised to their floor and the average is moved. STATUS_NOT_FINITE, and nothing done, where the
- * gradient's norm is not finite. */
+ * the scales are raised to their floor and the average is moved. STATUS_NOT_FINITE, and
+ * nothing done, where the gradient's norm is not finite. */
 enum status adam_step(struct adam_state *state, const double *gradient, double scale,
                       double rate, const struct shape *shape,
                       const struct adam_options *options);

@@ -122,9 +122,10 @@ static R_xlen_t ascent_run(struct ascent *ascent, struct tiles *tiles,
   return i;
 }
 
-/* list(parameters, first, second, average, step, scores): `state` has the first five; scores are
- * the mean weighted log densities of the batches, each before its step. Fewer scores
- * than rates mean that a score or gradient was not finite. `rows` counts from 0. */
+/* list(parameters, first, second, average, step, scores): `state` has the first five;
+ * scores are the mean weighted log densities of the batches, each before its step.
+ * Fewer scores than rates mean that a score or gradient was not finite. `rows` counts
+ * from 0. */
 SEXP ffi_steps(SEXP model, SEXP state, SEXP x, SEXP weights, SEXP rows, SEXP batch,
                SEXP rates, SEXP log_floor, SEXP options, SEXP sampling, SEXP single,
                SEXP threads) {

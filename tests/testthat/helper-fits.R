@@ -105,8 +105,8 @@ first_state <- function(model) {
 step_gradient <- function(p, x, sampling, single = FALSE, a = NULL, threads = 1L) {
   model <- engine_model(reference_coef(p), p$activation)
   out <- .Call(
-    ffi_steps, model, first_state(model), x, a, seq_len(nrow(x)) - 1L, nrow(x), 0, rep(-Inf, ncol(x)),
-    c(0, 0.999, 1e-8, 0, Inf, 0), sampling, single, threads
+    ffi_steps, model, first_state(model), x, a, seq_len(nrow(x)) - 1L, nrow(x), 0,
+    rep(-Inf, ncol(x)), c(0, 0.999, 1e-8, 0, Inf, 0), sampling, single, threads
   )
   unflatten(out$first, reference_coef(p))
 }

@@ -154,3 +154,25 @@ test_that("an R function is a classifier", {
   )
   expect_close(predict(model$classifier, z), reference_classifier(z, p), 1e-14)
 })
+
+test_that("a new network is constant, and its first units are zero where normal draws lie", {
+  for (activation in c("tanh", "relu", "silu")) {
+    network <- with_fixed_seed(1, random_network(3, c(4000, 5), log(c(0.2, 0.8)), activation))
+    expect_identical(network$weights[[3]], matrix(0, 2, 5), info = activation)
+    expect_identical(network$biases[2:3], list(double(5), log(c(0.2, 0.8))), info = activation)
+    # the point of a unit's zeros that is closest to the origin: a normal draw along the weights
+    norms <- sqrt(rowSums(network$weights[[1]]^2))
+    along <- network$biases[[1]] / norms
+    expect_gte(ks.test(along, "pnorm")$p.value, 1e-3)
+    # uniform weights with variance 16 / 3 or 2 / 3, within four standard errors
+    expected <- if (activation == "tanh") 16 / 3 else 2 / 3
+    expect_equal(
+      mean(network$weights[[1]]^2), expected,
+      tolerance = 4 * sqrt(0.8 / 12000), info = activation
+    )
+  }
+  expect_identical(
+    random_network(3, integer(0), c(0, 0), "tanh"),
+    list(weights = list(matrix(0, 2, 3)), biases = list(c(0, 0)))
+  )
+})

@@ -238,3 +238,38 @@ test_that("an interrupt returns the best epoch so far with a warning", {
     tolerance = 1e-12
   )
 })
+
+test_that("batches are a twentieth of the rows, or a hundredth of many, within bounds", {
+  sizes <- vapply(
+    c(20, 400, 5000, 40000, 1e5, 195000, 1e6),
+    function(n) plan_batches(n, cwmix_control())$size, 0L
+  )
+  # of nearly equal size: 20 are two batches, 195,000 are 100
+  expect_identical(sizes, c(10L, 20L, 250L, 500L, 1000L, 1950L, 2000L))
+})
+
+test_that("epochs by default are 6,000 steps, between 5 and 100 epochs", {
+  epochs <- function(n, ...) default_epochs(n, cwmix_control(...))
+  expect_identical(vapply(c(50, 5000, 195000, 1e6, 1e8), epochs, 0L), c(100L, 100L, 60L, 12L, 5L))
+  expect_identical(epochs(1000, optimiser = "lbfgs"), 50L)
+})
+
+test_that("epochs are scored by the average of the iterates, and the fit is the average", {
+  control <- quick_control(epochs = 6, learning_rate = 0.05, schedule = "constant", batch_size = 50)
+  iterates <- list()
+  real <- adam_steps
+  # one call a step
+  noted <- function(model, state, set, rows, batch, rates, problem) {
+    out <- real(model, state, set, rows, batch, rates, problem)
+    iterates[[length(iterates) + 1]] <<- out$parameters
+    out
+  }
+  fit <- with_replaced("adam_steps", noted, with_replaced(
+    "work_per_call", 1, fit_network(faithful, validation = 0, control = control)
+  ))
+  expect_length(iterates, 6 * ceiling(272 / 50))
+  average <- reference_average(iterates, 10)
+  expect_close(fit$optimiser$state$average, average, tolerance = 1e-10, floor = 1)
+  expect_identical(fit$optimiser$state$best, fit$optimiser$state$average)
+  expect_identical(fit$optimiser$state$parameters, iterates[[length(iterates)]])
+})

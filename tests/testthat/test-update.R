@@ -55,7 +55,7 @@ test_that("updates of updates go on, the trace with them", {
 test_that("the best epoch may lie before the update", {
   fit <- with_fixed_seed(1, cwmix(faithful, K = 3, hidden = 8, control = constant_control(3)))
   spoilt <- with_fixed_seed(
-    2, update(fit, epochs = 2, control = constant_control(1, learning_rate = 5))
+    2, update(fit, epochs = 2, control = constant_control(1, learning_rate = 1))
   )
   expect_identical(spoilt$best_epoch, fit$best_epoch)
   expect_identical(coef(spoilt), coef(fit))
