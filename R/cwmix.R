@@ -4,7 +4,7 @@
 #' z_k = L_k^-1 (x - mu_k) and weights w(z) = softmax(f(z)) given by a network f. With constant
 #' weights it is a Gaussian mixture.
 #'
-#' **Without `K`** the fit is chosen by the data. Gaussian mixtures of one to 40 components with
+#' **Without `K`** the fit is chosen by the data. Gaussian mixtures of one to 160 components with
 #' several structures of covariances, and networks that start from the best of them, are fitted to
 #' the folds of a cross-validation; the densities of all these fits are averaged with weights that
 #' score well on the rows that each had not seen. The result is one classifier weighted mixture

@@ -157,7 +157,7 @@ rounding_unit <- function(problem) {
   }, 0)
 }
 
-candidate_sizes <- c(1L, 2L, 3L, 4L, 5L, 7L, 10L, 14L, 20L, 28L, 40L)
+candidate_sizes <- c(1L, 2L, 3L, 4L, 5L, 7L, 10L, 14L, 20L, 28L, 40L, 56L, 80L, 112L, 160L)
 
 # Larger and larger mixtures of each structure, until two sizes in a row score less than the best.
 search_mixtures <- function(search, covariance) {
@@ -231,17 +231,14 @@ add_candidate <- function(search, members, covariance, K, hidden = NULL, epochs 
 
 default_widths <- function(n) if (n <= 2000) c(32L, 32L) else c(64L, 64L)
 
-# Networks that start from the best mixture and from the best of at most half its size.
+# Networks that start from the best mixtures of 2 to 10 and of 11 to 20 components: they make up for
+# further components, and cost in proportion to their number.
 search_networks <- function(search, hidden, activation) {
-  problem <- search$problem
   sizes <- vapply(search$candidates, `[[`, 0L, "K")
   means <- vapply(search$candidates, function(c) mean_score(c$scores, search$weights), 0)
   best_of <- function(some) some[which.max(means[some])]
-  first <- best_of(which(sizes > 1))
-  if (length(first) == 0) {
-    return()
-  }
-  second <- best_of(which(sizes > 1 & sizes <= sizes[first] / 2))
+  first <- best_of(which(sizes > 1 & sizes <= 10))
+  second <- best_of(which(sizes > 10 & sizes <= 20))
   for (start in search$candidates[c(first, second)]) {
     trained <- train_folds(search, start, hidden, activation)
     if (trained$epochs > 0) {
@@ -297,16 +294,19 @@ fold_epochs <- function(search) {
 # How much each candidate counts: the mean of the stacking weights (Smyth and Wolpert 1999), which
 # maximise the mean log of the weighted held-out densities, by EM for the weights of a mixture, and
 # of the Bayesian analogue of exponentiated total scores, pseudo-BMA+; both are averaged over
-# Bayesian bootstrap weights of the rows, so that near ties share (Yao et al. 2018). Candidates of
+# Bayesian bootstrap weights of the rows, so that near ties share (Yao et al. 2018). EM starts from
+# equal weights and takes the more iterations the more rows there are to move them. Candidates of
 # little weight are left out.
-stacking_shares <- function(scores, weights, draws = 10, least = 0.005) {
+stacking_shares <- function(scores, weights, least = 0.005) {
   n <- nrow(scores)
+  draws <- max(3, min(10, 1e4 %/% n))
+  iterations <- max(20, min(200, n %/% 10))
   relative <- exp(scores - row_max(scores))
   shares <- rowMeans(vapply(seq_len(draws), function(b) {
     a <- stats::rexp(n) * weights
     a <- a / sum(a)
     stacked <- rep(1 / ncol(scores), ncol(scores))
-    for (i in 1:30) {
+    for (i in seq_len(iterations)) {
       joint <- relative * rep(stacked, each = n)
       stacked <- colSums(joint * (a / rowSums(joint)))
     }
