@@ -99,7 +99,7 @@ new_search <- function(problem, call) {
 }
 
 default_folds <- function(n) {
-  if (n <= 2000) 10L else if (n <= 5000) 5L else if (n <= 20000) 3L else 1L
+  if (n <= 500) 10L else if (n <= 10000) 5L else if (n <= 20000) 3L else 1L
 }
 
 # Training and held-out rows of each fold, and what EM starts from. Beyond 20,000 rows one split
@@ -231,14 +231,14 @@ add_candidate <- function(search, members, covariance, K, hidden = NULL, epochs 
 
 default_widths <- function(n) if (n <= 2000) c(32L, 32L) else c(64L, 64L)
 
-# Networks that start from the best mixtures of 2 to 10 and of 11 to 20 components: they make up for
-# further components, and cost in proportion to their number.
+# Networks that start from the best mixture of at most 40 components and from the best of at most
+# half its size: they make up for further components, and cost in proportion to their number.
 search_networks <- function(search, hidden, activation) {
   sizes <- vapply(search$candidates, `[[`, 0L, "K")
   means <- vapply(search$candidates, function(c) mean_score(c$scores, search$weights), 0)
   best_of <- function(some) some[which.max(means[some])]
-  first <- best_of(which(sizes > 1 & sizes <= 10))
-  second <- best_of(which(sizes > 10 & sizes <= 20))
+  first <- best_of(which(sizes > 1 & sizes <= 40))
+  second <- best_of(which(sizes > 1 & sizes <= max(0, sizes[first]) / 2))
   for (start in search$candidates[c(first, second)]) {
     trained <- train_folds(search, start, hidden, activation)
     if (trained$epochs > 0) {
@@ -253,7 +253,7 @@ search_networks <- function(search, hidden, activation) {
 # score.
 train_folds <- function(search, start, hidden, activation) {
   problem <- search$problem
-  problem$control$schedule <- "constant"
+  problem$control[c("schedule", "verbose")] <- list("constant", FALSE)
   runs <- Map(function(fold, parameters) {
     template <- add_network(parameters, hidden, activation)
     list(template = template, sets = fold["training"], state = new_state(template), trace = NULL)
@@ -281,14 +281,14 @@ train_folds <- function(search, start, hidden, activation) {
   best
 }
 
-# About 10,000 steps, at most 200 passes.
+# About 10,000 steps, at most 150 passes.
 fold_epochs <- function(search) {
   control <- search$problem$control
   if (control$optimiser == "lbfgs") {
     return(50L)
   }
   steps <- plan_batches(nrow(search$folds[[1]]$training$x), control)$count
-  as.integer(max(5, min(200, ceiling(1e4 / steps))))
+  as.integer(max(5, min(150, ceiling(1e4 / steps))))
 }
 
 # How much each candidate counts: the mean of the stacking weights (Smyth and Wolpert 1999), which
@@ -299,7 +299,7 @@ fold_epochs <- function(search) {
 # little weight are left out.
 stacking_shares <- function(scores, weights, least = 0.005) {
   n <- nrow(scores)
-  draws <- max(3, min(10, 1e4 %/% n))
+  draws <- max(3, min(10, 5000 %/% n))
   iterations <- max(20, min(200, n %/% 10))
   relative <- exp(scores - row_max(scores))
   shares <- rowMeans(vapply(seq_len(draws), function(b) {
