@@ -71,7 +71,7 @@
 #'   Without `K` there is no `trace`, `best_epoch`, `stopped`, `starts`, `converged`, `held_rows` or
 #'   `optimiser` but
 #'   - `candidates`, a data frame with a row a candidate, the best first: `covariance`, `K`,
-#'     `hidden` (empty for constant weights), `epochs`, its mean held-out log density `score` with
+#'     `hidden` ("constant" for constant weights), `epochs`, its mean held-out log density `score` with
 #'     standard error `se`, and its `share` in the average;
 #'   - `folds`, their number, and `held_out`, the mean held-out log density of the average of all
 #'     candidates with its standard error;

@@ -321,8 +321,14 @@ stacking_shares <- function(scores, weights, least = 0.005) {
 finish_stacked <- function(search, settings, matched, kept, call) {
   problem <- search$problem
   candidates <- search$candidates
-  if (length(candidates) == 0) {
+  if (length(candidates) == 0 && search$interrupted) {
     stop_cwmix("Interrupted before any mixture was fitted.", "cwmix_interrupted", call)
+  }
+  if (length(candidates) == 0) {
+    stop_cwmix(
+      "No mixture has a finite log density at all held-out rows: `x` has points too far out.",
+      "cwmix_numerical_error", call
+    )
   }
   scores <- vapply(candidates, `[[`, search$weights, "scores")
   shares <- stacking_shares(scores, search$weights)
@@ -374,10 +380,8 @@ candidate_table <- function(candidates, scores, shares, weights, offset) {
   table <- data.frame(
     covariance = vapply(candidates, `[[`, "", "covariance"),
     K = vapply(candidates, `[[`, 0L, "K"),
-    hidden = vapply(candidates, function(c) {
-      if (is.null(c$hidden)) "" else paste(c$hidden, collapse = "-")
-    }, ""),
-    epochs = vapply(candidates, function(c) as.integer(c$epochs), 0L),
+    hidden = vapply(candidates, function(candidate) hidden_label(candidate$hidden), ""),
+    epochs = vapply(candidates, function(candidate) as.integer(candidate$epochs), 0L),
     score = apply(scores, 2, mean_score, weights) + offset,
     se = apply(scores, 2, score_error, weights),
     share = shares
