@@ -71,8 +71,8 @@
 #'   Without `K` there is no `trace`, `best_epoch`, `stopped`, `starts`, `converged`, `held_rows` or
 #'   `optimiser` but
 #'   - `candidates`, a data frame with a row a candidate, the best first: `covariance`, `K`,
-#'     `hidden` ("constant" for constant weights), `epochs`, its mean held-out log density `score` with
-#'     standard error `se`, and its `share` in the average;
+#'     `hidden` (`"constant"` for `NULL`, `"linear"` for `integer(0)`), `epochs`, its mean held-out
+#'     log density `score` with standard error `se`, and its `share` in the average;
 #'   - `folds`, their number, and `held_out`, the mean held-out log density of the average of all
 #'     candidates with its standard error;
 #'   - `shares`, those of all fits that are averaged.
@@ -164,7 +164,7 @@ check_network <- function(settings, call) {
     settings$covariance, c("auto", "diagonal", "full"), "covariance", call
   )
   if (!identical(settings$hidden, "auto")) {
-    settings["hidden"] <- list(check_hidden(settings$hidden, call))
+    settings["hidden"] <- list(check_hidden(settings$hidden, call, "\"auto\", "))
   } else if (!settings$stacked) {
     settings$hidden <- c(64L, 64L)
   }
@@ -220,14 +220,15 @@ check_validation <- function(validation, call) {
   validation
 }
 
-check_hidden <- function(hidden, call) {
+check_hidden <- function(hidden, call, others = "") {
   if (is.null(hidden)) {
     return(NULL)
   }
   is_width <- function(h) !is.na(h) & h >= 1 & h <= 1e5 & h == round(h)
   if (!is_plain_numeric(hidden) || !all(is_width(hidden))) {
     stop_input(
-      "`hidden` must be whole numbers from 1 to 100,000, or NULL for constant weights, not ",
+      "`hidden` must be whole numbers from 1 to 100,000, ", others, "or NULL for constant ",
+      "weights, not ",
       if (is_plain_numeric(hidden)) deparse(hidden) else describe(hidden), ".",
       call = call
     )

@@ -144,6 +144,9 @@ log_tail_working <- function(object, y, integrals, lower, call) {
     }, member_densities(object), integrals, object$classifier$shares)
     return(Reduce(log_add, tails))
   }
+  if (is_constant(object$classifier)) {
+    return(log_tail_normals(object, y, lower))
+  }
   components <- seq_len(nrow(object$mean))
   t <- matrix(vapply(components, function(k) latent(object, y, k)[, 1], double(nrow(y))),
     ncol = length(components)
@@ -172,6 +175,19 @@ log_tail_working <- function(object, y, integrals, lower, call) {
   total
 }
 
+# With constant weights the tails are those of normals.
+log_tail_normals <- function(object, y, lower) {
+  log_weight <- log_classifier(object$classifier, matrix(0))[1, ]
+  blocks <- lapply(row_blocks(nrow(y), length(log_weight)), function(rows) {
+    tails <- vapply(seq_along(log_weight), function(k) {
+      t <- latent(object, y[rows, , drop = FALSE], k)[, 1]
+      log_weight[k] + stats::pnorm(t, lower.tail = lower, log.p = TRUE)
+    }, double(length(rows)))
+    log_row_sums(matrix(tails, length(rows)))
+  })
+  as.double(unlist(blocks))
+}
+
 # Quantiles of the lower or the upper tail's probabilities, given by their logarithms: from a table,
 # Newton steps for log F on the working scale, with bisection where they leave the bracket.
 invert <- function(object, log_p, integrals, lower, call) {
@@ -187,6 +203,8 @@ invert <- function(object, log_p, integrals, lower, call) {
   high <- apply(mean + outer(sd, to_right), 2, max)
   knots <- c(-36, -24, -16, -12, -8, -6, seq(-4, 4, by = 0.25), 6, 8, 12, 16, 24, 36)
   grid <- sort(c(outer(sd, knots) + mean))
+  # It is only where Newton starts from.
+  if (length(grid) > 2000) grid <- grid[round(seq(1, length(grid), length.out = 2000))]
   table <- log_tail(object, grid, integrals, lower, call)
   known <- is.finite(table)
   y <- if (length(unique(table[known])) > 1) {

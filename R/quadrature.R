@@ -163,9 +163,12 @@ starting_edges <- function(classifier) {
 # Intervals are halved until both halves together agree with the whole, and, for networks, until
 # log odds change by at most 4 within: then the poles of the weights are about as far off as the
 # interval is long, and the agreement means what it says. list(edges, below, above): logarithms of
-# the integrals up to each edge and from it on, a column a component.
+# the integrals up to each edge and from it on, a column a component. Constant weights need none.
 weight_integrals <- function(object, call) {
   classifier <- object$classifier
+  if (is_constant(classifier)) {
+    return(NULL)
+  }
   if (is_average(classifier)) {
     return(lapply(member_densities(object), weight_integrals, call))
   }

@@ -133,7 +133,8 @@ cluster_tree <- function(x, most = 1000) {
   rows <- if (nrow(x) > most) sample.int(nrow(x), most) else seq_len(nrow(x))
   y <- x[rows, , drop = FALSE]
   axes <- eigen(crossprod(y - rep(colMeans(y), each = nrow(y))), symmetric = TRUE)
-  scale <- sqrt(pmax(axes$values, 1e-10 * axes$values[1]))
+  # All may be 0: of ties, or where one far row sets the unit.
+  scale <- sqrt(pmax(axes$values, 1e-10 * max(axes$values[1], .Machine$double.xmin)))
   y <- y %*% (axes$vectors / rep(scale, each = ncol(x)))
   list(x = x[rows, , drop = FALSE], tree = stats::hclust(stats::dist(y), "ward.D2"))
 }
@@ -148,12 +149,13 @@ tree_start <- function(tree, K, full, floor) {
 }
 
 # The smallest distance between different values of each column, in its standard deviations: below
-# it, data say nothing.
+# it, data say nothing. Distances of rounding errors do not count; the quartiles of the values, not
+# their range, say what these are, as one value may be far out.
 rounding_unit <- function(problem) {
   vapply(seq_len(ncol(problem$y)), function(j) {
-    values <- sort(unique(problem$y[, j]))
+    values <- sort(unique(problem$y[, j] / problem$scale[j]))
     gaps <- diff(values)
-    min(gaps[gaps > 1e-9 * (values[length(values)] - values[1])]) / problem$scale[j]
+    min(gaps[gaps > 1e-9 * stats::IQR(values)])
   }, 0)
 }
 
@@ -302,7 +304,7 @@ stacking_shares <- function(scores, weights, least = 0.005) {
   draws <- max(3, min(10, 5000 %/% n))
   iterations <- max(20, min(200, n %/% 10))
   relative <- exp(scores - row_max(scores))
-  shares <- rowMeans(vapply(seq_len(draws), function(b) {
+  shares <- vapply(seq_len(draws), function(b) {
     a <- stats::rexp(n) * weights
     a <- a / sum(a)
     stacked <- rep(1 / ncol(scores), ncol(scores))
@@ -313,7 +315,8 @@ stacking_shares <- function(scores, weights, least = 0.005) {
     total <- n * colSums(scores * a)
     averaged <- exp(total - max(total))
     (stacked + averaged / sum(averaged)) / 2
-  }, double(ncol(scores))))
+  }, double(ncol(scores)))
+  shares <- rowMeans(matrix(shares, ncol(scores)))
   shares[shares < min(least, max(shares))] <- 0
   shares / sum(shares)
 }
@@ -321,15 +324,7 @@ stacking_shares <- function(scores, weights, least = 0.005) {
 finish_stacked <- function(search, settings, matched, kept, call) {
   problem <- search$problem
   candidates <- search$candidates
-  if (length(candidates) == 0 && search$interrupted) {
-    stop_cwmix("Interrupted before any mixture was fitted.", "cwmix_interrupted", call)
-  }
-  if (length(candidates) == 0) {
-    stop_cwmix(
-      "No mixture has a finite log density at all held-out rows: `x` has points too far out.",
-      "cwmix_numerical_error", call
-    )
-  }
+  if (length(candidates) == 0) stop_without_candidates(search, call)
   scores <- vapply(candidates, `[[`, search$weights, "scores")
   shares <- stacking_shares(scores, search$weights)
   offset <- mean_offset(problem, unlist(lapply(search$folds, `[[`, "held")))
@@ -360,6 +355,16 @@ finish_stacked <- function(search, settings, matched, kept, call) {
     warn_cwmix("Interrupted: the candidates so far are used.", "cwmix_interrupted", call)
   }
   structure(c(unclass(object), fields), class = class(object))
+}
+
+stop_without_candidates <- function(search, call) {
+  if (search$interrupted) {
+    stop_cwmix("Interrupted before any mixture was fitted.", "cwmix_interrupted", call)
+  }
+  stop_cwmix(
+    "Every mixture gives some held-out rows, far from all others, a density of 0: give `K`.",
+    "cwmix_numerical_error", call
+  )
 }
 
 stacked_member <- function(parameters, activation, problem) {

@@ -29,10 +29,10 @@ describe_training <- function(x) {
   }
   if (is_stacked(x)) {
     return(sprintf(
-      "  stacked     %d of %s, %s: held-out score %.4f (se %.4f)",
+      "  stacked     %d of %s, %s: held-out score %s (se %s)",
       sum(x$candidates$share > 0), plural(nrow(x$candidates), "candidate"),
       if (x$folds == 1) "one split" else plural(x$folds, "fold"),
-      x$held_out[["score"]], x$held_out[["se"]]
+      fixed(x$held_out[["score"]], 4), fixed(x$held_out[["se"]], 4)
     ))
   }
   best <- x$trace[match(x$best_epoch, x$trace$epoch), ]

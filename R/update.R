@@ -52,7 +52,9 @@ refit <- function(object, changes, frame, call) {
     stop_input("Arguments to change must be named.", call = call)
   }
   again <- object$call
-  for (name in names(object$data)) again[[name]] <- if (!is.null(object$data[[name]])) as.name(name)
+  held <- Filter(Negate(is.null), object$data)
+  again <- again[!names(again) %in% setdiff(names(object$data), names(held))]
+  for (name in names(held)) again[[name]] <- as.name(name)
   for (name in names(changes)) again[[name]] <- changes[[name]]
   kept <- object$data[setdiff(names(object$data), names(changes))]
   for (name in setdiff(intersect(names(again), data_arguments), names(kept))) {

@@ -12,6 +12,41 @@ fit_mixture <- function(x, K, ..., seed = 1, control = cwmix_control()) {
   with_fixed_seed(seed, gaussian_mixture(x, K, control = control, ...))
 }
 
+# Fits without K, as fast as they can be.
+fit_stack <- function(x, ..., hidden = NULL, folds = 2, seed = 1,
+                      control = cwmix_control(folds = folds)) {
+  with_fixed_seed(seed, cwmix(x, hidden = hidden, control = control, ...))
+}
+
+ring_fit <- function(n = 150, hidden = 16, epochs = 15, folds = 2, ..., covariance = "diagonal") {
+  control <- cwmix_control(folds = folds, epochs = epochs, batch_size = 16, learning_rate = 0.01)
+  fit_stack(ring(n), hidden = hidden, control = control, covariance = covariance, ...)
+}
+
+# A fit without K with the search that led to it, which is not kept: list(fit, search).
+search_of <- function(code) {
+  finish <- finish_stacked
+  search <- NULL
+  keep <- function(found, ...) {
+    search <<- found
+    finish(found, ...)
+  }
+  fit <- with_replaced("finish_stacked", keep, code)
+  list(fit = fit, search = search)
+}
+
+# An interrupt at the call of that number of an internal function while code is evaluated.
+with_interrupt <- function(name, at, code) {
+  real <- get(name, asNamespace("cwmix"))
+  calls <- 0
+  interrupted <- function(...) {
+    calls <<- calls + 1
+    if (calls == at) stop(structure(class = c("interrupt", "condition"), list()))
+    real(...)
+  }
+  with_replaced(name, interrupted, code)
+}
+
 # A fit run until nothing moves.
 tight_fit <- function(x, covariance, ...) {
   control <- cwmix_control(em_iterations = 2000, em_tolerance = 1e-13)

@@ -24,6 +24,7 @@ make_input_objects <- function() {
     o$net <- function(x, K = 2, hidden = 3, ..., control = o$quick) {
       with_fixed_seed(1, cwmix(x, K = K, hidden = hidden, ..., control = control))
     }
+    o$stack <- fit_stack
     o$density <- function(fit, x) predict(fit, x, log = TRUE)
     o$g <- o$fit(o$df)
     o$gv <- o$fit(o$v)
@@ -32,6 +33,7 @@ make_input_objects <- function() {
     # fits whose calls name data that can be found from where cases are evaluated
     o$direct <- eval(quote(cwmix(df, K = 2, hidden = 3, control = quick)), o)
     o$direct_mixture <- eval(quote(gaussian_mixture(df, K = 2)), o)
+    o$stacked <- eval(quote(cwmix(df, hidden = NULL, control = cwmix_control(folds = 2))), o)
     o$bounded <- o$fit(o$p, support = c(0, Inf))
     o$formula <- with_fixed_seed(1, gaussian_mixture(~ exp(a) + b, o$df, K = 2))
     o$model <- cwmix_model(c(-1, 1), sd = c(1, 2), classifier = c(0.3, 0.7))

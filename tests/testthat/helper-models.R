@@ -78,6 +78,15 @@ make_points <- function(n, d, seed = 1) {
   with_fixed_seed(1000 + seed, matrix(rnorm(n * d, sd = 2), n, d))
 }
 
+# Points on which networks gain.
+ring <- function(n, seed = 1) {
+  with_fixed_seed(seed, {
+    angle <- runif(n, 0, 2 * pi)
+    radius <- runif(n, 2, 3)
+    cbind(x = radius * cos(angle), y = radius * sin(angle))
+  })
+}
+
 # Every combination of dimension, components, network, map and activation; the
 # number of rows (never a multiple of a vector's width) goes round a Latin square.
 # Each comes with its name, parameters `p` and points `x`.

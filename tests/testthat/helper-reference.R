@@ -401,3 +401,43 @@ reference_average_gradient <- function(x, ps, shares, a = rep(1, nrow(x))) {
     reference_gradient(x, p, a * r)
   }, ps, shares)
 }
+
+# The mean, over draws of weights of the rows, of the stacking weights (30 iterations of EM for the
+# weights of a mixture from equal ones) and of those in proportion to exp(total score); what is
+# smaller than `least` is left out.
+reference_stacking_shares <- function(scores, weights, draws, least) {
+  n <- nrow(scores)
+  candidates <- ncol(scores)
+  shares <- numeric(candidates)
+  for (b in seq_len(draws)) {
+    a <- rexp(n) * weights
+    a <- a / sum(a)
+    stacked <- rep(1 / candidates, candidates)
+    for (iteration in 1:30) {
+      posterior <- matrix(0, n, candidates)
+      for (i in seq_len(n)) {
+        posterior[i, ] <- exp(reference_log_softmax(log(stacked) + scores[i, ]))
+      }
+      for (m in seq_len(candidates)) stacked[m] <- sum(a * posterior[, m])
+    }
+    total <- numeric(candidates)
+    for (m in seq_len(candidates)) total[m] <- n * sum(a * scores[, m])
+    shares <- shares + (stacked + exp(reference_log_softmax(total))) / 2 / draws
+  }
+  shares <- ifelse(shares < least, 0, shares)
+  shares / sum(shares)
+}
+
+# Log densities of the rows of x, on the scale of the data, under the fits of a candidate to all
+# folds but the one that holds the row.
+reference_held_out <- function(search, candidate, activation = "tanh") {
+  problem <- search$problem
+  value <- numeric(nrow(problem$y))
+  for (i in seq_along(value)) {
+    fold <- which(vapply(search$folds, function(fold) i %in% fold$held, NA))
+    p <- c(candidate$members[[fold]], list(activation = activation))
+    u <- (problem$y[i, ] - problem$center) / problem$scale
+    value[i] <- reference_log_density(rbind(u), p) - sum(log(problem$scale))
+  }
+  value
+}

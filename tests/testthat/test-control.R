@@ -6,6 +6,7 @@ test_that("settings have the documented defaults", {
   expect_null(control$batch_size)
   expect_null(control$threads)
   expect_null(control$weight_decay)
+  expect_null(control$folds)
   expect_identical(control$schedule, "one-cycle")
   expect_identical(control$precision, "single")
   expect_false(control$exact)
@@ -17,7 +18,7 @@ test_that("settings are kept as given, counts as integers", {
   control <- cwmix_control(
     epochs = 3, batch_size = 7, learning_rate = 1L, schedule = "constant", weight_decay = 0,
     gradient_clip = Inf, patience = Inf, em_iterations = 9, em_tolerance = 1e-3, starts = 2,
-    sd_floor = 0, precision = "double", exact = TRUE, threads = 2,
+    folds = 3, sd_floor = 0, precision = "double", exact = TRUE, threads = 2,
     optimiser = "lbfgs", verbose = TRUE
   )
   expect_identical(
@@ -25,7 +26,7 @@ test_that("settings are kept as given, counts as integers", {
     list(
       epochs = 3L, batch_size = 7L, learning_rate = 1, schedule = "constant", weight_decay = 0,
       gradient_clip = Inf, patience = Inf, em_iterations = 9L, em_tolerance = 1e-3, starts = 2L,
-      sd_floor = 0, precision = "double", exact = TRUE, threads = 2L,
+      folds = 3L, sd_floor = 0, precision = "double", exact = TRUE, threads = 2L,
       optimiser = "lbfgs", verbose = TRUE
     )
   )
@@ -116,7 +117,7 @@ test_that("settings changed by hand to what they cannot be are refused", {
     list(batch_size = 0), list(learning_rate = NA_real_), list(schedule = "step"),
     list(precision = "half"), list(starts = 0), list(em_iterations = "many"),
     list(em_tolerance = -1), list(sd_floor = -1), list(patience = 0), list(gradient_clip = 0),
-    list(weight_decay = -1), list(threads = "all"), list(verbose = NA)
+    list(weight_decay = -1), list(folds = 1), list(threads = "all"), list(verbose = NA)
   )
   for (change in changes) {
     control <- cwmix_control(epochs = 1, starts = 1)

@@ -156,3 +156,19 @@ test_that("arguments that are not given are named", {
   expect_error(qcwmix(0.5), "`object` must be given", class = "cwmix_input_error")
   expect_error(rcwmix(object = model), "`n` must be given", class = "cwmix_input_error")
 })
+
+test_that("mixtures of a great many normals have their distribution in no time", {
+  K <- 1500
+  model <- with_fixed_seed(1, cwmix_model(
+    rnorm(K), sd = runif(K, 0.1, 2), classifier = rep(1 / K, K)
+  ))
+  q <- c(-50, -1, 0, 2, 50)
+  tail <- function(q, ...) vapply(q, function(q) mean(pnorm(q, model$mean, model$sd, ...)), 0)
+  expect_close(pcwmix(q, model), tail(q), 1e-12)
+  expect_close(pcwmix(q, model, lower.tail = FALSE), tail(q, lower.tail = FALSE), 1e-12)
+  expect_identical(pcwmix(double(), model), double())
+  p <- c(1e-300, 1e-10, 0.2, 0.5, 1 - 1e-10)
+  seconds <- system.time(quantiles <- qcwmix(p, model))[["elapsed"]]
+  expect_close(pcwmix(quantiles, model), p, 1e-9)
+  expect_lt(seconds, 5)
+})

@@ -20,7 +20,7 @@ test_that("counts are whole numbers of at least one", {
     if (!name %in% c("empty", "two", "matrix")) {
       put("hidden", "hidden", bquote(net(v, hidden = .(value))))
     }
-    for (argument in c("batch_size", "em_iterations", "starts", "threads")) {
+    for (argument in c("batch_size", "em_iterations", "starts", "folds", "threads")) {
       put(argument, argument, as.call(c(quote(cwmix_control), setNames(list(value), argument))))
     }
     if (name != "infinite") put("patience", "patience", bquote(cwmix_control(patience = .(value))))
@@ -34,7 +34,19 @@ test_that("counts are whole numbers of at least one", {
     "hidden empty" = works(length(net(v, hidden = integer())$classifier$weights), 1L),
     "hidden with a zero" = fails("hidden", net(v, hidden = c(3, 0))),
     "hidden with NA" = fails("hidden", net(v, hidden = c(3, NA))),
-    "hidden empty text" = fails("hidden", net(v, hidden = character()))
+    "hidden empty text" = fails("hidden", net(v, hidden = character())),
+    "hidden auto" = works(dim(net(v, hidden = "auto")$classifier$weights[[2]]), c(64L, 64L)),
+    "hidden automatic" = fails("hidden", net(v, hidden = "automatic")),
+    "hidden automatic without K" = fails("hidden", cwmix(v, hidden = "automatic")),
+    "hidden auto twice" = fails("hidden", cwmix(v, hidden = c("auto", "auto"))),
+    "hidden zero without K" = fails("hidden", cwmix(v, hidden = 0)),
+    "folds 1" = fails("folds", cwmix_control(folds = 1)),
+    "folds 2.5" = fails("folds", cwmix_control(folds = 2.5)),
+    "folds NULL" = works(cwmix_control(folds = NULL)$folds, NULL),
+    "folds more than rows" = works(stack(v[1:10], folds = 100)$folds, 10L),
+    "K NULL for nine rows" = fails("K", cwmix(v[1:9])),
+    "K NULL for nine rows of positive weight" = fails("K", cwmix(v, weights = rep(1:0, c(9, 51)))),
+    "K NULL with validation" = works(nrow(net(v, K = NULL, validation = 0.1)$mean), 2L)
   ))
   expect_inputs(cases)
   expect_snapshot(writeLines(input_messages(cases)))
@@ -51,6 +63,7 @@ test_that("choices are one of the strings that are documented", {
     }
     put("covariance", "covariance", bquote(gaussian_mixture(v, K = 2, covariance = .(value))))
     put("covariance of cwmix", "covariance", bquote(net(v, covariance = .(value))))
+    put("covariance without K", "covariance", bquote(cwmix(v, covariance = .(value))))
     if (!identical(value, c("full", "diagonal"))) {
       put("covariance of cwmix_select", "covariance", bquote(
         cwmix_select(v, K = 2, covariance = .(value))

@@ -112,6 +112,25 @@ test_that("the trace of a fit is drawn and returned", {
   expect_identical(plot(mixture, what = "training"), mixture$trace)
 })
 
+test_that("the candidates of a fit without K are drawn and returned", {
+  grDevices::pdf(NULL)
+  on.exit(grDevices::dev.off())
+  fits <- list(ring_fit(), fit_stack(rivers), fit_stack(faithful, covariance = "full"))
+  # of one that was interrupted one candidate may be all there is
+  expect_warning(
+    alone <- with_interrupt("em_steps", 3, fit_stack(rivers)), class = "cwmix_interrupted"
+  )
+  expect_identical(nrow(alone$candidates), 1L)
+  expect_identical(alone$candidates$share, 1)
+  for (fit in c(fits, list(alone))) {
+    expect_silent(drawn <- plot(fit, what = "candidates"))
+    expect_identical(drawn, fit$candidates)
+  }
+  expect_gt(sum(fits[[1]]$candidates$hidden != ""), 0)
+  expect_silent(plot(fits[[1]], what = "candidates", main = "Score", ylim = c(-5, 0), col = 2))
+  expect_error(plot(fits[[1]], what = "candidates", ylim = 1), class = "cwmix_input_error")
+})
+
 test_that("residuals are drawn in any dimension and follow the user's generator", {
   grDevices::pdf(NULL)
   on.exit(grDevices::dev.off())
@@ -174,9 +193,11 @@ test_that("plots leave graphical parameters and the generator as they were, and 
   graphics::plot.new()
   for (columns in list(2, 1:2, 1:4)) {
     data <- iris[columns]
-    fit <- cwmix(data, K = 2, hidden = 3, control = control)
+    network <- cwmix(data, K = 2, hidden = 3, control = control)
+    stacked <- cwmix(data, hidden = NULL, control = cwmix_control(folds = 2))
     for (what in eval(formals(cwmix:::plot.cwmix_density)$what)) {
       if (length(columns) > 2 && what %in% c("weights", "classifier")) next
+      fit <- if (what == "candidates") stacked else network
       set.seed(5)
       seed <- .Random.seed
       before <- graphics::par(no.readonly = TRUE)
@@ -184,7 +205,8 @@ test_that("plots leave graphical parameters and the generator as they were, and 
       expect_identical(.Random.seed, seed, info = what)
       after <- graphics::par(no.readonly = TRUE)
       # the coordinates of the last panel are the plot's
-      lasting <- setdiff(names(before), c("usr", "xaxp", "yaxp", "mfg", "fig", "fin", "plt", "pin"))
+      coordinates <- c("usr", "xaxp", "yaxp", "xlog", "mfg", "fig", "fin", "plt", "pin")
+      lasting <- setdiff(names(before), coordinates)
       expect_identical(after[lasting], before[lasting], info = what)
     }
   }
@@ -295,6 +317,7 @@ test_that("plots that cannot be drawn say why", {
   on.exit(grDevices::dev.off())
   model <- make_model(3, 2, 3)
   fit <- cwmix(faithful, K = 2, hidden = NULL)
+  stacked <- cwmix(rivers, hidden = NULL, control = cwmix_control(folds = 2))
   lost <- local({
     data <- faithful
     gaussian_mixture(data, K = 2)
@@ -310,6 +333,11 @@ test_that("plots that cannot be drawn say why", {
     plot(model, iris)
     plot(model, NULL, "density", 3)
     plot(fit, what = "training")
+    plot(stacked, what = "training")
+    plot(fit, what = "candidates")
+    plot(lost, what = "candidates")
+    plot(model, what = "candidates")
+    plot(cwmix_average(list(fit)), what = "candidates")
     plot(lost, what = "residuals")
   })
 })

@@ -253,3 +253,14 @@ test_that("a refit whose other arguments are gone is one error", {
     expect_identical(with_fixed_seed(2, update(fit, epochs = 1))$trace$epoch, 0:2)
   }
 })
+
+test_that("data that are kept without weights are found again", {
+  fit <- local({
+    x <- faithful$waiting
+    none <- NULL
+    with_fixed_seed(1, gaussian_mixture(x, K = 2, weights = none, keep_data = TRUE))
+  })
+  expect_identical(coef(with_fixed_seed(1, update(fit))), coef(fit))
+  fit <- with_fixed_seed(1, gaussian_mixture(faithful$waiting, K = 2, keep_data = TRUE))
+  expect_identical(nrow(update(fit, K = 3)$mean), 3L)
+})

@@ -1,0 +1,610 @@
+best_first <- function(candidates, scores) candidates[order(scores, decreasing = TRUE)]
+
+test_that("every row is held out once, and what is fitted for it has not seen it", {
+  found <- search_of(fit_stack(faithful, folds = 3))$search
+  held <- lapply(found$folds, `[[`, "held")
+  expect_length(held, 3)
+  expect_identical(sort(unlist(held)), seq_len(272))
+  expect_lte(diff(range(lengths(held))), 1)
+  u <- scale(as.matrix(faithful)) * sqrt(272 / 271)
+  for (fold in found$folds) {
+    expect_equal(fold$training$x, u[-fold$held, ], ignore_attr = TRUE)
+    expect_equal(fold$validation$x, u[fold$held, ], ignore_attr = TRUE)
+    expect_identical(fold$mixture, fold$training)
+  }
+})
+
+test_that("scores of candidates and of the stack are those of a loop over the rows", {
+  x <- ring(40)
+  w <- with_fixed_seed(2, runif(40, 0.2, 3))
+  control <- cwmix_control(folds = 3, epochs = 4, batch_size = 8, learning_rate = 0.01)
+  for (weights in list(NULL, w)) {
+    both <- search_of(fit_stack(x, hidden = 3, weights = weights, control = control))
+    share <- (weights %||% rep(1, 40)) / sum(weights %||% rep(1, 40))
+    rows <- vapply(both$search$candidates, reference_held_out, double(40), search = both$search)
+    scores <- colSums(rows * share)
+    rows <- rows[, order(scores, decreasing = TRUE)]
+    table <- both$fit$candidates
+    expect_close(table$score, colSums(rows * share), 1e-10, floor = 1)
+    spread <- function(row) sqrt(sum((share * (row - sum(row * share)))^2))
+    expect_close(table$se, apply(rows, 2, spread), 1e-9)
+    stack <- log(exp(rows) %*% table$share)
+    expect_close(
+      both$fit$held_out, c(sum(stack * share), spread(stack)), 1e-9, info = is.null(weights)
+    )
+    expect_named(both$fit$held_out, c("score", "se"))
+  }
+})
+
+test_that("the fit is the sum of share times density of the members of all folds", {
+  both <- search_of(ring_fit())
+  fit <- both$fit
+  problem <- both$search$problem
+  candidates <- best_first(both$search$candidates, vapply(
+    both$search$candidates, function(c) mean(c$scores), 0
+  ))
+  points <- ring(20, seed = 2)
+  u <- t((t(points) - problem$center) / problem$scale)
+  density <- 0
+  for (i in seq_along(candidates)) {
+    for (members in candidates[[i]]$members) {
+      p <- c(members, list(activation = "tanh"))
+      density <- density + fit$candidates$share[i] / 2 * exp(reference_log_density(u, p))
+    }
+  }
+  expect_close(predict(fit, points), density / prod(problem$scale), 1e-9)
+  # networks among them
+  expect_gt(sum(fit$candidates$share[fit$candidates$hidden == "16"]), 0)
+  expect_gt(length(fit$classifier$members), 1)
+  expect_equal(sum(fit$shares), 1)
+  expect_length(fit$shares, 2 * sum(fit$candidates$share > 0))
+})
+
+test_that("candidates are a table, the best first", {
+  fit <- ring_fit()
+  expect_named(fit$candidates, c("covariance", "K", "hidden", "epochs", "score", "se", "share"))
+  expect_false(is.unsorted(-fit$candidates$score))
+  expect_equal(sum(fit$candidates$share), 1)
+  network <- fit$candidates$hidden != ""
+  expect_identical(network, !is.na(fit$candidates$epochs))
+  expect_gte(min(fit$candidates$epochs[network]), 1)
+  expect_lte(max(fit$candidates$epochs[network]), 15)
+  expect_identical(attr(fit$candidates, "row.names"), seq_len(nrow(fit$candidates)))
+})
+
+test_that("shares agree with the slow reference, number for number", {
+  scores <- with_fixed_seed(1, matrix(rnorm(60 * 5, -2, 0.3), 60, 5))
+  weights <- with_fixed_seed(2, runif(60))
+  weights <- weights / sum(weights)
+  for (least in c(0, 0.1)) {
+    expect_close(
+      with_fixed_seed(3, stacking_shares(scores, weights, draws = 3, least = least)),
+      with_fixed_seed(3, reference_stacking_shares(scores, weights, draws = 3, least = least)),
+      1e-10
+    )
+  }
+})
+
+test_that("a candidate that is clearly the best has nearly all shares, equal ones share", {
+  shares <- function(scores, weights = rep(1 / nrow(scores), nrow(scores))) {
+    with_fixed_seed(1, stacking_shares(scores, weights))
+  }
+  row <- with_fixed_seed(1, rnorm(200))
+  best <- shares(cbind(row - 1, row, row - 2))
+  expect_equal(sum(best), 1)
+  expect_gt(best[[2]], 0.99)
+  expect_equal(shares(unname(cbind(row, row, row))), rep(1 / 3, 3))
+  expect_identical(shares(matrix(row)), 1)
+  # neither an offset of a row nor scores far below all others change anything
+  offset <- with_fixed_seed(2, rnorm(200, sd = 100))
+  some <- with_fixed_seed(3, matrix(rnorm(600), 200))
+  expect_equal(shares(some + offset - 1e3), shares(some), tolerance = 1e-6)
+  expect_identical(shares(unname(cbind(row, row - 1e200))), c(1, 0))
+})
+
+test_that("rows count by their weights in the shares", {
+  # the first is better on three rows in four, the second on the others
+  scores <- cbind(rep(c(0, -1), c(300, 100)), rep(c(-1, 0), c(300, 100)))
+  shares <- function(weights) with_fixed_seed(1, stacking_shares(scores, weights / sum(weights)))
+  expect_gt(shares(rep(1, 400))[1], 0.9)
+  expect_gt(shares(rep(c(1, 100), c(300, 100)))[2], 0.9)
+  expect_equal(shares(rep(c(1, 1e-12), c(300, 100))), c(1, 0))
+  expect_equal(shares(rep(c(1, 3), c(300, 100))), c(0.5, 0.5), tolerance = 0.3)
+})
+
+test_that("structures are those that are asked for, each with its number of parameters", {
+  expect_named(structures(1, "auto"), names(structures(1, "full")))
+  expect_false(any(vapply(structures(1, "full"), `[[`, NA, "full")))
+  for (covariance in c("full", "diagonal")) {
+    full <- vapply(structures(3, covariance), `[[`, NA, "full")
+    expect_identical(unname(full), rep(covariance == "full", length(full)))
+  }
+  both <- c(structures(3, "full"), structures(3, "diagonal"))
+  expect_identical(structures(3, "auto")[names(both)], both)
+  expect_length(structures(3, "auto"), length(both))
+
+  for (d in c(1, 3)) {
+    for (K in c(1, 4)) {
+      count <- function(covariance) count_parameters(make_model(d, K, covariance = covariance))
+      expect_equal(structure_df("full", K, d), count("full"))
+      expect_equal(structure_df("full, tied", K, d), count("full") - (K - 1) * d * (d + 1) / 2)
+      expect_equal(structure_df("diagonal", K, d), count("diagonal"))
+      expect_equal(structure_df("diagonal, tied", K, d), count("diagonal") - (K - 1) * d)
+      expect_equal(structure_df("spherical", K, d), count("diagonal") - K * (d - 1))
+      expect_equal(structure_df("spherical, tied", K, d), count("diagonal") - K * d + 1)
+    }
+  }
+})
+
+test_that("members have the structure of their candidate", {
+  found <- search_of(fit_stack(faithful))$search
+  kinds <- vapply(found$candidates, `[[`, "", "covariance")
+  expect_setequal(kinds, names(structures(2, "auto")))
+  for (candidate in found$candidates) {
+    for (p in candidate$members) {
+      kind <- candidate$covariance
+      expect_identical(dim(p$mean), c(candidate$K, 2L))
+      expect_identical(is.null(p$log_sd), startsWith(kind, "full"))
+      scales <- if (is.null(p$log_sd)) t(matrix(p$log_cholesky, 4)) else p$log_sd
+      if (grepl("tied", kind)) expect_identical(unique(scales), scales[1, , drop = FALSE])
+      if (candidate$K > 1 && !grepl("tied", kind)) expect_gt(nrow(unique(scales)), 1)
+      if (startsWith(kind, "spherical")) expect_identical(scales[, 1], scales[, 2])
+    }
+  }
+})
+
+test_that("hidden, covariance and activation are taken as given", {
+  diagonal <- ring_fit(80, hidden = c(5, 3), epochs = 3, activation = "silu")
+  expect_true(all(grepl("^(diagonal|spherical)", diagonal$candidates$covariance)))
+  expect_null(diagonal$cholesky)
+  expect_identical(diagonal$hidden, c(5L, 3L))
+  networks <- Filter(function(c) length(c$weights) > 0, diagonal$classifier$members)
+  expect_gt(length(networks), 0)
+  for (network in networks) {
+    expect_identical(network$activation, "silu")
+    expect_identical(lapply(network$weights, ncol), list(2L, 5L, 3L))
+  }
+  expect_setequal(diagonal$candidates$hidden, c("", "5, 3"))
+
+  full <- ring_fit(80, hidden = integer(), epochs = 3, covariance = "full")
+  expect_true(all(grepl("^full", full$candidates$covariance)))
+  expect_identical(dim(full$cholesky), c(2L, 2L, nrow(full$mean)))
+  expect_setequal(full$candidates$hidden, c("", "linear"))
+})
+
+test_that("without networks the fit is a Gaussian mixture", {
+  fit <- fit_stack(faithful)
+  expect_true(is_constant(fit$classifier))
+  expect_null(fit$hidden)
+  expect_identical(unique(fit$candidates$hidden), "")
+  expect_false(is.unsorted(-predict(fit$classifier, matrix(0, 1, 2))))
+  # networks that have no epochs, or that only lose, leave no candidate
+  for (control in list(
+    cwmix_control(folds = 2, epochs = 0),
+    cwmix_control(folds = 2, epochs = 3, learning_rate = 3)
+  )) {
+    fit <- fit_stack(faithful, hidden = 4, control = control)
+    expect_true(is_constant(fit$classifier))
+    expect_identical(unique(fit$candidates$hidden), "")
+    expect_identical(fit$hidden, 4L)
+  }
+})
+
+test_that("networks of all folds stop at the epoch of the best mean held-out score", {
+  for (optimiser in c("adam", "lbfgs")) {
+    control <- cwmix_control(folds = 2, epochs = 6, learning_rate = 0.02, optimiser = optimiser)
+    found <- search_of(fit_stack(ring(100), covariance = "diagonal", control = control))$search
+    start <- found$candidates[[3]]
+    real <- held_out_scores
+    seen <- list()
+    note <- function(search, members, ...) {
+      scores <- real(search, members, ...)
+      seen[[length(seen) + 1]] <<- list(members = members, score = mean(scores))
+      scores
+    }
+    best <- with_replaced(
+      "held_out_scores", note, with_fixed_seed(1, train_folds(found, start, 8L, "tanh"))
+    )
+    scores <- vapply(seen, `[[`, 0, "score")
+    expect_length(scores, 6)
+    expect_identical(best$epochs, which.max(scores))
+    expect_equal(best$score, max(scores))
+    expect_identical(best$members, seen[[best$epochs]]$members)
+    expect_gt(best$score, mean(start$scores))
+  }
+})
+
+test_that("patience ends the training of networks", {
+  found <- search_of(fit_stack(faithful))$search
+  found$problem$control <- cwmix_control(epochs = 50, patience = 3, learning_rate = 0.5)
+  rounds <- 0
+  real <- held_out_scores
+  count <- function(...) {
+    rounds <<- rounds + 1
+    real(...)
+  }
+  start <- found$candidates[[which.max(vapply(found$candidates, function(c) mean(c$scores), 0))]]
+  best <- with_replaced(
+    "held_out_scores", count, with_fixed_seed(1, train_folds(found, start, 8L, "tanh"))
+  )
+  expect_equal(rounds, best$epochs + 3)
+})
+
+test_that("no component is narrower than half the unit that data are rounded to", {
+  sharp <- round(with_fixed_seed(1, c(rnorm(60, sd = 0.3), rnorm(60, 5))) * 2) / 2
+  expect_gte(min(fit_stack(sharp)$sd), 0.25 * (1 - 1e-9))
+  both <- unname(cbind(sharp, rev(sharp) / 10))
+  fit <- fit_stack(both)
+  for (k in seq_len(nrow(fit$mean))) {
+    in_units <- diag(1 / c(0.25, 0.025)) %*% reference_factor(list(
+      mean = fit$mean, log_cholesky = {
+        l <- fit$cholesky
+        for (j in 1:2) l[j, j, ] <- log(l[j, j, ])
+        l
+      }
+    ), k)
+    expect_gte(min(svd(in_units)$d), 1 - 1e-6)
+  }
+})
+
+test_that("the rounding unit is the smallest distance, rounding errors and far values apart", {
+  unit <- function(y, scale = rep(1, NCOL(y))) rounding_unit(list(y = cbind(y), scale = scale))
+  expect_equal(unit(c(3, 1, 1.5, 3, 3.5)), 0.5)
+  expect_equal(unit(c(3, 1, 1.5, 3, 3.5), 2), 0.25)
+  expect_equal(unit(cbind(c(1, 2, 4), c(0.1, 0.4, 0.7))), c(1, 0.3))
+  expect_equal(unit(c(0.3, 0.1 + 0.2, 0.1, 0.5)), 0.2)
+  expect_equal(unit(c(1, 1.5, 3, 4, 5, 6, 7, 1e13)), 0.5)
+  expect_equal(unit(c(0, 0, 0, 1)), 1)
+  expect_equal(unit(c(-1.7e308, 1.7e308), 1e308), 3.4)
+})
+
+test_that("EM starts from the groups of a hierarchical clustering", {
+  centers <- rbind(c(-5, 0), c(5, 0), c(0, 50))
+  group <- rep(1:3, c(10, 20, 30))
+  x <- centers[group, ] + with_fixed_seed(1, matrix(rnorm(120), 60))
+  tree <- cluster_tree(x)
+  start <- tree_start(tree, 3, FALSE, c(0, 0))
+  order <- order(exp(start$biases[[1]]))
+  means <- t(vapply(1:3, function(k) colMeans(x[group == k, ]), c(0, 0)))
+  expect_equal(start$mean[order, ], means)
+  expect_equal(exp(start$biases[[1]])[order], c(1, 2, 3) / 6)
+  within <- sqrt(colMeans((x - means[group, ])^2))
+  expect_equal(exp(start$log_sd), matrix(within, 3, 2, byrow = TRUE))
+  # the units of the columns do not matter
+  stretched <- tree_start(cluster_tree(x * rep(c(1, 1000), each = 60)), 3, FALSE, c(0, 0))
+  expect_equal(stretched$mean / rep(c(1, 1000), each = 3), start$mean)
+
+  full <- tree_start(tree, 3, TRUE, c(0, 0))
+  for (k in 1:3) expect_equal(full$log_cholesky[, , k], diag(log(within)))
+  one <- tree_start(tree, 1, FALSE, c(0, 0))
+  expect_equal(one$mean, rbind(colMeans(x)))
+  expect_equal(exp(one$log_sd), rbind(sqrt(colMeans((x - rep(colMeans(x), each = 60))^2))))
+  # every row a group: only the floor is left
+  rows <- tree_start(tree, 60, FALSE, c(0.1, 0.2))
+  expect_equal(exp(rows$log_sd), matrix(c(0.1, 0.2), 60, 2, byrow = TRUE))
+  expect_setequal(rows$mean[, 1], x[, 1])
+})
+
+test_that("a clustering takes equal rows, far ones and at most so many as asked", {
+  expect_length(cluster_tree(matrix(1, 5, 1))$tree$order, 5)
+  expect_length(cluster_tree(matrix(c(1, 2), 6, 2))$tree$order, 6)
+  expect_length(cluster_tree(rbind(matrix(0, 5, 2), c(1e-200, 1e-190)))$tree$order, 6)
+  some <- with_fixed_seed(1, cluster_tree(make_points(100, 2), most = 20))
+  expect_identical(dim(some$x), c(20L, 2L))
+  expect_length(some$tree$order, 20)
+})
+
+test_that("folds are those asked for, the fewer the more rows there are, one split at last", {
+  expect_identical(fit_stack(rivers, folds = 3)$folds, 3L)
+  expect_identical(fit_stack(rivers[1:12], folds = 50)$folds, 12L)
+  folds <- vapply(c(10, 100, 1000, 1e4, 1e5, 1e6), default_folds, 0L)
+  expect_false(is.unsorted(-folds))
+  expect_gt(min(folds[-(5:6)]), 1)
+  expect_identical(folds[5:6], c(1L, 1L))
+  points <- list(x = make_points(50000, 1), columns = list(type = "vector"))
+  settings <- list(covariance = "diagonal", control = cwmix_control())
+  split <- with_fixed_seed(1, new_folds(read_problem(points, settings, NULL)))
+  expect_length(split, 1)
+  expect_length(split[[1]]$held, 5000)
+  expect_identical(nrow(split[[1]]$training$x), 45000L)
+  # EM has enough of fewer
+  expect_true(all(split[[1]]$mixture$x %in% split[[1]]$training$x))
+  expect_lt(nrow(split[[1]]$mixture$x), 45000)
+})
+
+test_that("one split with weights gives a fit as well", {
+  x <- make_points(400, 1)[, 1]
+  w <- with_fixed_seed(1, runif(400))
+  one <- function(n) 1L
+  fit <- with_replaced("default_folds", one, fit_stack(x, weights = w, folds = NULL))
+  expect_identical(fit$folds, 1L)
+  expect_length(fit$shares, sum(fit$candidates$share > 0))
+  expect_match(format(fit), "one split", all = FALSE)
+  some <- with_fixed_seed(1, some_rows(list(x = cbind(x), weights = w, offset = 2), 100))
+  expect_identical(w[match(some$x, x)], some$weights)
+  expect_identical(some$offset, 2)
+})
+
+test_that("rows of weight 0 count as absent, and only ratios of weights count", {
+  w <- rep(c(1, 0, 2), length.out = 272)
+  fit <- fit_stack(faithful, weights = w)
+  kept <- w > 0
+  without <- fit_stack(faithful[kept, ], weights = w[kept])
+  same <- c("mean", "cholesky", "classifier", "candidates", "held_out", "log_likelihood", "nobs")
+  for (field in same) expect_identical(fit[[field]], without[[field]], info = field)
+  larger <- fit_stack(faithful, weights = 8 * w)
+  expect_identical(larger$mean, fit$mean)
+  expect_identical(larger$candidates, fit$candidates)
+  expect_equal(fit$log_likelihood, sum(w * predict(fit, faithful, log = TRUE)))
+  posterior <- predict(fit, faithful, type = "posterior")
+  expect_equal(fit$proportions, colSums(posterior * w) / sum(w), ignore_attr = TRUE)
+})
+
+test_that("weights are repeated rows where one normal is all there is", {
+  x <- c(-2, -1.5, -1, -0.5, -0.2, 0.2, 0.5, 1, 1.5, 2)
+  one <- function(...) {
+    with_replaced("candidate_sizes", 1L, fit_stack(..., folds = 10))
+  }
+  w <- rep(c(1, 3), 5)
+  weighted <- one(x, weights = w)
+  # each fold lacks one value
+  normals <- vapply(seq_along(x), function(i) {
+    repeated <- rep(x[-i], w[-i])
+    c(mean(repeated), sqrt(mean((repeated - mean(repeated))^2)))
+  }, c(0, 0))
+  expected <- function(q) mean(dnorm(q, normals[1, ], normals[2, ]))
+  expect_equal(predict(weighted, c(0, 1)), c(expected(0), expected(1)), tolerance = 1e-6)
+})
+
+test_that("columns are named and typed as they came", {
+  formula <- with_fixed_seed(1, cwmix(
+    ~ log(eruptions) + waiting, faithful,
+    hidden = NULL, control = cwmix_control(folds = 2)
+  ))
+  logged <- data.frame(eruptions = log(faithful$eruptions), waiting = faithful$waiting)
+  frame <- fit_stack(logged)
+  expect_equal(predict(formula, faithful), predict(frame, logged), ignore_attr = TRUE)
+  expect_identical(colnames(formula$mean), c("log(eruptions)", "waiting"))
+  expect_identical(names(simulate(frame, 2, seed = 1)), names(logged))
+  expect_identical(predict(fit_stack(as.matrix(logged)), logged), predict(frame, logged))
+  vector <- fit_stack(faithful$waiting)
+  expect_null(dim(simulate(vector, 2, seed = 1)))
+  weighted <- with_fixed_seed(1, cwmix(
+    ~eruptions, transform(faithful, w = waiting),
+    weights = w, hidden = NULL, control = cwmix_control(folds = 2)
+  ))
+  again <- fit_stack(faithful["eruptions"], weights = faithful$waiting)
+  expect_identical(weighted$mean, again$mean)
+})
+
+test_that("a support is kept to", {
+  fit <- fit_stack(rivers, support = c(0, Inf))
+  expect_identical(predict(fit, c(-1, 0)), c(0, 0))
+  expect_gt(min(simulate(fit, 500, seed = 1)), 0)
+  logged <- fit_stack(log(rivers))
+  expect_equal(predict(fit, 1:9 * 100), predict(logged, log(1:9 * 100)) / (1:9 * 100))
+  expect_equal(fit$held_out[["score"]], logged$held_out[["score"]] - mean(log(rivers)))
+  expect_equal(fit$candidates$se, logged$candidates$se)
+  square <- fit_stack(plogis(make_points(60, 2)), support = c(0, 1))
+  expect_identical(predict(square, cbind(c(0.5, 1), 0.5)) > 0, c(TRUE, FALSE))
+})
+
+test_that("data that are kept serve plots and updates", {
+  fit <- local({
+    data <- faithful[1:80, ]
+    with_fixed_seed(
+      1, cwmix(data, hidden = NULL, control = cwmix_control(folds = 2), keep_data = TRUE)
+    )
+  })
+  expect_identical(fit$data$x, faithful[1:80, ])
+  again <- with_fixed_seed(1, update(fit))
+  expect_identical(again$mean, fit$mean)
+})
+
+test_that("one seed gives one fit, with any number of threads", {
+  expect_identical(fit_stack(rivers), fit_stack(rivers))
+  expect_false(identical(fit_stack(rivers, seed = 2), fit_stack(rivers)))
+  x <- ring(2500)
+  control <- cwmix_control(folds = 2, epochs = 2, batch_size = 250, em_iterations = 20)
+  without_limits(expect_same_bits(
+    fit_stack(x, hidden = 8, covariance = "diagonal", control = control)
+  ))
+})
+
+test_that("a shift and a change of units change nothing else", {
+  x <- ring(100)
+  control <- cwmix_control(folds = 2, epochs = 3, precision = "double")
+  a <- c(3, -20)
+  b <- c(10, 0.01)
+  moved <- x * rep(b, each = 100) + rep(a, each = 100)
+  fit <- fit_stack(x, hidden = 4, control = control)
+  other <- fit_stack(moved, hidden = 4, control = control)
+  expect_close(
+    predict(other, moved, log = TRUE), predict(fit, x, log = TRUE) - sum(log(b)), 1e-7, floor = 1
+  )
+  expect_close(other$candidates$score, fit$candidates$score - sum(log(b)), 1e-7, floor = 1)
+  expect_close(other$candidates$share, fit$candidates$share, 1e-7, floor = 1)
+})
+
+test_that("the density integrates to one, draws follow it, residuals are normal", {
+  fit <- fit_stack(
+    ring(200)[, 1], hidden = 8, control = cwmix_control(folds = 2, epochs = 10, batch_size = 16)
+  )
+  grid <- seq(-8, 8, length.out = 4001)
+  expect_equal(sum(predict(fit, grid)) * 16 / 4000, 1, tolerance = 1e-6)
+  expect_equal(pcwmix(c(-1, 1), fit), vapply(c(-1, 1), function(q) {
+    integrate(function(x) predict(fit, x), -8, q, subdivisions = 1000, rel.tol = 1e-8)$value
+  }, 0), tolerance = 1e-6)
+  expect_equal(pcwmix(qcwmix(c(0.1, 0.5, 0.9), fit), fit), c(0.1, 0.5, 0.9))
+  draws <- simulate(fit, 4000, seed = 1)
+  expect_gt(chi_square(fit, draws), 0.001)
+  z <- with_fixed_seed(1, residuals(fit, draws))
+  expect_gt(ks.test(z, "pnorm")$p.value, 0.001)
+
+  plane <- ring_fit()
+  at <- seq(-8, 8, length.out = 201)
+  cells <- as.matrix(expand.grid(x = at, y = at))
+  expect_equal(sum(predict(plane, cells)) * (16 / 200)^2, 1, tolerance = 1e-3)
+  draws <- simulate(plane, 2000, seed = 1)
+  z <- with_fixed_seed(1, residuals(plane, draws))
+  expect_gt(ks.test(rowSums(z^2), "pchisq", 2)$p.value, 0.001)
+  posterior <- predict(plane, cells[1:50, ], type = "posterior")
+  expect_equal(rowSums(posterior), rep(1, 50), ignore_attr = TRUE)
+})
+
+test_that("fewer than ten rows are too few, as are columns that do not vary", {
+  expect_error(cwmix(1:9), "`K` must be given for fewer than 10 rows", class = "cwmix_input_error")
+  expect_error(
+    cwmix(1:20, weights = rep(1:0, c(8, 12))), "not NULL for 8 rows", class = "cwmix_input_error"
+  )
+  expect_error(cwmix(rep(1, 20)), "constant", class = "cwmix_input_error")
+  expect_error(cwmix(cbind(1:20, 2:21)), "collinear", class = "cwmix_input_error")
+  expect_error(cwmix(matrix(rnorm(100), 10)), "more rows than columns", class = "cwmix_input_error")
+  expect_error(cwmix(c(1:20, NA)), "missing", class = "cwmix_input_error")
+})
+
+test_that("difficult data give a fit without a word", {
+  set.seed(1)
+  two <- c(rnorm(30), rnorm(30, 100, 1e-3))
+  difficult <- list(
+    "ten rows" = rnorm(10), "ten rows in nine columns" = matrix(rnorm(90), 10),
+    "thirty rows in six columns" = matrix(rnorm(180), 30), "ties" = rep(1:3, 20),
+    "two values" = rep(0:1, c(19, 1)), "a far outlier" = c(rnorm(99), 1e10),
+    "a very far outlier" = c(rnorm(99), 1e100), "two equal clusters" = rep(two, 2),
+    "one wide, one narrow" = two, "heavy tails" = rcauchy(100),
+    "a narrow column" = cbind(rnorm(50), 1e-12 * rnorm(50)),
+    "nearly collinear" = cbind(1:40, 1:40 + 1e-4 * rnorm(40)),
+    "integers" = rpois(60, 3), "tiny" = 1e-300 * rnorm(30), "huge" = 1e300 * rnorm(30)
+  )
+  for (name in names(difficult)) {
+    for (sd_floor in c(1e-3, 0)) {
+      control <- cwmix_control(folds = 3, sd_floor = sd_floor, epochs = 2)
+      seen <- catch_conditions(fit_stack(difficult[[name]], hidden = 3, control = control))
+      said <- vapply(seen$conditions, conditionMessage, "")
+      expect_identical(said, character(), info = name)
+      expect_equal(sum(seen$value$candidates$share), 1, info = name)
+      expect_true(is.finite(seen$value$log_likelihood), info = name)
+      expect_true(all(is.finite(unlist(seen$value$held_out))), info = name)
+    }
+  }
+})
+
+test_that("a candidate whose fit breaks down is left out", {
+  real <- em_run
+  broken <- function(parameters, set, problem, call, ...) {
+    if (nrow(parameters$mean) == 3) stop_cwmix("broken", "cwmix_numerical_error", call)
+    real(parameters, set, problem, call, ...)
+  }
+  fit <- with_replaced("em_run", broken, fit_stack(faithful))
+  expect_identical(3L %in% fit$candidates$K, FALSE)
+  expect_gt(max(fit$candidates$K), 1)
+  # no number is as small as the density at the last row
+  control <- cwmix_control(folds = 3, sd_floor = 0)
+  expect_error(
+    fit_stack(c(make_points(60, 1), 1e200), control = control), "density of 0",
+    class = "cwmix_numerical_error"
+  )
+})
+
+test_that("an interrupt leaves what is complete, with one warning", {
+  whole <- ring_fit()
+  part <- function(name, at) {
+    catch_conditions(with_interrupt(name, at, ring_fit()))
+  }
+  for (stop in list(list("em_steps", 30), list("adam_steps", 3))) {
+    seen <- part(stop[[1]], stop[[2]])
+    expect_length(seen$conditions, 1)
+    expect_s3_class(seen$conditions[[1]], "cwmix_interrupted")
+    expect_s3_class(seen$conditions[[1]], "warning")
+    table <- seen$value$candidates
+    label <- function(table) paste(table$covariance, table$K, table$hidden, table$score)
+    expect_gt(nrow(table), 0)
+    expect_lt(nrow(table), nrow(whole$candidates))
+    expect_identical(setdiff(label(table), label(whole$candidates)), character())
+    expect_true(all(is.finite(predict(seen$value, ring(10)))))
+  }
+  # the mixtures were complete when the networks began
+  expect_identical(sum(whole$candidates$hidden == ""), nrow(table))
+})
+
+test_that("an interrupt before the first candidate is an error", {
+  for (at in 1:2) {
+    expect_error(
+      with_interrupt("em_steps", at, fit_stack(faithful)), "before any mixture",
+      class = "cwmix_interrupted"
+    )
+  }
+})
+
+test_that("a fit can be refitted with K, not trained on", {
+  fit <- with_fixed_seed(1, cwmix(faithful, hidden = NULL, control = cwmix_control(folds = 2)))
+  three <- with_fixed_seed(1, update(fit, K = 3))
+  expect_identical(nrow(three$mean), 3L)
+  expect_null(three$candidates)
+  expect_identical(coef(three), coef(with_fixed_seed(1, cwmix(faithful, K = 3, hidden = NULL))))
+  again <- with_fixed_seed(1, update(fit, control = cwmix_control(folds = 3)))
+  expect_identical(again$folds, 3L)
+  expect_error(update(fit, epochs = 5), "fitted with `K` given", class = "cwmix_input_error")
+})
+
+test_that("a fit has the methods of all densities", {
+  fit <- ring_fit()
+  x <- ring(150)
+  expect_s3_class(fit, c("cwmix", "cwmix_density"), exact = TRUE)
+  score <- sum(predict(fit, x, log = TRUE))
+  expect_equal(as.vector(logLik(fit)), score)
+  expect_identical(nobs(fit), 150L)
+  expect_identical(attr(logLik(fit), "df"), count_parameters(fit))
+  glanced <- glance(fit)
+  expect_identical(glanced$validation, fit$held_out[["score"]])
+  expect_identical(glanced$best_epoch, NA_integer_)
+  expect_identical(glanced$K, nrow(fit$mean))
+  expect_identical(nrow(glanced), 1L)
+  expect_identical(names(glanced), names(glance(fit_network(x, K = 2))))
+  expect_identical(nrow(tidy(fit)), nrow(fit$mean))
+  expect_equal(tidy(fit)$proportion, fit$proportions)
+  expect_equal(
+    fit$proportions, colMeans(predict(fit, x, type = "posterior")), ignore_attr = TRUE
+  )
+  expect_equal(augment(fit, x[1:3, ])$.density, predict(fit, x[1:3, ]), ignore_attr = TRUE)
+  expect_identical(unserialize(serialize(fit, NULL)), fit)
+  expect_identical(intersect(types_within(fit), c("externalptr", "environment")), character())
+  expect_length(everything(fit, x[1:5, ]), 10)
+  expect_equal(compare(list(fit), x)$score, score / 150)
+  half <- cwmix_average(list(fit, fit_mixture(x, 2)))
+  expect_length(half$shares, length(fit$classifier$members) + 1)
+})
+
+test_that("prints say what was stacked, in few lines", {
+  fits <- list(fit_stack(faithful), fit_stack(rivers, support = c(0, Inf)), ring_fit())
+  for (fit in fits) {
+    expect_lte(length(format(fit)), 8)
+    expect_identical(capture.output(print(fit)), format(fit))
+  }
+  # what follows from the last digits of a search is left out
+  figures <- function(lines) gsub("[0-9]+(,[0-9]{3})*(\\.[0-9]+)?", "#", lines)
+  expect_snapshot({
+    fits[[1]]
+    fits[[2]]
+    fits[[3]]
+  }, transform = figures)
+  expect_identical(summary(fits[[1]])$header, format(fits[[1]]))
+  line <- grep("held-out", format(fits[[1]]), value = TRUE)
+  expect_match(line, sprintf("score %.4f", fits[[1]]$held_out[["score"]]), fixed = TRUE)
+  expect_match(line, sprintf("of %d candidates, 2 folds", nrow(fits[[1]]$candidates)), fixed = TRUE)
+})
+
+test_that("a line shows what is tried and goes away", {
+  # in a session of its own: within tests, where nothing is shown, it would not be drawn
+  output <- in_new_session(
+    'Sys.unsetenv("TESTTHAT")
+    options(cli.progress_show_after = 0, cli.dynamic = TRUE, cli.ansi = FALSE)
+    control <- cwmix_control(epochs = 2, folds = 2, verbose = TRUE)
+    set.seed(1)
+    fit <- cwmix(faithful, hidden = 4, control = control)
+    cat("\ncandidates:", nrow(fit$candidates), "\n")'
+  )
+  expect_null(attr(output, "status"), info = paste(output, collapse = "\n"))
+  expect_match(paste(output, collapse = "\n"), "covariances, [0-9]+ component")
+  expect_length(grep("candidates: [0-9]+", output), 1)
+})
