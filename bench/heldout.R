@@ -82,10 +82,10 @@ held_out <- function(score, x, fold) {
   list(scores = scores, seconds = time / 10)
 }
 
-header(
+do.call(header, as.list(c(
   "data", "rows", "columns", names(models), "cwmix less mclust (se)", "less kernel (se)",
   "seconds a fit", "mclust's"
-)
+)))
 difference <- function(a, b) {
   if (anyNA(b)) {
     return("")
