@@ -21,8 +21,8 @@
 #' @param em_tolerance A positive number: EM has converged when the mean log-likelihood of a row
 #'   gains less.
 #' @param starts A whole number of random starts of EM; the best is kept.
-#' @param folds A whole number of folds for a fit without `K`; `NULL` for 10 up to 2,000 rows, 5 up
-#'   to 5,000, 3 up to 20,000, and one split with at most 5,000 held-out rows beyond.
+#' @param folds A whole number of folds for a fit without `K`; `NULL` for 10 up to 500 rows, 5 up to
+#'   10,000, 3 up to 20,000, and one split with at most 5,000 held-out rows beyond.
 #' @param sd_floor A number of at least 0: the smallest standard deviation of a component, in any
 #'   direction, as a fraction of the column's (of its interquartile range over 1.349, where that
 #'   is positive and smaller). EM bounds it in every direction; training with full covariances

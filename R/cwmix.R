@@ -4,7 +4,7 @@
 #' z_k = L_k^-1 (x - mu_k) and weights w(z) = softmax(f(z)) given by a network f. With constant
 #' weights it is a Gaussian mixture.
 #'
-#' **Without `K`** the fit is chosen by the data. Gaussian mixtures of one to 40 components with
+#' **Without `K`** the fit is chosen by the data. Gaussian mixtures of one to 160 components with
 #' several structures of covariances, and networks that start from the best of them, are fitted to
 #' the folds of a cross-validation; the densities of all these fits are averaged with weights that
 #' score well on the rows that each had not seen. The result is one classifier weighted mixture
@@ -72,8 +72,8 @@
 #'   Without `K` there is no `trace`, `best_epoch`, `stopped`, `starts`, `converged`, `held_rows` or
 #'   `optimiser` but
 #'   - `candidates`, a data frame with a row a candidate, the best first: `covariance`, `K`,
-#'     `hidden` (empty for constant weights, `"linear"` for `integer(0)`), `epochs`, its mean
-#'     held-out log density `score` with standard error `se`, and its `share` in the average;
+#'     `hidden` (`"constant"` for `NULL`, `"linear"` for `integer(0)`), `epochs`, its mean held-out
+#'     log density `score` with standard error `se`, and its `share` in the average;
 #'   - `folds`, their number, and `held_out`, the mean held-out log density of the average of all
 #'     candidates with its standard error;
 #'   - `shares`, those of all fits that are averaged.

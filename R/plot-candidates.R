@@ -11,7 +11,7 @@ plot_candidates <- function(object, dots, call) {
     )
   }
   held_out <- object$held_out[["score"]]
-  network <- table$hidden != ""
+  network <- table$hidden != "constant"
   shape <- factor(sub(",.*", "", table$covariance), c("full", "diagonal", "spherical"))
   colour <- line_colours(3)[shape]
   type <- match(sub("^[a-z]*(, )?", "", table$covariance), c("", "shrunk", "tied"))

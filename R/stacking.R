@@ -99,7 +99,7 @@ new_search <- function(problem, call) {
 }
 
 default_folds <- function(n) {
-  if (n <= 2000) 10L else if (n <= 5000) 5L else if (n <= 20000) 3L else 1L
+  if (n <= 500) 10L else if (n <= 10000) 5L else if (n <= 20000) 3L else 1L
 }
 
 # Training and held-out rows of each fold, and what EM starts from. Beyond 20,000 rows one split
@@ -159,7 +159,7 @@ rounding_unit <- function(problem) {
   }, 0)
 }
 
-candidate_sizes <- c(1L, 2L, 3L, 4L, 5L, 7L, 10L, 14L, 20L, 28L, 40L)
+candidate_sizes <- c(1L, 2L, 3L, 4L, 5L, 7L, 10L, 14L, 20L, 28L, 40L, 56L, 80L, 112L, 160L)
 
 # Larger and larger mixtures of each structure, until two sizes in a row score less than the best.
 search_mixtures <- function(search, covariance) {
@@ -233,17 +233,14 @@ add_candidate <- function(search, members, covariance, K, hidden = NULL, epochs 
 
 default_widths <- function(n) if (n <= 2000) c(32L, 32L) else c(64L, 64L)
 
-# Networks that start from the best mixture and from the best of at most half its size.
+# Networks that start from the best mixture of at most 40 components and from the best of at most
+# half its size: they make up for further components, and cost in proportion to their number.
 search_networks <- function(search, hidden, activation) {
-  problem <- search$problem
   sizes <- vapply(search$candidates, `[[`, 0L, "K")
   means <- vapply(search$candidates, function(c) mean_score(c$scores, search$weights), 0)
   best_of <- function(some) some[which.max(means[some])]
-  first <- best_of(which(sizes > 1))
-  if (length(first) == 0) {
-    return()
-  }
-  second <- best_of(which(sizes > 1 & sizes <= sizes[first] / 2))
+  first <- best_of(which(sizes > 1 & sizes <= 40))
+  second <- best_of(which(sizes > 1 & sizes <= max(0, sizes[first]) / 2))
   for (start in search$candidates[c(first, second)]) {
     trained <- train_folds(search, start, hidden, activation)
     if (trained$epochs > 0) {
@@ -258,7 +255,7 @@ search_networks <- function(search, hidden, activation) {
 # score.
 train_folds <- function(search, start, hidden, activation) {
   problem <- search$problem
-  problem$control$schedule <- "constant"
+  problem$control[c("schedule", "verbose")] <- list("constant", FALSE)
   runs <- Map(function(fold, parameters) {
     template <- add_network(parameters, hidden, activation)
     list(template = template, sets = fold["training"], state = new_state(template), trace = NULL)
@@ -286,29 +283,32 @@ train_folds <- function(search, start, hidden, activation) {
   best
 }
 
-# About 10,000 steps, at most 200 passes.
+# About 10,000 steps, at most 150 passes.
 fold_epochs <- function(search) {
   control <- search$problem$control
   if (control$optimiser == "lbfgs") {
     return(50L)
   }
   steps <- plan_batches(nrow(search$folds[[1]]$training$x), control)$count
-  as.integer(max(5, min(200, ceiling(1e4 / steps))))
+  as.integer(max(5, min(150, ceiling(1e4 / steps))))
 }
 
 # How much each candidate counts: the mean of the stacking weights (Smyth and Wolpert 1999), which
 # maximise the mean log of the weighted held-out densities, by EM for the weights of a mixture, and
 # of the Bayesian analogue of exponentiated total scores, pseudo-BMA+; both are averaged over
-# Bayesian bootstrap weights of the rows, so that near ties share (Yao et al. 2018). Candidates of
+# Bayesian bootstrap weights of the rows, so that near ties share (Yao et al. 2018). EM starts from
+# equal weights and takes the more iterations the more rows there are to move them. Candidates of
 # little weight are left out.
-stacking_shares <- function(scores, weights, draws = 10, least = 0.005) {
+stacking_shares <- function(scores, weights, least = 0.005) {
   n <- nrow(scores)
+  draws <- max(3, min(10, 5000 %/% n))
+  iterations <- max(20, min(200, n %/% 10))
   relative <- exp(scores - row_max(scores))
   shares <- vapply(seq_len(draws), function(b) {
     a <- stats::rexp(n) * weights
     a <- a / sum(a)
     stacked <- rep(1 / ncol(scores), ncol(scores))
-    for (i in 1:30) {
+    for (i in seq_len(iterations)) {
       joint <- relative * rep(stacked, each = n)
       stacked <- colSums(joint * (a / rowSums(joint)))
     }
@@ -385,10 +385,8 @@ candidate_table <- function(candidates, scores, shares, weights, offset) {
   table <- data.frame(
     covariance = vapply(candidates, `[[`, "", "covariance"),
     K = vapply(candidates, `[[`, 0L, "K"),
-    hidden = vapply(candidates, function(c) {
-      if (is.null(c$hidden)) "" else hidden_label(c$hidden)
-    }, ""),
-    epochs = vapply(candidates, function(c) as.integer(c$epochs), 0L),
+    hidden = vapply(candidates, function(candidate) hidden_label(candidate$hidden), ""),
+    epochs = vapply(candidates, function(candidate) as.integer(candidate$epochs), 0L),
     score = apply(scores, 2, mean_score, weights) + offset,
     se = apply(scores, 2, score_error, weights),
     share = shares

@@ -25,7 +25,7 @@ train <- function(state, template, sets, activation, problem, epochs, trace = NU
   run <- new.env(parent = emptyenv())
   run$state <- state
   run$from <- state$epoch
-  run$trace <- list(trace)
+  run$trace <- list()
   run$stopped <- NULL
   model <- engine_model(unflatten(state$parameters, template), activation)
   run$started <- trace$training[1]
@@ -42,7 +42,19 @@ train <- function(state, template, sets, activation, problem, epochs, trace = NU
     )
   }
   if (identical(run$stopped, "diverged")) run$state <- restarted(run$state)
-  list(state = run$state, trace = do.call(rbind, run$trace), stopped = run$stopped %||% "epochs")
+  list(
+    state = run$state, trace = rbind(trace, trace_frame(run$trace)),
+    stopped = run$stopped %||% "epochs"
+  )
+}
+
+# A data frame of records, made once: one an epoch would cost more than small epochs do.
+trace_frame <- function(records) {
+  column <- function(name, value) vapply(records, `[[`, value, name)
+  data.frame(
+    epoch = column("epoch", 0L), training = column("training", 0),
+    validation = column("validation", 0), learning_rate = column("learning_rate", 0)
+  )
 }
 
 in_single <- function(control) control$precision == "single" && control$optimiser == "adam"
@@ -78,9 +90,9 @@ record <- function(run, training, model, sets, control, rate) {
   if (state$epoch > 0 && has_diverged(c(tested, training), run$started)) {
     return("diverged")
   }
-  run$trace[[length(run$trace) + 1]] <- data.frame(
+  run$trace[[length(run$trace) + 1]] <- list(
     epoch = state$epoch, training = training, validation = if (held_out) tested else NA_real_,
-    learning_rate = rate
+    learning_rate = as.double(rate)
   )
   if (!held_out || tested > state$best_score) {
     state$best <- state$average
@@ -274,7 +286,7 @@ shows_progress <- function(control) {
 }
 
 # A progress bar with rate and held-out score, or nothing: list(at, done). `at` takes the epochs
-# done, the part of the next one, the trace.
+# done, the part of the next one, the records so far.
 new_progress <- function(epochs, n, control) {
   if (!shows_progress(control)) {
     return(list(at = function(...) NULL, done = function() NULL))
@@ -289,8 +301,7 @@ new_progress <- function(epochs, n, control) {
   )
   list(
     at = function(epochs_done, part, trace) {
-      latest <- trace[[length(trace)]]
-      held_out <- latest$validation[nrow(latest)]
+      held_out <- if (length(trace) > 0) trace[[length(trace)]]$validation else NA
       rate <- (epochs_done + part) * n / max(proc.time()[["elapsed"]] - began, 1e-3)
       status <- paste0(
         format(signif(rate, 2), big.mark = ","), " rows/s",

@@ -126,7 +126,7 @@ test_that("the candidates of a fit without K are drawn and returned", {
     expect_silent(drawn <- plot(fit, what = "candidates"))
     expect_identical(drawn, fit$candidates)
   }
-  expect_gt(sum(fits[[1]]$candidates$hidden != ""), 0)
+  expect_gt(sum(fits[[1]]$candidates$hidden != "constant"), 0)
   expect_silent(plot(fits[[1]], what = "candidates", main = "Score", ylim = c(-5, 0), col = 2))
   expect_error(plot(fits[[1]], what = "candidates", ylim = 1), class = "cwmix_input_error")
 })

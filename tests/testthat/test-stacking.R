@@ -65,7 +65,7 @@ test_that("candidates are a table, the best first", {
   expect_named(fit$candidates, c("covariance", "K", "hidden", "epochs", "score", "se", "share"))
   expect_false(is.unsorted(-fit$candidates$score))
   expect_equal(sum(fit$candidates$share), 1)
-  network <- fit$candidates$hidden != ""
+  network <- fit$candidates$hidden != "constant"
   expect_identical(network, !is.na(fit$candidates$epochs))
   expect_gte(min(fit$candidates$epochs[network]), 1)
   expect_lte(max(fit$candidates$epochs[network]), 15)
@@ -524,7 +524,7 @@ test_that("an interrupt leaves what is complete, with one warning", {
     expect_true(all(is.finite(predict(seen$value, ring(10)))))
   }
   # the mixtures were complete when the networks began
-  expect_identical(sum(whole$candidates$hidden == ""), nrow(table))
+  expect_identical(sum(whole$candidates$hidden == "constant"), nrow(table))
 })
 
 test_that("an interrupt before the first candidate is an error", {
