@@ -51,9 +51,9 @@
 #' @return An object of class `c("cwmix", "cwmix_density")`, a plain list with the fields
 #'   - `mean` (K x d), `sd` (K x d) or `cholesky` (d x d x K, lower triangular factors of the
 #'     covariances), `classifier`, `support`;
-#'   - `proportions`, the components' mean posteriors over the rows, with `K` decreasing; `at_floor`,
-#'     how many components have a standard deviation at `sd_floor` (without `K` at least half the
-#'     smallest distance between values), as ties and duplicated rows give;
+#'   - `proportions`, the components' mean posteriors over the rows, with `K` decreasing;
+#'     `at_floor`, how many components have a standard deviation at `sd_floor` (without `K` at least
+#'     half the smallest distance between values), as ties and duplicated rows give;
 #'   - `log_likelihood` of all rows, `df`, `nobs`;
 #'   - `trace`, a data frame with the mean log density of training and validation rows and the
 #'     learning rate, a row an epoch: epoch 0 is the EM fit, evaluated; later training scores are

@@ -402,10 +402,10 @@ reference_average_gradient <- function(x, ps, shares, a = rep(1, nrow(x))) {
   }, ps, shares)
 }
 
-# The mean, over draws of weights of the rows, of the stacking weights (30 iterations of EM for the
+# The mean, over draws of weights of the rows, of the stacking weights (some iterations of EM for the
 # weights of a mixture from equal ones) and of those in proportion to exp(total score); what is
 # smaller than `least` is left out.
-reference_stacking_shares <- function(scores, weights, draws, least) {
+reference_stacking_shares <- function(scores, weights, least, draws, iterations) {
   n <- nrow(scores)
   candidates <- ncol(scores)
   shares <- numeric(candidates)
@@ -413,7 +413,7 @@ reference_stacking_shares <- function(scores, weights, draws, least) {
     a <- rexp(n) * weights
     a <- a / sum(a)
     stacked <- rep(1 / candidates, candidates)
-    for (iteration in 1:30) {
+    for (iteration in seq_len(iterations)) {
       posterior <- matrix(0, n, candidates)
       for (i in seq_len(n)) {
         posterior[i, ] <- exp(reference_log_softmax(log(stacked) + scores[i, ]))

@@ -78,8 +78,8 @@ test_that("shares agree with the slow reference, number for number", {
   weights <- weights / sum(weights)
   for (least in c(0, 0.1)) {
     expect_close(
-      with_fixed_seed(3, stacking_shares(scores, weights, draws = 3, least = least)),
-      with_fixed_seed(3, reference_stacking_shares(scores, weights, draws = 3, least = least)),
+      with_fixed_seed(3, stacking_shares(scores, weights, least, 3, 7)),
+      with_fixed_seed(3, reference_stacking_shares(scores, weights, least, 3, 7)),
       1e-10
     )
   }
@@ -164,19 +164,19 @@ test_that("hidden, covariance and activation are taken as given", {
     expect_identical(network$activation, "silu")
     expect_identical(lapply(network$weights, ncol), list(2L, 5L, 3L))
   }
-  expect_setequal(diagonal$candidates$hidden, c("", "5, 3"))
+  expect_setequal(diagonal$candidates$hidden, c("constant", "5, 3"))
 
   full <- ring_fit(80, hidden = integer(), epochs = 3, covariance = "full")
   expect_true(all(grepl("^full", full$candidates$covariance)))
   expect_identical(dim(full$cholesky), c(2L, 2L, nrow(full$mean)))
-  expect_setequal(full$candidates$hidden, c("", "linear"))
+  expect_setequal(full$candidates$hidden, c("constant", "linear"))
 })
 
 test_that("without networks the fit is a Gaussian mixture", {
   fit <- fit_stack(faithful)
   expect_true(is_constant(fit$classifier))
   expect_null(fit$hidden)
-  expect_identical(unique(fit$candidates$hidden), "")
+  expect_identical(unique(fit$candidates$hidden), "constant")
   expect_false(is.unsorted(-predict(fit$classifier, matrix(0, 1, 2))))
   # networks that have no epochs, or that only lose, leave no candidate
   for (control in list(
@@ -185,7 +185,7 @@ test_that("without networks the fit is a Gaussian mixture", {
   )) {
     fit <- fit_stack(faithful, hidden = 4, control = control)
     expect_true(is_constant(fit$classifier))
-    expect_identical(unique(fit$candidates$hidden), "")
+    expect_identical(unique(fit$candidates$hidden), "constant")
     expect_identical(fit$hidden, 4L)
   }
 })
