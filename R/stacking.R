@@ -299,8 +299,9 @@ fold_epochs <- function(search) {
 # Bayesian bootstrap weights of the rows, so that near ties share (Yao et al. 2018). EM starts from
 # equal weights and takes the more iterations the more rows there are to move them. Candidates of
 # little weight are left out.
-stacking_shares <- function(scores, weights, least = 0.005, draws = max(3, min(10, 5000 %/% n)),
-                            iterations = max(20, min(200, n %/% 10))) {
+stacking_shares <- function(scores, weights, least = 0.005,
+                            draws = max(3, min(10, 5000 %/% nrow(scores))),
+                            iterations = max(20, min(200, nrow(scores) %/% 10))) {
   n <- nrow(scores)
   relative <- exp(scores - row_max(scores))
   shares <- vapply(seq_len(draws), function(b) {

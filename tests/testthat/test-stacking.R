@@ -78,8 +78,8 @@ test_that("shares agree with the slow reference, number for number", {
   weights <- weights / sum(weights)
   for (least in c(0, 0.1)) {
     expect_close(
-      with_fixed_seed(3, stacking_shares(scores, weights, least, 3, 7)),
-      with_fixed_seed(3, reference_stacking_shares(scores, weights, least, 3, 7)),
+      with_fixed_seed(3, stacking_shares(scores, weights, least, draws = 3, iterations = 7)),
+      with_fixed_seed(3, reference_stacking_shares(scores, weights, 3, 7, least)),
       1e-10
     )
   }
