@@ -51,8 +51,9 @@
 #' @return An object of class `c("cwmix", "cwmix_density")`, a plain list with the fields
 #'   - `mean` (K x d), `sd` (K x d) or `cholesky` (d x d x K, lower triangular factors of the
 #'     covariances), `classifier`, `support`;
-#'   - `proportions`, the components' mean posteriors over the rows, decreasing; `at_floor`, how
-#'     many components have a standard deviation at `sd_floor`, as ties and duplicated rows give;
+#'   - `proportions`, the components' mean posteriors over the rows, with `K` decreasing;
+#'     `at_floor`, how many components have a standard deviation at `sd_floor` (without `K` at least
+#'     half the smallest distance between values), as ties and duplicated rows give;
 #'   - `log_likelihood` of all rows, `df`, `nobs`;
 #'   - `trace`, a data frame with the mean log density of training and validation rows and the
 #'     learning rate, a row an epoch: epoch 0 is the EM fit, evaluated; later training scores are
@@ -80,11 +81,13 @@
 #'   `df` then counts the parameters of every member, far more than the data were asked for.
 #' @section Errors and warnings: A condition of class `"cwmix_input_error"` names the argument, what
 #'   is needed and what was given: anything not numeric, missing or infinite values, constant or
-#'   exactly collinear columns, fewer rows than components, points outside the support. One of class
-#'   `"cwmix_numerical_error"` when EM loses a component's spread, which a positive `sd_floor`
-#'   prevents. An interrupt returns the best so far with a warning of class `"cwmix_interrupted"`; a
-#'   diverging run ends with one of class `"cwmix_numerical_warning"`; one of class
-#'   `"cwmix_not_converged"` says that L-BFGS or, with constant weights, EM did not converge.
+#'   exactly collinear columns, fewer rows than components (without `K` than 10), points outside the
+#'   support. One of class `"cwmix_numerical_error"` when EM loses a component's spread, or rows lie
+#'   too far from all others to have a held-out score, which a positive `sd_floor` prevents. An
+#'   interrupt returns the best so far, without `K` the average of the candidates so far, with a
+#'   warning of class `"cwmix_interrupted"` (an error before the first candidate); a diverging run
+#'   ends with one of class `"cwmix_numerical_warning"`; one of class `"cwmix_not_converged"` says
+#'   that L-BFGS or, with constant weights, EM did not converge.
 #' @references Argouarc'h, Desbouvries, Barat, Kawasaki and Dautremer (2025), Classifier Weighted
 #'   Mixture models, arXiv:2501.02989, equations (12) and (16).
 #'

@@ -9,6 +9,9 @@ test_that("data are finite numbers that vary, in rows and columns", {
     cases[[paste("x of cwmix:", name)]] <- list(
       argument = "x", code = bquote(cwmix(bad[[.(name)]], K = 2))
     )
+    cases[[paste("x without K:", name)]] <- list(
+      argument = "x", code = bquote(cwmix(bad[[.(name)]]))
+    )
     cases[[paste("x of cwmix_select:", name)]] <- list(
       argument = "x", code = bquote(cwmix_select(bad[[.(name)]], K = 2))
     )
@@ -16,6 +19,9 @@ test_that("data are finite numbers that vary, in rows and columns", {
   cases <- c(cases, list(
     "x missing" = fails("x", gaussian_mixture(K = 2)),
     "x of cwmix missing" = fails("x", cwmix()),
+    "x without K NA" = fails("x", cwmix(replace(v, 3, NA))),
+    "x without K constant" = fails("x", cwmix(cbind(m, 1))),
+    "x without K collinear" = fails("x", cwmix(cbind(m, m[, 1]))),
     "x of cwmix_select missing" = fails("x", cwmix_select()),
     "x of cwmix_select NA" = fails("x", cwmix_select(replace(v, 3, NA), K = 2)),
     "x of cwmix_select constant" = fails("x", cwmix_select(cbind(m, 1), K = 2)),

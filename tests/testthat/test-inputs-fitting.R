@@ -46,6 +46,9 @@ test_that("counts are whole numbers of at least one", {
     "folds more than rows" = works(stack(v[1:10], folds = 100)$folds, 10L),
     "K NULL for nine rows" = fails("K", cwmix(v[1:9])),
     "K NULL for nine rows of positive weight" = fails("K", cwmix(v, weights = rep(1:0, c(9, 51)))),
+    "K NULL with start" = works(
+      nrow(net(v, K = NULL, hidden = NULL, start = matrix(c(-2, 2)))$mean), 2L
+    ),
     "K NULL with validation" = works(nrow(net(v, K = NULL, validation = 0.1)$mean), 2L)
   ))
   expect_inputs(cases)
