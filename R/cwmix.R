@@ -75,7 +75,8 @@
 #'     `hidden` (`"constant"` for `NULL`, `"linear"` for `integer(0)`), `epochs`, its mean held-out
 #'     log density `score` with standard error `se`, and its `share` in the average;
 #'   - `folds`, their number, and `held_out`, the mean held-out log density of the average of all
-#'     candidates with its standard error;
+#'     candidates with its standard error, a little too high, as the shares were chosen on the same
+#'     rows;
 #'   - `shares`, those of all fits that are averaged.
 #'
 #'   `df` then counts the parameters of every member, far more than the data were asked for.
