@@ -35,14 +35,17 @@ plot_candidates <- function(object, dots, call) {
     pch = ifelse(network, 21, 16), bg = "white", col = colour, lwd = 2,
     cex = 0.6 + 3 * sqrt(table$share)
   )
+  # Scores rise towards the best size: the upper corner away from it is free.
+  corner <- if (table$K[1]^2 >= max(table$K)) "topleft" else "topright"
   kinds <- levels(droplevels(shape))
   pooled <- c("shrunk", "tied")[2:3 %in% type]
   more <- length(pooled)
   graphics::legend(
-    "bottomright", c(kinds, pooled, "network", "all, stacked"),
+    corner,
+    inset = 0.02, legend = c(kinds, pooled, "network", "all, stacked"),
     col = c(line_colours(3)[levels(shape) %in% kinds], rep(ink, more + 1), "grey70"),
     lty = c(rep(1, length(kinds)), (2:3)[2:3 %in% type], 0, 1), pt.lwd = 2, lwd = 1.5,
-    pch = c(rep(NA, length(kinds) + more), 21, NA), bty = "n", cex = 0.85, text.col = ink
+    pch = c(rep(NA, length(kinds) + more), 21, NA), bg = "white", box.col = NA, cex = 0.85, text.col = ink
   )
   table
 }
