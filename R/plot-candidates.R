@@ -41,11 +41,11 @@ plot_candidates <- function(object, dots, call) {
   pooled <- c("shrunk", "tied")[2:3 %in% type]
   more <- length(pooled)
   graphics::legend(
-    corner,
-    inset = 0.02, legend = c(kinds, pooled, "network", "all, stacked"),
+    corner, c(kinds, pooled, "network", "all, stacked"),
+    inset = 0.02, bg = "white", box.col = NA, cex = 0.85, text.col = ink,
     col = c(line_colours(3)[levels(shape) %in% kinds], rep(ink, more + 1), "grey70"),
     lty = c(rep(1, length(kinds)), (2:3)[2:3 %in% type], 0, 1), pt.lwd = 2, lwd = 1.5,
-    pch = c(rep(NA, length(kinds) + more), 21, NA), bg = "white", box.col = NA, cex = 0.85, text.col = ink
+    pch = c(rep(NA, length(kinds) + more), 21, NA)
   )
   table
 }
