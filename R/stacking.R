@@ -38,7 +38,7 @@ interrupt_again <- function() {
 # A line that says what is tried: list(at, done).
 search_progress <- function(control) {
   if (!shows_progress(control)) {
-    return(list(at = function(...) NULL, done = function() NULL))
+    return(no_progress)
   }
   bar <- cli::cli_progress_bar(
     total = NA, clear = TRUE, .auto_close = FALSE, extra = list(status = ""),
