@@ -4,7 +4,7 @@ plot_candidates <- function(object, dots, call) {
   table <- object$candidates
   if (is.null(table)) {
     stop_input(
-      "`what` must be \"density\", \"training\" or the like for ",
+      "`what` must be \"density\" or the like for ",
       if (is.null(object$nobs)) unfitted_name(object) else "a fit of one model",
       ", not \"candidates\": those are of a cwmix() fit without `K`.",
       call = call
