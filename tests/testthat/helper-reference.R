@@ -402,7 +402,7 @@ reference_average_gradient <- function(x, ps, shares, a = rep(1, nrow(x))) {
   }, ps, shares)
 }
 
-# The mean, over draws of weights of the rows, of the stacking weights (30 iterations of EM for the
+# The mean, over draws of weights of the rows, of the stacking weights (iterations of EM for the
 # weights of a mixture from equal ones) and of those in proportion to exp(total score); what is
 # smaller than `least` is left out.
 reference_stacking_shares <- function(scores, weights, draws, iterations, least) {
