@@ -173,6 +173,7 @@ search_mixtures <- function(search, covariance) {
     best <- -Inf
     worse <- 0
     for (K in candidate_sizes) {
+      # Fewer parameters than rows, but one diagonal component always.
       if (structure_df(name, K, d) >= max(rows, 3 * d) || K > rows || worse == 2) break
       search$progress$at(name, " covariances, ", plural(K, "component"))
       # A component may lose its spread where `sd_floor` is 0.
