@@ -12,7 +12,8 @@
 #'
 #' @param fits A list of densities of this package: fits of [cwmix()] or [gaussian_mixture()],
 #'   [cwmix_model()]s, averages. They must have the same columns, in the same order, and the same
-#'   support. Draws come in the type of the first with names of columns.
+#'   support. Draws come as those of the first that was fitted by a formula, otherwise of the first
+#'   with names of columns.
 #' @param shares A numeric vector of positive numbers that sum to 1, one a density, or `NULL` for
 #'   equal ones.
 #' @param ... Must be empty.
@@ -59,27 +60,30 @@ check_members <- function(fits, call) {
         call = call
       )
     }
-    check_alike(nrow(fit$support), nrow(fits[[1]]$support), m, "number of columns", call)
-    support <- function(fit) c(describe_support(fit), "none")[1]
-    if (!identical(as.vector(fit$support), as.vector(fits[[1]]$support))) {
-      check_alike(support(fit), support(fits[[1]]), m, "support", call)
+    first <- fits[[1]]
+    if (nrow(fit$support) != nrow(first$support)) {
+      stop_unlike(nrow(fit$support), nrow(first$support), m, "number of columns", call)
+    }
+    if (!identical(as.vector(fit$support), as.vector(first$support))) {
+      support <- function(fit) c(describe_support(fit), "none")[1]
+      stop_unlike(support(fit), support(first), m, "support", call)
     }
     names <- fit$columns$names
     named <- named %||% names
-    if (!is.null(names)) {
+    if (!is.null(names) && !identical(names, named)) {
       quoted <- function(names) paste0("`", names, "`", collapse = ", ")
-      check_alike(quoted(names), quoted(named), m, "columns in the same order", call)
+      stop_unlike(quoted(names), quoted(named), m, "columns in the same order", call)
     }
   }
 }
 
-check_alike <- function(value, wanted, m, what, call) {
-  if (!identical(value, wanted)) {
-    stop_input("`fits` must have the same ", what, ", but element ", m, " has ", value,
-      " where those before have ", wanted, ".",
-      call = call
-    )
-  }
+stop_unlike <- function(value, wanted, m, what, call) {
+  # Bounds are shown to six digits, and those of three columns.
+  hidden <- if (identical(value, wanted)) ", which differ in what is not shown"
+  stop_input("`fits` must have the same ", what, ", but element ", m, " has ", value,
+    " where those before have ", wanted, hidden, ".",
+    call = call
+  )
 }
 
 check_shares <- function(shares, count, call) {

@@ -163,6 +163,11 @@ fit_functions <- function(fits, data, call) {
   list(fits = fits, seconds = seconds)
 }
 
+# A message from elsewhere as the end of ours: one line, one full stop.
+as_sentence <- function(message) {
+  paste0(sub("[. ]+$", "", gsub("[[:space:]]+", " ", message)), ".")
+}
+
 log_density_of <- function(object, name, newdata, n, predict, call) {
   evaluate <- evaluator(object, name, predict, call)
   values <- tryCatch(evaluate(object, newdata), error = function(e) {

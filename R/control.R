@@ -21,8 +21,9 @@
 #' @param em_tolerance A positive number: EM has converged when the mean log-likelihood of a row
 #'   gains less.
 #' @param starts A whole number of random starts of EM; the best is kept.
-#' @param folds A whole number of folds for a fit without `K`; `NULL` for 10 up to 500 rows, 5 up to
-#'   10,000, 3 up to 20,000, and one split with at most 5,000 held-out rows beyond.
+#' @param folds A whole number from 2 of folds for a fit without `K`, with fewer rows one a row;
+#'   `NULL` for 10 up to 500 rows, 5 up to 10,000, 3 up to 20,000, and one split with at most 5,000
+#'   held-out rows beyond.
 #' @param sd_floor A number of at least 0: the smallest standard deviation of a component, in any
 #'   direction, as a fraction of the column's (of its interquartile range over 1.349, where that
 #'   is positive and smaller). EM bounds it in every direction; training with full covariances
@@ -47,6 +48,12 @@
 #'   share of 11 / (t + 10) (Shamir and Zhang 2013, section 4). So an epoch in the middle of a run,
 #'   at a high learning rate, is as good as if the rate had been lowered before. Training goes on
 #'   from the last step, in [update()] too.
+#' @section Without K: In a fit of [cwmix()] without `K`, `epochs = NULL` stands for about 10,000
+#'   steps, at least 5 and at most 150 passes (50 with `optimiser = "lbfgs"`). Some settings are not
+#'   used or bounded: the learning rate is constant whatever `schedule` is; each EM has two starts,
+#'   from a hierarchical clustering and from k-means++, whatever `starts` is, and a tolerance of at
+#'   least 1e-5; no component is narrower than half the smallest distance between different values
+#'   of a column, whatever `sd_floor` is.
 #' @section Errors: A condition of class `"cwmix_input_error"`.
 #' @references Kingma and Ba (2015), Adam, ICLR. Loshchilov and Hutter (2019), Decoupled weight
 #'   decay regularization, ICLR. Shamir and Zhang (2013), Stochastic gradient descent for non-smooth

@@ -30,8 +30,8 @@
 #' @param hidden An integer vector, the widths of the network's hidden layers; `integer(0)` for a
 #'   softmax-linear classifier; `NULL` for constant weights, fitted by EM alone. `"auto"` stands for
 #'   `c(64, 64)`, without `K` on at most 2,000 rows for `c(32, 32)`.
-#' @param covariance A string: the components' covariances, `"diagonal"` or `"full"` (spherical and
-#'   tied ones included without `K`). `"auto"` stands for diagonal ones, without `K` for both.
+#' @param covariance A string: the components' covariances, `"diagonal"` or `"full"` (without `K`
+#'   also spherical, shrunk and tied ones). `"auto"` stands for diagonal ones, without `K` for both.
 #' @param activation A string, `"tanh"`, `"relu"` or `"silu"`.
 #' @param support The columns' bounds: `NULL` for none; a pair such as `c(0, Inf)` for every column;
 #'   or a list with one pair (or `NULL`) a column, by position or by name. The density is exactly
@@ -41,7 +41,7 @@
 #'   of weight 0 count as absent. With a formula it is looked for in `data` first.
 #' @param validation A number from 0 to below 1, the share of rows set aside (rounded down); `NULL`
 #'   for a tenth of the rows, at most 5,000. With no such row there is no early stopping, and the
-#'   last epoch is returned. Not used without `K`.
+#'   last epoch is returned. A number asks for one model, `NULL` without `K` and `start` for folds.
 #' @param start `NULL` to start from EM; a density to start from, with the same K, covariances and
 #'   support (and network, if it has one: EM is then skipped), columns in the same order; or a K x d
 #'   matrix of means for EM.
@@ -51,9 +51,9 @@
 #' @return An object of class `c("cwmix", "cwmix_density")`, a plain list with the fields
 #'   - `mean` (K x d), `sd` (K x d) or `cholesky` (d x d x K, lower triangular factors of the
 #'     covariances), `classifier`, `support`;
-#'   - `proportions`, the components' mean posteriors over the rows, with `K` decreasing;
-#'     `at_floor`, how many components have a standard deviation at `sd_floor` (without `K` at least
-#'     half the smallest distance between values), as ties and duplicated rows give;
+#'   - `proportions`, the components' mean posteriors over the rows, decreasing (without `K`
+#'     member by member, see [cwmix_average()]); `at_floor`, how
+#'     many components have a standard deviation at `sd_floor`, as ties and duplicated rows give;
 #'   - `log_likelihood` of all rows, `df`, `nobs`;
 #'   - `trace`, a data frame with the mean log density of training and validation rows and the
 #'     learning rate, a row an epoch: epoch 0 is the EM fit, evaluated; later training scores are
@@ -64,31 +64,36 @@
 #'     epoch 0) or, for L-BFGS, `"converged"` and `"line search"`;
 #'   - `starts`, the mean log-likelihood per row that each start of EM reached, and `converged`,
 #'     whether EM did (`NA` where it was skipped);
-#'   - `hidden`, `control` and `call` as given; `held_rows`, the validation rows, counted among
+#'   - `hidden`, the widths that `"auto"` stands for or those given; `control` and `call` as given;
+#'     `held_rows`, the validation rows, counted among
 #'     those of positive weight; `columns`, how the data came; `fingerprint`, sums that tell whether
 #'     data are those of the fit; `data`, what `keep_data` kept;
 #'   - `optimiser`, what [update()] needs to go on.
 #'
 #'   Without `K` there is no `trace`, `best_epoch`, `stopped`, `starts`, `converged`, `held_rows` or
 #'   `optimiser` but
-#'   - `candidates`, a data frame with a row a candidate, the best first: `covariance`, `K`,
-#'     `hidden` (`"constant"` for `NULL`, `"linear"` for `integer(0)`), `epochs`, its mean held-out
-#'     log density `score` with standard error `se`, and its `share` in the average;
-#'   - `folds`, their number, and `held_out`, the mean held-out log density of the average of all
-#'     candidates with its standard error, a little too high, as the shares were chosen on the same
-#'     rows;
-#'   - `shares`, those of all fits that are averaged.
+#'   - `candidates`, a data frame with a row a candidate, the best first: `covariance` (`"full"`,
+#'     `"diagonal"` or `"spherical"`, where pooled followed by `", shrunk"` or `", tied"`), `K`,
+#'     `hidden` (`"constant"` for `NULL`, `"linear"` for `integer(0)`), `epochs` (`NA` without a
+#'     network), its mean held-out log density `score` with standard error `se`, and its `share` in
+#'     the average. Candidates that break down, or give a held-out row a density of 0, are not
+#'     among them, nor are networks that do not gain;
+#'   - `folds`, their number (1 for one split), and `held_out`, the mean held-out log density of
+#'     the average with its standard error, somewhat optimistic as the same rows chose the shares;
+#'   - `shares`, those of all fits that are averaged, one a fold of each candidate with a share.
 #'
-#'   `df` then counts the parameters of every member, far more than the data were asked for.
+#'   `df` then counts the parameters of every member, which were not fitted together: AIC and BIC
+#'   say little. `at_floor` counts components at the larger of `sd_floor` and half the smallest
+#'   distance between different values of a column, below which no component is narrower.
 #' @section Errors and warnings: A condition of class `"cwmix_input_error"` names the argument, what
 #'   is needed and what was given: anything not numeric, missing or infinite values, constant or
-#'   exactly collinear columns, fewer rows than components (without `K` than 10), points outside the
-#'   support. One of class `"cwmix_numerical_error"` when EM loses a component's spread, or rows lie
-#'   too far from all others to have a held-out score, which a positive `sd_floor` prevents. An
-#'   interrupt returns the best so far, without `K` the average of the candidates so far, with a
-#'   warning of class `"cwmix_interrupted"` (an error before the first candidate); a diverging run
-#'   ends with one of class `"cwmix_numerical_warning"`; one of class `"cwmix_not_converged"` says
-#'   that L-BFGS or, with constant weights, EM did not converge.
+#'   exactly collinear columns, fewer rows than components (without `K` fewer than 10), points
+#'   outside the support. One of class `"cwmix_numerical_error"` when EM loses a component's spread,
+#'   which a positive `sd_floor` prevents, or without `K` when every mixture gives some held-out row
+#'   a density of 0. An interrupt returns the best so far with a warning of class
+#'   `"cwmix_interrupted"`, an error of that class without `K` before the first candidate; a
+#'   diverging run ends with one of class `"cwmix_numerical_warning"`; one of class
+#'   `"cwmix_not_converged"` says that L-BFGS or, with constant weights, EM did not converge.
 #' @references Argouarc'h, Desbouvries, Barat, Kawasaki and Dautremer (2025), Classifier Weighted
 #'   Mixture models, arXiv:2501.02989, equations (12) and (16).
 #'

@@ -70,7 +70,8 @@ gradient_working <- function(object, y, weights) {
 #' @param object A fit of [cwmix()] or [gaussian_mixture()].
 #' @param ... Must be empty.
 #' @return An object of class `"logLik"` with attributes `df`, the number of free parameters (with
-#'   a network, all of its weights and biases), and `nobs`, the number of rows with positive
+#'   a network, all of its weights and biases; of a [cwmix()] fit without `K`, those of every
+#'   member), and `nobs`, the number of rows with positive
 #'   weight.
 #' @examples
 #' fit <- gaussian_mixture(faithful, K = 2)

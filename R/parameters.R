@@ -53,8 +53,8 @@ covariance_of <- function(cholesky) {
 #'     zero above;
 #'   - `weights`, a list of (out, in) matrices, and `biases`, a list of vectors; with constant
 #'     weights no matrix and one vector, the log weights. Neither where the classifier is an R
-#'     function. For a [cwmix_average()] lists of these lists, one a member; the shares are not
-#'     among the parameters.
+#'     function. For a [cwmix_average()], or a fit without `K`, of several classifiers lists of
+#'     these lists, one a member; the shares are not among the parameters.
 #' @examples
 #' model <- cwmix_model(c(-1, 1), sd = c(1, 2), classifier = c(0.3, 0.7))
 #' coef(model)

@@ -1,7 +1,7 @@
 # What every fit starts from: checked arguments and the training rows. They are kept once, on the
 # working scale, and standardised where they are used.
 
-# `settings` are arguments of a fitting function, unchecked.
+# `settings` are arguments of a fitting function, unchecked but for `covariance`.
 read_problem <- function(points, settings, call) {
   x <- points$x
   columns <- points$columns

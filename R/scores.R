@@ -50,8 +50,3 @@ format_scores <- function(table) {
   })
   trimws(do.call(paste, c(list(sep = "  "), cells)), "right")
 }
-
-# A message from elsewhere as the end of ours: one line, one full stop.
-as_sentence <- function(message) {
-  paste0(sub("[. ]+$", "", gsub("[[:space:]]+", " ", message)), ".")
-}

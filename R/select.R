@@ -217,7 +217,7 @@ check_arguments <- function(grid, source, arguments, call) {
   do.call(check_dots_empty, c(arguments[unknown], list(call = call)), quote = TRUE)
   largest <- grid[[which.max(vapply(grid, `[[`, 0L, "K"))]]
   settings <- c(largest, list(
-    activation = "tanh", support = NULL, weights = source$weights, validation = 0.1, start = NULL,
+    activation = "tanh", support = NULL, weights = source$weights, validation = NULL, start = NULL,
     control = cwmix_control()
   ))
   settings[names(arguments)] <- arguments
@@ -244,7 +244,7 @@ new_run <- function(grid, source, arguments, n_folds, call) {
 
 fold_progress <- function(fits, control) {
   if (!shows_progress(control)) {
-    return(list(at = function(...) NULL, done = function() NULL))
+    return(no_progress)
   }
   bar <- cli::cli_progress_bar(
     total = fits, clear = TRUE, .auto_close = FALSE, extra = list(status = ""),
@@ -307,8 +307,9 @@ score_candidate <- function(run, candidate, folds) {
   list(scores = scores, df = fit$df, seconds = seconds)
 }
 
-# One fit by cwmix(). Its warnings are counted, its errors name the candidate.
-fit_candidate <- function(run, candidate, rows, which_rows, control = run$arguments$control) {
+# One fit by cwmix() to some rows, `described` as in "without fold 2". Its warnings are counted, its
+# errors name the candidate.
+fit_candidate <- function(run, candidate, rows, described, control = run$arguments$control) {
   source <- run$source
   data <- take_rows(source$data, rows)
   data <- if (is.null(source$formula)) list(x = data) else list(x = source$formula, data = data)
@@ -329,7 +330,7 @@ fit_candidate <- function(run, candidate, rows, which_rows, control = run$argume
     withCallingHandlers(do.call(cwmix, arguments), cwmix_warning = note),
     cwmix_error = function(e) {
       message <- paste0(
-        "The candidate ", candidate_label(candidate), " cannot be fitted ", which_rows, ": ",
+        "The candidate ", candidate_label(candidate), " cannot be fitted ", described, ": ",
         conditionMessage(e)
       )
       stop_cwmix(message, class(e)[1], run$call)

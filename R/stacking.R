@@ -38,7 +38,7 @@ interrupt_again <- function() {
 # A line that says what is tried: list(at, done).
 search_progress <- function(control) {
   if (!shows_progress(control)) {
-    return(list(at = function(...) NULL, done = function() NULL))
+    return(no_progress)
   }
   bar <- cli::cli_progress_bar(
     total = NA, clear = TRUE, .auto_close = FALSE, extra = list(status = ""),
@@ -173,6 +173,7 @@ search_mixtures <- function(search, covariance) {
     best <- -Inf
     worse <- 0
     for (K in candidate_sizes) {
+      # Fewer parameters than rows, but one diagonal component always.
       if (structure_df(name, K, d) >= max(rows, 3 * d) || K > rows || worse == 2) break
       search$progress$at(name, " covariances, ", plural(K, "component"))
       # A component may lose its spread where `sd_floor` is 0.
@@ -233,15 +234,20 @@ add_candidate <- function(search, members, covariance, K, hidden = NULL, epochs 
 
 default_widths <- function(n) if (n <= 2000) c(32L, 32L) else c(64L, 64L)
 
-# Networks that start from the best mixture of at most 40 components and from the best of at most
-# half its size: they make up for further components, and cost in proportion to their number.
+# Networks that start from the best mixture of at most 40 components, and from small ones, whose
+# components leave more to the network: the best of at most 7 with full covariances, and the best
+# with others.
 search_networks <- function(search, hidden, activation) {
   sizes <- vapply(search$candidates, `[[`, 0L, "K")
   means <- vapply(search$candidates, function(c) mean_score(c$scores, search$weights), 0)
+  full <- grepl("^full", vapply(search$candidates, `[[`, "", "covariance"))
   best_of <- function(some) some[which.max(means[some])]
-  first <- best_of(which(sizes > 1 & sizes <= 40))
-  second <- best_of(which(sizes > 1 & sizes <= max(0, sizes[first]) / 2))
-  for (start in search$candidates[c(first, second)]) {
+  small <- sizes > 1 & sizes <= 7
+  starts <- c(
+    best_of(which(sizes > 1 & sizes <= 40)), best_of(which(small & full)),
+    best_of(which(small & !full))
+  )
+  for (start in search$candidates[unique(starts)]) {
     trained <- train_folds(search, start, hidden, activation)
     if (trained$epochs > 0) {
       add_candidate(

@@ -60,7 +60,7 @@ describe_average <- function(shares) {
   paste0(length(shares), " densities, ", shown)
 }
 
-# The parameters of a stack say nothing of what it cost to fit.
+# Without AIC and BIC for a stack: its parameters, those of all members, were not fitted together.
 describe_likelihood <- function(x) {
   line <- sprintf(
     "  log-lik.    %s%s, %s a row", fixed(x$log_likelihood, 2),

@@ -285,11 +285,13 @@ shows_progress <- function(control) {
   control$verbose && !in_document && !nzchar(Sys.getenv("TESTTHAT"))
 }
 
+no_progress <- list(at = function(...) NULL, done = function() NULL)
+
 # A progress bar with rate and held-out score, or nothing: list(at, done). `at` takes the epochs
 # done, the part of the next one, the records so far.
 new_progress <- function(epochs, n, control) {
   if (!shows_progress(control)) {
-    return(list(at = function(...) NULL, done = function() NULL))
+    return(no_progress)
   }
   began <- proc.time()[["elapsed"]]
   bar <- cli::cli_progress_bar(

@@ -1,4 +1,5 @@
-# Two densities fitted, scored on data they have not seen, drawn from and plotted.
+# Three densities fitted, scored, drawn from and plotted: places of earthquakes, Old Faithful, a
+# picture.
 #   Rscript demo/cwmix.R [folder for the pictures]
 library(cwmix)
 

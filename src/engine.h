@@ -86,8 +86,8 @@ struct sampling {
   uint64_t seed;
 };
 
-/* What Adam carries from step to step: parameters and moments (layout.size each), and
- * the number of steps done. */
+/* What Adam carries from step to step: parameters, moments and the average (layout.size
+ * each), and the number of steps done. */
 struct adam_state {
   double *parameters, *first, *second;
   double *average; /* of the parameters after each step so far */

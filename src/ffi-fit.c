@@ -129,8 +129,8 @@ static R_xlen_t ascent_run(struct ascent *ascent, struct tiles *tiles,
 SEXP ffi_steps(SEXP model, SEXP state, SEXP x, SEXP weights, SEXP rows, SEXP batch,
                SEXP rates, SEXP log_floor, SEXP options, SEXP sampling, SEXP single,
                SEXP threads) {
-  static const char *const fields[] = {"parameters", "first",  "second",
-                                       "average",    "step", "scores"};
+  static const char *const fields[] = {"parameters", "first", "second",
+                                       "average",    "step",  "scores"};
   const struct shape shape = ffi_shape(model);
   const ptrdiff_t size = shape_layout(&shape).size;
   struct rows all = ffi_rows(x, weights, shape.d);

@@ -12,6 +12,16 @@ fit_mixture <- function(x, K, ..., seed = 1, control = cwmix_control()) {
   with_fixed_seed(seed, gaussian_mixture(x, K, control = control, ...))
 }
 
+# The held-out log densities of one candidate of a selection, by a loop over folds 1, 2, ...
+loop_over_folds <- function(x, folds, ...) {
+  scores <- double(nrow(x))
+  for (f in seq_len(max(folds))) {
+    fit <- suppressWarnings(cwmix(x[folds != f, ], ...))
+    scores[folds == f] <- predict(fit, x[folds == f, ], log = TRUE)
+  }
+  scores
+}
+
 # Fits without K, as fast as they can be.
 fit_stack <- function(x, ..., hidden = NULL, folds = 2, seed = 1,
                       control = cwmix_control(folds = folds)) {

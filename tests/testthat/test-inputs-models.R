@@ -187,6 +187,11 @@ test_that("averages are of densities of the same columns and support", {
     "fits a classifier" = fails("fits", cwmix_average(list(gv, classifier))),
     "fits of another dimension" = fails("fits", cwmix_average(list(gv, gm))),
     "fits of another support" = fails("fits", cwmix_average(list(gv, bounded))),
+    "fits of nearly the same support" = fails(
+      "fits", cwmix_average(lapply(c(1, 1 + 1e-9), function(upper) {
+        cwmix_model(0.5, sd = 1, classifier = 1, support = c(0, upper))
+      }))
+    ),
     "fits of other columns" = fails(
       "fits", cwmix_average(list(g, fit(setNames(df, c("a", "c")))))
     ),

@@ -1,13 +1,3 @@
-# The held-out log densities of one candidate, by a loop over folds 1, 2, ...
-loop_over_folds <- function(x, folds, ...) {
-  scores <- double(nrow(x))
-  for (f in seq_len(max(folds))) {
-    fit <- suppressWarnings(cwmix(x[folds != f, ], ...))
-    scores[folds == f] <- predict(fit, x[folds == f, ], log = TRUE)
-  }
-  scores
-}
-
 test_that("scores are those of a loop over the folds", {
   control <- quick_control()
   set.seed(3)
@@ -218,27 +208,22 @@ test_that("fits that do not converge are counted in one warning", {
 })
 
 test_that("an interrupt leaves the candidates that are complete", {
-  real <- cwmix
-  interrupt_at <- function(count) {
-    calls <- 0
-    function(...) {
-      calls <<- calls + 1
-      if (calls == count) stop(structure(class = c("interrupt", "condition"), list()))
-      real(...)
-    }
-  }
-  select <- function(count) {
-    set.seed(1)
-    with_replaced("cwmix", interrupt_at(count), cwmix_select(faithful,
+  select <- function() {
+    with_fixed_seed(1, cwmix_select(faithful,
       K = 1:3, hidden = NULL, covariance = "full", folds = 3
     ))
   }
   # in the last fold of the third candidate
-  expect_warning(part <- select(9), "the first 2 candidates", class = "cwmix_interrupted")
-  whole <- select(100)
+  expect_warning(
+    part <- with_interrupt("cwmix", 9, select()), "the first 2 candidates",
+    class = "cwmix_interrupted"
+  )
+  whole <- select()
   expect_identical(part$scores, whole$scores[, 1:2])
   expect_identical(part$table$K, 1:2)
-  expect_error(select(2), "before the first candidate", class = "cwmix_interrupted")
+  expect_error(
+    with_interrupt("cwmix", 2, select()), "before the first candidate", class = "cwmix_interrupted"
+  )
 })
 
 test_that("a fit that was interrupted itself is not taken as complete", {
