@@ -22,7 +22,7 @@
 #'   gains less.
 #' @param starts A whole number of random starts of EM; the best is kept.
 #' @param folds A whole number from 2 of folds for a fit without `K`, with fewer rows one a row;
-#'   `NULL` for 10 up to 500 rows, 5 up to 10,000, 3 up to 20,000, and one split with at most 5,000
+#'   `NULL` for 10 up to 500 rows, 5 up to 20,000, and one split with at most 5,000
 #'   held-out rows beyond.
 #' @param sd_floor A number of at least 0: the smallest standard deviation of a component, in any
 #'   direction, as a fraction of the column's (of its interquartile range over 1.349, where that

@@ -99,7 +99,7 @@ new_search <- function(problem, call) {
 }
 
 default_folds <- function(n) {
-  if (n <= 500) 10L else if (n <= 10000) 5L else if (n <= 20000) 3L else 1L
+  if (n <= 500) 10L else if (n <= 20000) 5L else 1L
 }
 
 # Training and held-out rows of each fold, and what EM starts from. Beyond 20,000 rows one split
