@@ -385,7 +385,13 @@ warn_run <- function(run, complete) {
 #' @param object What `cwmix_select()` returns.
 #' @export
 best <- function(object, ...) {
+  check_given("object", user_call())
   UseMethod("best")
+}
+
+#' @export
+best.default <- function(object, ...) {
+  check_class(object, "cwmix_select", "made by cwmix_select()", "object", user_call())
 }
 
 #' @rdname cwmix_select

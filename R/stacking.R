@@ -304,12 +304,14 @@ fold_epochs <- function(search) {
 # of the Bayesian analogue of exponentiated total scores, pseudo-BMA+; both are averaged over
 # Bayesian bootstrap weights of the rows, so that near ties share (Yao et al. 2018). EM starts from
 # equal weights and takes the more iterations the more rows there are to move them. Candidates of
-# little weight are left out.
+# little weight are left out. In the totals a row says at most 10 nats against a candidate: one far
+# from all others would decide alone.
 stacking_shares <- function(scores, weights, least = 0.005,
                             draws = max(3, min(10, 5000 %/% nrow(scores))),
                             iterations = max(20, min(200, nrow(scores) %/% 10))) {
   n <- nrow(scores)
   relative <- exp(scores - row_max(scores))
+  bounded <- pmax(scores, row_max(scores) - 10)
   shares <- vapply(seq_len(draws), function(b) {
     a <- stats::rexp(n) * weights
     a <- a / sum(a)
@@ -318,7 +320,7 @@ stacking_shares <- function(scores, weights, least = 0.005,
       joint <- relative * rep(stacked, each = n)
       stacked <- colSums(joint * (a / rowSums(joint)))
     }
-    total <- n * colSums(scores * a)
+    total <- n * colSums(bounded * a)
     averaged <- exp(total - max(total))
     (stacked + averaged / sum(averaged)) / 2
   }, double(ncol(scores)))

@@ -55,7 +55,8 @@ refit <- function(object, changes, frame, call) {
   held <- Filter(Negate(is.null), object$data)
   again <- again[!names(again) %in% setdiff(names(object$data), names(held))]
   for (name in names(held)) again[[name]] <- as.name(name)
-  for (name in names(changes)) again[[name]] <- changes[[name]]
+  # NULL is a value too.
+  for (name in names(changes)) again[name] <- list(changes[[name]])
   kept <- object$data[setdiff(names(object$data), names(changes))]
   for (name in setdiff(intersect(names(again), data_arguments), names(kept))) {
     if (is.name(again[[name]]) && !exists(as.character(again[[name]]), envir = frame)) {

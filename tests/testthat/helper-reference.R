@@ -421,7 +421,9 @@ reference_stacking_shares <- function(scores, weights, draws, iterations, least)
       for (m in seq_len(candidates)) stacked[m] <- sum(a * posterior[, m])
     }
     total <- numeric(candidates)
-    for (m in seq_len(candidates)) total[m] <- n * sum(a * scores[, m])
+    # a row says at most 10 nats against a candidate
+    bounded <- pmax(scores, apply(scores, 1, max) - 10)
+    for (m in seq_len(candidates)) total[m] <- n * sum(a * bounded[, m])
     shares <- shares + (stacked + exp(reference_log_softmax(total))) / 2 / draws
   }
   shares <- ifelse(shares < least, 0, shares)

@@ -317,3 +317,8 @@ test_that("a plot of a selection returns its table and leaves the device as it w
   expect_identical(graphics::par("mar", "mfrow", "pty", "mgp", "tcl"), before)
   expect_error(plot(one, ylim = 3), "`ylim`", class = "cwmix_input_error")
 })
+
+test_that("best() of anything else is a clear error", {
+  expect_error(best(1), "`object` must be", class = "cwmix_input_error")
+  expect_error(best(), "`object`", class = "cwmix_input_error")
+})

@@ -102,6 +102,13 @@ test_that("a candidate that is clearly the best has nearly all shares, equal one
   expect_identical(shares(unname(cbind(row, row - 1e200))), c(1, 0))
 })
 
+test_that("one row far out does not decide", {
+  scores <- cbind(rep(0, 100), rep(-1, 100))
+  scores[1, ] <- c(-1e4, -10)
+  shares <- with_fixed_seed(1, stacking_shares(scores, rep(1 / 100, 100)))
+  expect_gt(shares[1], 0.9)
+})
+
 test_that("rows count by their weights in the shares", {
   # the first is better on three rows in four, the second on the others
   scores <- cbind(rep(c(0, -1), c(300, 100)), rep(c(-1, 0), c(300, 100)))

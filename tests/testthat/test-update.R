@@ -264,3 +264,14 @@ test_that("data that are kept without weights are found again", {
   fit <- with_fixed_seed(1, gaussian_mixture(faithful$waiting, K = 2, keep_data = TRUE))
   expect_identical(nrow(update(fit, K = 3)$mean), 3L)
 })
+
+test_that("an argument may be changed to NULL", {
+  x <- with_fixed_seed(1, data.frame(a = rnorm(80), b = rexp(80)))
+  quick <- cwmix_control(epochs = 2, folds = 2)
+  small <- with_fixed_seed(1, cwmix(x, K = 2, hidden = 4, control = quick))
+  again <- with_fixed_seed(1, update(small, hidden = NULL))
+  expect_null(again$hidden)
+  expect_true(is_constant(again$classifier))
+  stack <- with_fixed_seed(1, cwmix(x, control = quick))
+  expect_null(with_fixed_seed(1, update(stack, hidden = NULL))$hidden)
+})
