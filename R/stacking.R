@@ -385,7 +385,10 @@ stacked_member <- function(parameters, activation, problem) {
 }
 
 score_error <- function(scores, weights) {
-  sqrt(sum((weights * (scores - mean_score(scores, weights)))^2))
+  terms <- weights * (scores - mean_score(scores, weights))
+  # A row far out may have a square beyond the range of doubles.
+  largest <- max(abs(terms), .Machine$double.xmin)
+  largest * sqrt(sum((terms / largest)^2))
 }
 
 # A row a candidate, the best first.
