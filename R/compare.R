@@ -43,8 +43,8 @@
 #' @references Gneiting and Raftery (2007), Strictly proper scoring rules, prediction, and
 #'   estimation, JASA 102, 359-378.
 #' @seealso [cwmix_select()] for a choice by cross-validation.
-#' @note The ks and testthat packages have a `compare()` too: where they are attached after cwmix, call
-#'   `cwmix::compare()`.
+#' @note The ks and testthat packages have a `compare()` too: where they are attached after cwmix,
+#'   call `cwmix::compare()`.
 #' @examples
 #' set.seed(1)
 #' held <- sample(nrow(faithful), 70)

@@ -235,33 +235,11 @@ new_run <- function(grid, source, arguments, n_folds, call) {
   run$warned <- list()
   run$interrupted <- FALSE
   control <- arguments$control %||% cwmix_control()
-  run$progress <- fold_progress(length(grid) * n_folds, control)
+  run$progress <- progress_bar(counting("Fit"), length(grid) * n_folds, control)
   # One bar is enough.
   control$verbose <- FALSE
   run$quiet <- control
   run
-}
-
-fold_progress <- function(fits, control) {
-  if (!shows_progress(control)) {
-    return(no_progress)
-  }
-  bar <- cli::cli_progress_bar(
-    total = fits, clear = TRUE, .auto_close = FALSE, extra = list(status = ""),
-    format = paste(
-      "Fit {cli::pb_current}/{cli::pb_total} {cli::pb_bar} {cli::pb_eta_str}",
-      "{cli::pb_extra$status}"
-    )
-  )
-  list(
-    at = function(done, candidate) {
-      status <- sprintf(
-        "K = %d, %s, %s", candidate$K, candidate$covariance, hidden_label(candidate$hidden)
-      )
-      cli::cli_progress_update(set = done, id = bar, extra = list(status = status))
-    },
-    done = function() cli::cli_progress_done(id = bar)
-  )
 }
 
 # The candidates in turn, up to an interrupt: a list(scores, df, seconds) each.
@@ -294,7 +272,9 @@ score_candidate <- function(run, candidate, folds) {
   scores <- double(length(folds))
   seconds <- 0
   for (label in as.list(sort(unique(folds)))) {
-    run$progress$at(run$fits, candidate)
+    run$progress$at(run$fits, sprintf(
+      "K = %d, %s, %s", candidate$K, candidate$covariance, hidden_label(candidate$hidden)
+    ))
     held <- which(folds == label)
     began <- proc.time()[["elapsed"]]
     fit <- fit_candidate(

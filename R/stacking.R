@@ -35,21 +35,6 @@ interrupt_again <- function() {
   signalCondition(structure(list(message = "", call = NULL), class = c("interrupt", "condition")))
 }
 
-# A line that says what is tried: list(at, done).
-search_progress <- function(control) {
-  if (!shows_progress(control)) {
-    return(no_progress)
-  }
-  bar <- cli::cli_progress_bar(
-    total = NA, clear = TRUE, .auto_close = FALSE, extra = list(status = ""),
-    format = "{cli::pb_spin} {cli::pb_extra$status} [{cli::pb_elapsed}]"
-  )
-  list(
-    at = function(...) cli::cli_progress_update(id = bar, extra = list(status = paste0(...))),
-    done = function() cli::cli_progress_done(id = bar)
-  )
-}
-
 # Structures of covariances by their names: list(full, pooling), as em_steps() takes them. Those
 # that are shrunk count d + 2 rows of the pooled covariance, the prior degrees of freedom of Fraley
 # and Raftery (2007).
@@ -94,7 +79,7 @@ new_search <- function(problem, call) {
   search$weights <- weights / sum(weights)
   search$candidates <- list()
   search$interrupted <- FALSE
-  search$progress <- search_progress(problem$control)
+  search$progress <- progress_bar("{cli::pb_spin} [{cli::pb_elapsed}]", NA, problem$control)
   search
 }
 
@@ -175,7 +160,7 @@ search_mixtures <- function(search, covariance) {
     for (K in candidate_sizes) {
       # Fewer parameters than rows, but one diagonal component always.
       if (structure_df(name, K, d) >= max(rows, 3 * d) || K > rows || worse == 2) break
-      search$progress$at(name, " covariances, ", plural(K, "component"))
+      search$progress$at(NULL, paste0(name, " covariances, ", plural(K, "component")))
       # A component may lose its spread where `sd_floor` is 0.
       members <- tryCatch(
         lapply(search$folds, fit_fold_mixture, K, all[[name]], problem, search$call),
@@ -266,7 +251,8 @@ train_folds <- function(search, start, hidden, activation) {
     template <- add_network(parameters, hidden, activation)
     list(template = template, sets = fold["training"], state = new_state(template), trace = NULL)
   }, search$folds, start$members)
-  epochs <- problem$control$epochs %||% fold_epochs(search)
+  n <- nrow(search$folds[[1]]$training$x)
+  epochs <- problem$control$epochs %||% default_epochs(n, problem$control, steps = 1e4, most = 150)
   best <- list(epochs = 0L, score = mean_score(start$scores, search$weights))
   epoch <- 0L
   while (epoch < epochs && epoch - best$epochs < problem$control$patience) {
@@ -281,22 +267,13 @@ train_folds <- function(search, start, hidden, activation) {
     if ("interrupt" %in% stopped) interrupt_again()
     if ("diverged" %in% stopped) break
     epoch <- epoch + more
-    search$progress$at("network from ", plural(start$K, "component"), ", epoch ", epoch)
+    status <- paste0("network from ", plural(start$K, "component"), ", epoch ", epoch)
+    search$progress$at(NULL, status)
     members <- lapply(runs, function(run) unflatten(run$state$average, run$template))
     score <- mean_score(held_out_scores(search, members, activation), search$weights)
     if (isTRUE(score > best$score)) best <- list(members = members, epochs = epoch, score = score)
   }
   best
-}
-
-# About 10,000 steps, at most 150 passes.
-fold_epochs <- function(search) {
-  control <- search$problem$control
-  if (control$optimiser == "lbfgs") {
-    return(50L)
-  }
-  steps <- plan_batches(nrow(search$folds[[1]]$training$x), control)$count
-  as.integer(max(5, min(150, ceiling(1e4 / steps))))
 }
 
 # How much each candidate counts: the mean of the stacking weights (Smyth and Wolpert 1999), which

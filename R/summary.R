@@ -101,7 +101,9 @@ format.cwmix_density <- function(x, ...) {
       if (held > 0) sprintf(", %d of them for validation", held) else ""
     ),
     describe_training(x),
-    if (x$at_floor > 0 && !is_stacked(x)) sprintf("  at sd_floor %s", plural(x$at_floor, "component")),
+    if (x$at_floor > 0 && !is_stacked(x)) {
+      sprintf("  at sd_floor %s", plural(x$at_floor, "component"))
+    },
     describe_likelihood(x)
   )
 }

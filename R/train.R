@@ -123,11 +123,11 @@ weight_decay <- function(set, control) {
 
 default_steps <- 6000
 
-default_epochs <- function(n, control) {
+default_epochs <- function(n, control, steps = default_steps, most = 100) {
   if (control$optimiser == "lbfgs") {
     return(50L)
   }
-  as.integer(max(5, min(100, ceiling(default_steps / plan_batches(n, control)$count))))
+  as.integer(max(5, min(most, ceiling(steps / plan_batches(n, control)$count))))
 }
 
 # Learning rates at the given fractions of all steps.
@@ -151,7 +151,7 @@ ascend_adam <- function(run, model, sets, problem, epochs) {
   sizes <- pmin(plan$size, n - (steps - 1) * plan$size)
   work <- plan$size * model$K * (length(model$parameters) + 100)
   calls <- split(steps, (steps - 1) %/% max(1, work_per_call %/% work))
-  progress <- new_progress(epochs, n, control)
+  progress <- training_progress(epochs, n, control)
   on.exit(progress$done())
   for (epoch in seq_len(epochs)) {
     fraction <- ((epoch - 1) * plan$count + steps - 0.5) / (epochs * plan$count)
@@ -206,7 +206,7 @@ ascend_lbfgs <- function(run, model, sets, problem, epochs) {
   control <- problem$control
   objective <- penalised(model, sets$training, control)
   lower <- scale_bounds(model, problem$floor)
-  progress <- new_progress(epochs, nrow(sets$training$x), control)
+  progress <- training_progress(epochs, nrow(sets$training$x), control)
   on.exit(progress$done())
   for (epoch in seq_len(epochs)) {
     out <- stats::optim(run$state$parameters, objective$value, objective$gradient,
@@ -280,37 +280,23 @@ scale_bounds <- function(model, floor) {
   bounds
 }
 
-shows_progress <- function(control) {
-  in_document <- isTRUE(getOption("knitr.in.progress"))
-  control$verbose && !in_document && !nzchar(Sys.getenv("TESTTHAT"))
-}
-
-no_progress <- list(at = function(...) NULL, done = function() NULL)
-
-# A progress bar with rate and held-out score, or nothing: list(at, done). `at` takes the epochs
-# done, the part of the next one, the records so far.
-new_progress <- function(epochs, n, control) {
-  if (!shows_progress(control)) {
-    return(no_progress)
-  }
+# Shows epochs, rate and held-out score: list(at, done). `at` takes the epochs done, the part of the
+# next one, the records so far.
+training_progress <- function(epochs, n, control) {
   began <- proc.time()[["elapsed"]]
-  bar <- cli::cli_progress_bar(
-    total = epochs, clear = TRUE, .auto_close = FALSE, extra = list(status = ""),
-    format = paste(
-      "Epoch {cli::pb_current}/{cli::pb_total} {cli::pb_bar} {cli::pb_eta_str}",
-      "{cli::pb_extra$status}"
+  bar <- progress_bar(counting("Epoch"), epochs, control)
+  status <- function(epochs_done, trace) {
+    held_out <- if (length(trace) > 0) trace[[length(trace)]]$validation else NA
+    rate <- epochs_done * n / max(proc.time()[["elapsed"]] - began, 1e-3)
+    paste0(
+      format(signif(rate, 2), big.mark = ","), " rows/s",
+      if (!is.na(held_out)) sprintf(", held-out %.4f", held_out)
     )
-  )
+  }
   list(
     at = function(epochs_done, part, trace) {
-      held_out <- if (length(trace) > 0) trace[[length(trace)]]$validation else NA
-      rate <- (epochs_done + part) * n / max(proc.time()[["elapsed"]] - began, 1e-3)
-      status <- paste0(
-        format(signif(rate, 2), big.mark = ","), " rows/s",
-        if (!is.na(held_out)) sprintf(", held-out %.4f", held_out)
-      )
-      cli::cli_progress_update(set = epochs_done, id = bar, extra = list(status = status))
+      bar$at(epochs_done, status(epochs_done + part, trace))
     },
-    done = function() cli::cli_progress_done(id = bar)
+    done = bar$done
   )
 }

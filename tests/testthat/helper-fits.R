@@ -125,6 +125,15 @@ in_new_session <- function(code, environment = character()) {
   ))
 }
 
+# The same, to its end, where progress is shown: within tests it is not.
+in_session_with_progress <- function(code) {
+  shown <- 'Sys.unsetenv("TESTTHAT")
+    options(cli.progress_show_after = 0, cli.dynamic = TRUE, cli.ansi = FALSE)'
+  output <- in_new_session(paste(shown, code, sep = "\n"))
+  expect_null(attr(output, "status"), info = paste(output, collapse = "\n"))
+  output
+}
+
 # Steps of Adam by the engine, from moments of zero: parameters like p, their average, the scores.
 # All batches but the last are of one size.
 take_steps <- function(p, x, a, batches, rates, decay, clip, recency, log_floor, epsilon, single) {
