@@ -15,6 +15,13 @@ warn_cwmix <- function(message, class, call) {
   ))
 }
 
+inform_cwmix <- function(message, class, call) {
+  message(structure(
+    class = c(class, "cwmix_message", "message", "condition"),
+    list(message = paste0(message, "\n"), call = call)
+  ))
+}
+
 stop_input <- function(..., call) {
   stop_cwmix(paste0(...), "cwmix_input_error", call)
 }

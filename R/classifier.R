@@ -225,13 +225,7 @@ call_classifier <- function(classifier, z, call) {
   if (nrow(z) == 0) {
     return(matrix(0, 0, classifier$K))
   }
-  w <- tryCatch(classifier$fn(z), error = function(e) {
-    stop_input(
-      "`classifier` must be a function of an n x d matrix, but called with one of ", nrow(z),
-      " x ", ncol(z), " it failed: ", conditionMessage(e), ".",
-      call = call
-    )
-  })
+  w <- call_user(classifier$fn, z, "classifier", call)
   if (!is.numeric(w) || !identical(dim(w), c(nrow(z), classifier$K))) {
     stop_input("`classifier` must return a ", nrow(z), " x ", classifier$K, " matrix for ", nrow(z),
       " points, not ", describe(w), ".",

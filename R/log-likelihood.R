@@ -30,11 +30,7 @@ log_likelihood <- function(object, newdata, gradient = FALSE, weights = NULL, ..
   if (!gradient) {
     return(value)
   }
-  if (!has_parameters(object$classifier)) {
-    stop_input("`object` must have a classifier with parameters for a gradient, not an R function.",
-      call = call
-    )
-  }
+  check_has_parameters(object, call)
   if (!is.finite(value)) {
     stop_input("`newdata` must have complete rows inside the support for a gradient, but row ",
       which(!is.finite(terms))[1], " has log density ", format(terms[!is.finite(terms)][1]), ".",
@@ -50,6 +46,14 @@ log_likelihood <- function(object, newdata, gradient = FALSE, weights = NULL, ..
   value
 }
 
+check_has_parameters <- function(object, call) {
+  if (!has_parameters(object$classifier)) {
+    stop_input("`object` must have a classifier with parameters for a gradient, not an R function.",
+      call = call
+    )
+  }
+}
+
 # The gradient of the weighted sum of log densities at points on the working scale.
 gradient_working <- function(object, y, weights) {
   if (is_average(object$classifier)) {
@@ -57,7 +61,9 @@ gradient_working <- function(object, y, weights) {
   }
   parameters <- coef(object)
   model <- engine_model(parameters, object$classifier$activation)
-  flat <- .Call(ffi_gradient, model, y, weights, engine_single(), thread_count())$gradient
+  flat <- .Call(
+    ffi_gradient, model, y, weights, FALSE, double(3), engine_single(), thread_count()
+  )$gradient
   unflatten(flat, parameters)
 }
 

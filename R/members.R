@@ -125,13 +125,20 @@ residuals_average <- function(object, y, u, call) {
 
 # As gradient_working(): each member's gradient, a row weighted by the member's posterior there.
 gradient_average <- function(object, y, weights) {
-  members <- member_densities(object)
-  posterior <- exp(log_member_posterior(log_joint(object, members, y)))
-  gradients <- lapply(seq_along(members), function(m) {
+  joint <- log_joint(object, member_densities(object), y)
+  posterior <- exp(log_member_posterior(joint))
+  m <- 0
+  gradient_of_members(object, function(member, rows) {
+    m <<- m + 1
     weight <- posterior[, m] * (weights %||% 1)
-    heard <- which(weight > 0)
-    gradient_working(members[[m]], y[heard, , drop = FALSE], weight[heard])
+    heard <- which(weight != 0)
+    gradient_working(member, y[heard, , drop = FALSE], weight[heard])
   })
+}
+
+# The members' gradients as one: `gradient` is a function of a member and its components' numbers.
+gradient_of_members <- function(object, gradient) {
+  gradients <- Map(gradient, member_densities(object), member_rows(object$classifier))
   part <- function(name) lapply(gradients, `[[`, name)
   scale <- if (is.null(object$cholesky)) {
     list(log_sd = do.call(rbind, part("log_sd")))

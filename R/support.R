@@ -82,6 +82,25 @@ to_working <- function(x, support) {
 
 from_working <- function(y, support) .Call(ffi_inside, y, support)
 
+# dx/dy of each column at points on the data's scale: 1, x - lower, upper - x, or
+# (x - lower) (upper - x) / (upper - lower).
+inside_slope <- function(x, support) {
+  slope <- matrix(1, nrow(x), ncol(x))
+  for (j in which(rowSums(is.finite(support)) > 0)) {
+    bounded <- is.finite(support[j, ])
+    below <- x[, j] - support[j, 1]
+    above <- support[j, 2] - x[, j]
+    slope[, j] <- if (all(bounded)) {
+      below * (above / (support[j, 2] - support[j, 1]))
+    } else if (bounded[1]) {
+      below
+    } else {
+      above
+    }
+  }
+  slope
+}
+
 # Training points must lie inside: the boundary is infinitely far on the working scale.
 check_inside <- function(x, support, labels, call) {
   for (j in which(rowSums(is.finite(support)) > 0)) {

@@ -237,7 +237,10 @@ penalised <- function(model, set, control) {
   evaluate <- function(parameters) {
     if (!identical(parameters, last$parameters)) {
       model$parameters <- parameters
-      out <- .Call(ffi_gradient, model, set$x, set$weights, FALSE, thread_count(control$threads))
+      out <- .Call(
+        ffi_gradient, model, set$x, set$weights, FALSE, double(3), FALSE,
+        thread_count(control$threads)
+      )
       last <<- list(parameters = parameters, value = out$value / n, gradient = out$gradient / n)
     }
     last

@@ -47,6 +47,19 @@ void draw_place(struct draws *out, ptrdiff_t first, const struct maps *maps,
     for (ptrdiff_t i = 0; i < count; i++) out->component[first + i] = component[i] + 1;
 }
 
+void draw_nodes(double *x, const struct maps *maps, const double *z, ptrdiff_t n) {
+  const ptrdiff_t d = maps->d, n_k = maps->k;
+  for (ptrdiff_t j = 0; j < d; j++)
+    for (ptrdiff_t k = 0; k < n_k; k++) {
+      double *to = x + (k + n_k * j) * n;
+      for (ptrdiff_t i = 0; i < n; i++) to[i] = maps->mean[k + n_k * j];
+      for (ptrdiff_t l = maps->full ? 0 : j; l <= j; l++) {
+        const double scale = maps->scale[maps->full ? j + d * (l + d * k) : k + n_k * j];
+        for (ptrdiff_t i = 0; i < n; i++) to[i] += scale * z[i + l * n];
+      }
+    }
+}
+
 /* c_j = sum_{i <= j} exp(log pi_i - max log pi) */
 void draw_cumulate(double *cumulated, const double *log_pi, ptrdiff_t k) {
   double top = log_pi[0], sum = 0;

@@ -31,6 +31,10 @@ void draw_inside(double *y, ptrdiff_t n, double lower, double upper);
 void draw_place(struct draws *out, ptrdiff_t first, const struct maps *maps,
                 const double *base, const int *component, ptrdiff_t count);
 
+/* The nodes x_ik = mu_k + L_k z_i of n base points z (n x d), an n x k x d array on the
+ * working scale. */
+void draw_nodes(double *x, const struct maps *maps, const double *z, ptrdiff_t n);
+
 /* For constant weights pi: cumulated (k) from log pi, and components (from 0) from it. */
 void draw_cumulate(double *cumulated, const double *log_pi, ptrdiff_t k);
 void draw_constant(int *component, const double *cumulated, const double *base,

@@ -86,6 +86,19 @@ struct sampling {
   uint64_t seed;
 };
 
+/* What a gradient gives at each row of x besides, where not NULL: `log_density` (n), which
+ * it overwrites, and a_i times the gradient of log p(x_i) in x_i (n x d), which it adds
+ * to `dx`. */
+struct at_points {
+  double *log_density, *dx;
+};
+
+/* Derivatives of a sum over n base points in log w_k(z_i), n x k, and in the nodes mu_k +
+ * L_k z_i, n x k x d; NULL stands for zero nodes' derivatives. */
+struct derivatives {
+  const double *log_weight, *node;
+};
+
 /* What Adam carries from step to step: parameters, moments and the average (layout.size
  * each), and the number of steps done. */
 struct adam_state {
@@ -150,12 +163,22 @@ struct engine {
 
   /* Adds the gradient of sum a_i log p(x_i), a the rows' weights, or an unbiased
    * estimate of it (see struct sampling), to `gradient` (layout.size doubles) and the
-   * sum itself to `score` (one). gradient_rows is the least that is worth a tile. */
+   * sum itself to `score` (one), and gives what `at` asks for. gradient_rows is the
+   * least that is worth a tile. */
   ptrdiff_t (*gradient_rows)(const struct shape *shape);
   size_t (*gradient_bytes)(const struct shape *shape);
-  void (*gradient_tile)(double *gradient, double *score, const void *model,
-                        const struct rows *rows, const struct sampling *sampling,
-                        void *work);
+  void (*gradient_tile)(double *gradient, double *score, const struct at_points *at,
+                        const void *model, const struct rows *rows,
+                        const struct sampling *sampling, void *work);
+
+  /* Adds the gradient of a sum over base points z, rows without an index, of a function
+   * of their weights and nodes (formula 19) to `gradient`, by the chain rule from the
+   * derivatives given. expectation_rows is what the number of rows should be a multiple
+   * of. */
+  ptrdiff_t (*expectation_rows)(void);
+  size_t (*expectation_bytes)(const struct shape *shape);
+  void (*expectation_tile)(double *gradient, const void *model, const struct rows *rows,
+                           const struct derivatives *given, void *work);
 
   /* E step of a tile of any number of rows, without an index; em_rows is what that number
    * should be a multiple of. Adds to statistics (k x em_statistics) and to `score`. The

@@ -41,14 +41,25 @@ SEXP ffi_classifier(SEXP model, SEXP z, SEXP single, SEXP threads) {
   return out;
 }
 
-static const struct sampling every_component = {0, 0};
-
-/* list(value, gradient) of the weighted sum of log densities; the gradient is flat. */
-SEXP ffi_gradient(SEXP model, SEXP y, SEXP weights, SEXP single, SEXP threads) {
-  static const char *const fields[] = {"value", "gradient"};
+/* list(value, gradient) of the weighted sum of log densities; the gradient is flat. With
+ * `at_points` also log_density (n) and dx (n x d), see struct at_points. `sampling` as in
+ * ffi_sampling(). */
+SEXP ffi_gradient(SEXP model, SEXP y, SEXP weights, SEXP at_points, SEXP sampling,
+                  SEXP single, SEXP threads) {
+  static const char *const fields[] = {"value", "gradient", "log_density", "dx"};
   const struct shape shape = ffi_shape(model);
   const struct rows rows = ffi_rows(y, weights, shape.d);
-  SEXP out = PROTECT(ffi_list(2, fields));
+  const struct sampling draw = ffi_sampling(sampling);
+  const int asked = ffi_int(at_points, "at_points");
+  SEXP out = PROTECT(ffi_list(asked ? 4 : 2, fields));
+  struct at_points at = {NULL, NULL};
+  if (asked) {
+    SET_VECTOR_ELT(out, 2, Rf_allocVector(REALSXP, rows.count));
+    SET_VECTOR_ELT(out, 3, Rf_allocMatrix(REALSXP, (int)rows.count, (int)shape.d));
+    at.log_density = REAL(VECTOR_ELT(out, 2));
+    at.dx = REAL(VECTOR_ELT(out, 3));
+    memset(at.dx, 0, (size_t)(rows.count * shape.d) * sizeof(double));
+  }
   SET_VECTOR_ELT(out, 0, Rf_allocVector(REALSXP, 1));
   SET_VECTOR_ELT(out, 1, Rf_allocVector(REALSXP, shape_layout(&shape).size));
   double *value = REAL(VECTOR_ELT(out, 0)), *gradient = REAL(VECTOR_ELT(out, 1));
@@ -57,7 +68,7 @@ SEXP ffi_gradient(SEXP model, SEXP y, SEXP weights, SEXP single, SEXP threads) {
   tiles_load(&tiles, REAL(ffi_element(model, "parameters")));
   struct team team;
   team_open(&team, tiles.members);
-  *value = tiles_gradient(gradient, &tiles, &rows, &every_component, &team);
+  *value = tiles_gradient(gradient, &at, &tiles, &rows, &draw, &team);
   team_close(&team);
   UNPROTECT(1);
   return out;

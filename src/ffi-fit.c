@@ -101,7 +101,7 @@ struct ascent {
  * parameters are those before. */
 static R_xlen_t ascent_run(struct ascent *ascent, struct tiles *tiles,
                            const struct rows *rows, ptrdiff_t batch, R_xlen_t n_steps) {
-  const ptrdiff_t size = shape_layout(tiles->shape).size;
+  const struct at_points none = {NULL, NULL};
   struct team team;
   team_open(&team, tiles->members);
   R_xlen_t i = 0;
@@ -111,7 +111,7 @@ static R_xlen_t ascent_run(struct ascent *ascent, struct tiles *tiles,
     part.count = rows->count - part.first < batch ? rows->count - part.first : batch;
     tiles_load(tiles, ascent->state.parameters);
     const double score =
-        tiles_gradient(ascent->gradient, tiles, &part, &ascent->sampling, &team);
+        tiles_gradient(ascent->gradient, &none, tiles, &part, &ascent->sampling, &team);
     if (!isfinite(score)) break;
     ascent->scores[i] = score / (double)part.count;
     if (adam_step(&ascent->state, ascent->gradient, 1 / (double)part.count,
@@ -120,6 +120,46 @@ static R_xlen_t ascent_run(struct ascent *ascent, struct tiles *tiles,
   }
   team_close(&team);
   return i;
+}
+
+/* Copies the optimiser's state, list(parameters, first, second, average, step), to the
+ * first four elements of `out` and reads it from there. */
+static struct adam_state read_state(SEXP out, SEXP state, R_xlen_t size) {
+  static const char *const fields[] = {"parameters", "first", "second", "average"};
+  for (int i = 0; i < 4; i++) {
+    ffi_doubles(ffi_element(state, fields[i]), size, fields[i]);
+    SET_VECTOR_ELT(out, i, copy_doubles(ffi_element(state, fields[i])));
+  }
+  return (struct adam_state){.parameters = REAL(VECTOR_ELT(out, 0)),
+                             .first = REAL(VECTOR_ELT(out, 1)),
+                             .second = REAL(VECTOR_ELT(out, 2)),
+                             .average = REAL(VECTOR_ELT(out, 3)),
+                             .step = *ffi_doubles(ffi_element(state, "step"), 1, "step")};
+}
+
+static struct adam_options read_options(SEXP options, SEXP log_floor,
+                                        const struct shape *shape) {
+  const double *o = ffi_doubles(options, 6, "options");
+  return (struct adam_options){
+      o[0], o[1], o[2], o[3], o[4], o[5], ffi_doubles(log_floor, shape->d, "log_floor")};
+}
+
+/* One step of Adam uphill along a gradient: the new `state`, with the step it stood at
+ * where the gradient is not finite. */
+SEXP ffi_adam(SEXP model, SEXP state, SEXP gradient, SEXP rate, SEXP log_floor,
+              SEXP options) {
+  static const char *const fields[] = {"parameters", "first", "second", "average",
+                                       "step"};
+  const struct shape shape = ffi_shape(model);
+  const ptrdiff_t size = shape_layout(&shape).size;
+  SEXP out = PROTECT(ffi_list(5, fields));
+  struct adam_state at = read_state(out, state, size);
+  const struct adam_options how = read_options(options, log_floor, &shape);
+  adam_step(&at, ffi_doubles(gradient, size, "gradient"), 1,
+            *ffi_doubles(rate, 1, "rate"), &shape, &how);
+  SET_VECTOR_ELT(out, 4, Rf_ScalarReal(at.step));
+  UNPROTECT(1);
+  return out;
 }
 
 /* list(parameters, first, second, average, step, scores): `state` has the first five;
@@ -146,27 +186,12 @@ SEXP ffi_steps(SEXP model, SEXP state, SEXP x, SEXP weights, SEXP rows, SEXP bat
   all.count = n_index;
 
   SEXP out = PROTECT(ffi_list(6, fields));
-  for (int i = 0; i < 4; i++) {
-    ffi_doubles(ffi_element(state, fields[i]), size, fields[i]);
-    SET_VECTOR_ELT(out, i, copy_doubles(ffi_element(state, fields[i])));
-  }
-  const double *o = ffi_doubles(options, 6, "options");
-  const double *draw = ffi_doubles(sampling, 3, "sampling");
-  if (!(draw[0] >= 0 && draw[1] >= 0 && draw[1] < 1 && draw[2] >= 0 && draw[2] < 1))
-    Rf_error("Internal error: `sampling` must be a threshold and two numbers in [0, 1).");
-  struct ascent ascent = {
-      .state = {.parameters = REAL(VECTOR_ELT(out, 0)),
-                .first = REAL(VECTOR_ELT(out, 1)),
-                .second = REAL(VECTOR_ELT(out, 2)),
-                .average = REAL(VECTOR_ELT(out, 3)),
-                .step = *ffi_doubles(ffi_element(state, "step"), 1, "step")},
-      .options = {o[0], o[1], o[2], o[3], o[4], o[5],
-                  ffi_doubles(log_floor, shape.d, "log_floor")},
-      .gradient = (double *)R_alloc((size_t)size, sizeof(double)),
-      .scores = (double *)R_alloc((size_t)n_steps, sizeof(double)),
-      .rates = ffi_doubles(rates, n_steps, "rates"),
-      .sampling = {draw[0],
-                   (uint64_t)(draw[1] * 0x1p32) << 32 | (uint64_t)(draw[2] * 0x1p32)}};
+  struct ascent ascent = {.state = read_state(out, state, size),
+                          .options = read_options(options, log_floor, &shape),
+                          .gradient = (double *)R_alloc((size_t)size, sizeof(double)),
+                          .scores = (double *)R_alloc((size_t)n_steps, sizeof(double)),
+                          .rates = ffi_doubles(rates, n_steps, "rates"),
+                          .sampling = ffi_sampling(sampling)};
   struct tiles tiles;
   const ptrdiff_t most = n_index < n_batch ? n_index : n_batch;
   ffi_plan(&tiles, JOB_GRADIENT, ffi_int(single, "single"), &shape, most, threads);

@@ -58,6 +58,24 @@ struct rows ffi_rows(SEXP x, SEXP weights, ptrdiff_t d) {
   return rows;
 }
 
+struct maps ffi_maps(SEXP mean, SEXP scale, ptrdiff_t d, ptrdiff_t k) {
+  const R_xlen_t size = (R_xlen_t)k * d;
+  const int full = Rf_xlength(Rf_getAttrib(scale, R_DimSymbol)) == 3;
+  return (struct maps){.mean = ffi_doubles(mean, size, "mean"),
+                       .scale = ffi_doubles(scale, full ? size * d : size, "scale"),
+                       .full = full,
+                       .d = d,
+                       .k = k};
+}
+
+struct sampling ffi_sampling(SEXP sampling) {
+  const double *draw = ffi_doubles(sampling, 3, "sampling");
+  if (!(draw[0] >= 0 && draw[1] >= 0 && draw[1] < 1 && draw[2] >= 0 && draw[2] < 1))
+    Rf_error("Internal error: `sampling` must be a threshold and two numbers in [0, 1).");
+  return (struct sampling){draw[0], (uint64_t)(draw[1] * 0x1p32) << 32 |
+                                        (uint64_t)(draw[2] * 0x1p32)};
+}
+
 void ffi_plan(struct tiles *tiles, enum job job, int single, const struct shape *shape,
               ptrdiff_t n_rows, SEXP threads) {
   const struct engine *engine = engine_get(single);

@@ -89,17 +89,6 @@ static void draw_chunk(struct draws *out, struct stream *stream, struct tiles *t
   team_close(&team);
 }
 
-static struct maps read_maps(SEXP mean, SEXP scale, const struct shape *shape) {
-  const R_xlen_t size = (R_xlen_t)shape->k * shape->d;
-  const int full = Rf_xlength(Rf_getAttrib(scale, R_DimSymbol)) == 3;
-  return (struct maps){.mean = ffi_doubles(mean, size, "mean"),
-                       .scale =
-                           ffi_doubles(scale, full ? size * shape->d : size, "scale"),
-                       .full = full,
-                       .d = shape->d,
-                       .k = shape->k};
-}
-
 /* n x d draws of the mixture with the classifier of `model` and the maps x = mu_k +
  * L_k z, mu `mean` (K x d), L `scale`: standard deviations (K x d), or factors (d x d
  * x K); then columns go to their bounds (`support`, d x 2). With `keep` the attributes
@@ -108,7 +97,7 @@ static struct maps read_maps(SEXP mean, SEXP scale, const struct shape *shape) {
 SEXP ffi_draw(SEXP model, SEXP mean, SEXP scale, SEXP support, SEXP n, SEXP keep,
               SEXP ahead, SEXP threads) {
   const struct shape shape = ffi_shape(model);
-  struct maps maps = read_maps(mean, scale, &shape);
+  struct maps maps = ffi_maps(mean, scale, shape.d, shape.k);
   maps.support = ffi_doubles(support, 2 * shape.d, "support");
   const int rows = ffi_int(n, "n"), kept = ffi_int(keep, "keep");
   if (rows < 1) Rf_error("Internal error: no draws.");
@@ -151,7 +140,7 @@ SEXP ffi_draw(SEXP model, SEXP mean, SEXP scale, SEXP support, SEXP n, SEXP keep
  * nothing has density. `mean` and `scale` as above. */
 SEXP ffi_residuals(SEXP model, SEXP mean, SEXP scale, SEXP y, SEXP u, SEXP threads) {
   const struct shape shape = ffi_shape(model);
-  const struct maps maps = read_maps(mean, scale, &shape);
+  const struct maps maps = ffi_maps(mean, scale, shape.d, shape.k);
   const struct rows rows = ffi_rows(y, R_NilValue, shape.d);
   const double *uniform = ffi_doubles(u, rows.count, "u");
   SEXP out = PROTECT(Rf_allocMatrix(REALSXP, (int)rows.count, (int)shape.d));

@@ -24,7 +24,13 @@ SEXP ffi_product(SEXP w, SEXP bias, SEXP x, SEXP dy, SEXP single);
 /* ffi-density.c */
 SEXP ffi_density(SEXP model, SEXP y, SEXP quantity, SEXP single, SEXP threads);
 SEXP ffi_classifier(SEXP model, SEXP z, SEXP single, SEXP threads);
-SEXP ffi_gradient(SEXP model, SEXP y, SEXP weights, SEXP single, SEXP threads);
+SEXP ffi_gradient(SEXP model, SEXP y, SEXP weights, SEXP at_points, SEXP sampling,
+                  SEXP single, SEXP threads);
+
+/* ffi-expectation.c */
+SEXP ffi_nodes(SEXP mean, SEXP scale, SEXP z);
+SEXP ffi_expectation_gradient(SEXP model, SEXP z, SEXP log_weight, SEXP node,
+                              SEXP threads);
 
 /* ffi-simulate.c */
 SEXP ffi_base_draws(SEXP n, SEXP d);
@@ -36,6 +42,8 @@ SEXP ffi_residuals(SEXP model, SEXP mean, SEXP scale, SEXP y, SEXP u, SEXP threa
 /* ffi-fit.c */
 SEXP ffi_em(SEXP model, SEXP x, SEXP weights, SEXP floor, SEXP pooling, SEXP iterations,
             SEXP tolerance, SEXP threads);
+SEXP ffi_adam(SEXP model, SEXP state, SEXP gradient, SEXP rate, SEXP log_floor,
+              SEXP options);
 SEXP ffi_steps(SEXP model, SEXP state, SEXP x, SEXP weights, SEXP rows, SEXP batch,
                SEXP rates, SEXP log_floor, SEXP options, SEXP sampling, SEXP single,
                SEXP threads);
@@ -48,6 +56,11 @@ const double *ffi_doubles_or_null(SEXP x, R_xlen_t n, const char *what);
 int ffi_int(SEXP x, const char *what);
 /* The rows of a matrix with `d` columns, all of them. */
 struct rows ffi_rows(SEXP x, SEXP weights, ptrdiff_t d);
+/* x = mu_k + L_k z with mu `mean` (K x d), L `scale`: standard deviations (K x d), or
+ * factors (d x d x K). No bounds of columns. */
+struct maps ffi_maps(SEXP mean, SEXP scale, ptrdiff_t d, ptrdiff_t k);
+/* From c(threshold, two numbers in [0, 1) that seed). */
+struct sampling ffi_sampling(SEXP sampling);
 /* Plans a job and gives it an R_alloc block. */
 void ffi_plan(struct tiles *tiles, enum job job, int single, const struct shape *shape,
               ptrdiff_t n_rows, SEXP threads);

@@ -37,7 +37,9 @@ static ptrdiff_t n_slots(const struct tiles *tiles, ptrdiff_t n_rows) {
   return n < TILES_SLOTS ? n : TILES_SLOTS;
 }
 
-static int is_summed(enum job job) { return job == JOB_GRADIENT || job == JOB_EM; }
+static int is_summed(enum job job) {
+  return job == JOB_GRADIENT || job == JOB_EXPECTATION || job == JOB_EM;
+}
 
 /* A slot's rows in one tile, so that it is reduced once. */
 static ptrdiff_t em_tile_rows(const struct engine *engine, ptrdiff_t n_rows) {
@@ -45,12 +47,11 @@ static ptrdiff_t em_tile_rows(const struct engine *engine, ptrdiff_t n_rows) {
   return (share + rows - 1) / rows * rows;
 }
 
-/* Tiles of equal size, as many to each slot; fewer than slots where they would be too
- * small to be worth it, and then an even number, for pairs of threads. */
-static ptrdiff_t gradient_tile_rows(const struct engine *engine,
-                                    const struct shape *shape, ptrdiff_t n_rows) {
+/* Tiles of equal size, as many to each slot; fewer than slots where they would be smaller
+ * than `least`, and then an even number, for pairs of threads. */
+static ptrdiff_t gradient_tile_rows(ptrdiff_t least, ptrdiff_t n_rows) {
   const ptrdiff_t most = TILES_SLOTS * TILE_ROWS_MOST;
-  ptrdiff_t tiles = n_rows / engine->gradient_rows(shape);
+  ptrdiff_t tiles = n_rows / least;
   if (tiles >= TILES_SLOTS) tiles = TILES_SLOTS * ((n_rows + most - 1) / most);
   if (tiles > 1) tiles -= tiles % 2;
   if (tiles < 1) tiles = 1;
@@ -62,7 +63,8 @@ static ptrdiff_t rows_of_tile(enum job job, const struct engine *engine,
   switch (job) {
     case JOB_DRAW: return engine->draw_rows();
     case JOB_EM: return em_tile_rows(engine, n_rows);
-    case JOB_GRADIENT: return gradient_tile_rows(engine, shape, n_rows);
+    case JOB_GRADIENT: return gradient_tile_rows(engine->gradient_rows(shape), n_rows);
+    case JOB_EXPECTATION: return gradient_tile_rows(engine->expectation_rows(), n_rows);
     case JOB_DENSITY:
     case JOB_RESIDUALS: break;
   }
@@ -87,6 +89,7 @@ static size_t scratch_bytes(const struct tiles *tiles, enum job job) {
     case JOB_DRAW:
       return component_bytes(tiles) + aligned(engine->draw_bytes(tiles->shape));
     case JOB_EM: return aligned(engine->em_bytes(tiles->shape));
+    case JOB_EXPECTATION: return aligned(engine->expectation_bytes(tiles->shape));
     case JOB_GRADIENT: break;
   }
   return aligned(engine->gradient_bytes(tiles->shape));
@@ -102,9 +105,9 @@ void tiles_plan(struct tiles *tiles, enum job job, const struct engine *engine,
       is_summed(job) ? n_slots(tiles, n_rows) : n_tiles(tiles, n_rows);
   tiles->row_work = row_work(shape, job);
   tiles->members = worthwhile(tiles->row_work * (double)n_rows, items, threads);
-  tiles->slot_size = job == JOB_GRADIENT ? shape_layout(shape).size
-                     : job == JOB_EM     ? shape->k * em_statistics(shape)
-                                         : 0;
+  tiles->slot_size = job == JOB_EM    ? shape->k * em_statistics(shape)
+                     : is_summed(job) ? shape_layout(shape).size
+                                      : 0;
   tiles->slot_size = (tiles->slot_size + 15) / 16 * 16;
   tiles->model_bytes =
       aligned(job == JOB_EM ? engine->em_model_bytes(shape) : engine->model_bytes(shape));
@@ -147,7 +150,9 @@ struct run {
   const struct rows *rows;
   enum quantity quantity;
   double *out;
+  const struct at_points *at;
   const struct sampling *sampling;
+  const struct derivatives *given;
 };
 
 static void density_body(void *context, ptrdiff_t tile, int member) {
@@ -173,9 +178,20 @@ static void gradient_body(void *context, ptrdiff_t slot, int member) {
   tiles->score[slot] = 0;
   for (ptrdiff_t t = slot; t < n_tiles(tiles, run->rows->count); t += TILES_SLOTS) {
     const struct rows part = tile_of(tiles, run->rows, t);
-    tiles->engine->gradient_tile(slot_of(tiles, slot), &tiles->score[slot],
+    tiles->engine->gradient_tile(slot_of(tiles, slot), &tiles->score[slot], run->at,
                                  model_of(tiles), &part, run->sampling,
                                  scratch_of(tiles, member));
+  }
+}
+
+static void expectation_body(void *context, ptrdiff_t slot, int member) {
+  const struct run *run = context;
+  struct tiles *tiles = run->tiles;
+  memset(slot_of(tiles, slot), 0, tiles->slot_bytes);
+  for (ptrdiff_t t = slot; t < n_tiles(tiles, run->rows->count); t += TILES_SLOTS) {
+    const struct rows part = tile_of(tiles, run->rows, t);
+    tiles->engine->expectation_tile(slot_of(tiles, slot), model_of(tiles), &part,
+                                    run->given, scratch_of(tiles, member));
   }
 }
 
@@ -298,22 +314,35 @@ static void sum_body(void *context, ptrdiff_t chunk, int member) {
   }
 }
 
-/* out[j] = the sum of the slots' j-th doubles; returns the sum of their scores. */
-static double slots_sum(double *out, const struct tiles *tiles, ptrdiff_t slots,
-                        ptrdiff_t n, struct team *team) {
+/* out[j] = the sum of the slots' j-th doubles. */
+static void slots_sum(double *out, const struct tiles *tiles, ptrdiff_t slots,
+                      ptrdiff_t n, struct team *team) {
   struct sum sum = {tiles, out, slots, n};
   team_for(team, (n + SUM_CHUNK - 1) / SUM_CHUNK, sum_body, &sum);
+}
+
+static double scores_sum(const struct tiles *tiles, ptrdiff_t slots) {
   double score = 0;
   for (ptrdiff_t s = 0; s < slots; s++) score += tiles->score[s];
   return score;
 }
 
-double tiles_gradient(double *gradient, struct tiles *tiles, const struct rows *rows,
-                      const struct sampling *sampling, struct team *team) {
-  struct run run = {.tiles = tiles, .rows = rows, .sampling = sampling};
+double tiles_gradient(double *gradient, const struct at_points *at, struct tiles *tiles,
+                      const struct rows *rows, const struct sampling *sampling,
+                      struct team *team) {
+  struct run run = {.tiles = tiles, .rows = rows, .at = at, .sampling = sampling};
   const ptrdiff_t slots = n_slots(tiles, rows->count);
   team_for(team, slots, gradient_body, &run);
-  return slots_sum(gradient, tiles, slots, shape_layout(tiles->shape).size, team);
+  slots_sum(gradient, tiles, slots, shape_layout(tiles->shape).size, team);
+  return scores_sum(tiles, slots);
+}
+
+void tiles_expectation(double *gradient, struct tiles *tiles, const struct rows *rows,
+                       const struct derivatives *given, struct team *team) {
+  struct run run = {.tiles = tiles, .rows = rows, .given = given};
+  const ptrdiff_t slots = n_slots(tiles, rows->count);
+  team_for(team, slots, expectation_body, &run);
+  slots_sum(gradient, tiles, slots, shape_layout(tiles->shape).size, team);
 }
 
 double tiles_em(double *statistics, struct tiles *tiles, const struct rows *rows,
@@ -321,6 +350,7 @@ double tiles_em(double *statistics, struct tiles *tiles, const struct rows *rows
   struct run run = {.tiles = tiles, .rows = rows};
   const ptrdiff_t slots = n_slots(tiles, rows->count);
   team_for(team, slots, em_body, &run);
-  return slots_sum(statistics, tiles, slots,
-                   tiles->shape->k * em_statistics(tiles->shape), team);
+  slots_sum(statistics, tiles, slots, tiles->shape->k * em_statistics(tiles->shape),
+            team);
+  return scores_sum(tiles, slots);
 }

@@ -11,7 +11,7 @@
 
 #define TILES_SLOTS 16
 
-enum job { JOB_DENSITY, JOB_GRADIENT, JOB_EM, JOB_DRAW, JOB_RESIDUALS };
+enum job { JOB_DENSITY, JOB_GRADIENT, JOB_EXPECTATION, JOB_EM, JOB_DRAW, JOB_RESIDUALS };
 
 /* What a job needs: fill by tiles_plan(), point `block` to `bytes` bytes, then run. */
 struct tiles {
@@ -56,8 +56,12 @@ void tiles_draw(struct draws *out, struct tiles *tiles, const struct block *bloc
 void tiles_residuals(double *z, struct tiles *tiles, const struct rows *rows,
                      const double *u, const struct maps *maps, struct team *team);
 /* Overwrites the gradient (layout.size doubles); returns the value. */
-double tiles_gradient(double *gradient, struct tiles *tiles, const struct rows *rows,
-                      const struct sampling *sampling, struct team *team);
+double tiles_gradient(double *gradient, const struct at_points *at, struct tiles *tiles,
+                      const struct rows *rows, const struct sampling *sampling,
+                      struct team *team);
+/* Overwrites the gradient. */
+void tiles_expectation(double *gradient, struct tiles *tiles, const struct rows *rows,
+                       const struct derivatives *given, struct team *team);
 /* Overwrites the statistics (k x em_statistics); returns the log-likelihood. */
 double tiles_em(double *statistics, struct tiles *tiles, const struct rows *rows,
                 struct team *team);

@@ -33,10 +33,11 @@ struct classifier_work {
   real *z, *normaliser, *turned; /* d; of a row; k x LANES */
 };
 
+/* `keep`: the values of all layers, for the way back. */
 static struct classifier_work classifier_layout(struct arena *arena,
-                                                const struct shape *shape) {
+                                                const struct shape *shape, int keep) {
   struct classifier_work work;
-  activations_layout(&work.rows, arena, shape, CLASSIFIER_ROWS, 0);
+  activations_layout(&work.rows, arena, shape, CLASSIFIER_ROWS, keep);
   work.z = arena_reals(arena, shape->d);
   work.normaliser = arena_reals(arena, CLASSIFIER_ROWS);
   work.turned = arena_reals(arena, shape->k * LANES);
@@ -47,7 +48,7 @@ static struct classifier_work classifier_layout(struct arena *arena,
 static size_t density_bytes(const struct shape *shape) {
   struct arena density = arena_open(NULL), classifier = arena_open(NULL);
   density_layout(&density, shape);
-  classifier_layout(&classifier, shape);
+  classifier_layout(&classifier, shape, 0);
   return arena_size(density.used > classifier.used ? &density : &classifier);
 }
 
@@ -92,11 +93,11 @@ static void density_tile(double *out, ptrdiff_t stride, const void *block,
   }
 }
 
-/* log w_k = logit_k - log sum exp(logits) of some base points, row by row. */
-static void classifier_rows(double *out, ptrdiff_t stride, const struct model *model,
-                            const struct rows *rows, ptrdiff_t begin, ptrdiff_t count,
-                            struct classifier_work *work) {
-  const ptrdiff_t d = model->shape.d, n_k = model->shape.k, step = work->rows.stride;
+/* Some base points, at most CLASSIFIER_ROWS, through the network: logits, normalisers. */
+static void classifier_forward(struct classifier_work *work, const struct model *model,
+                               const struct rows *rows, ptrdiff_t begin,
+                               ptrdiff_t count) {
+  const ptrdiff_t d = model->shape.d;
   const real *logits = work->rows.value[model->shape.n_layers];
   for (ptrdiff_t i = 0; i < count; i++) {
     const double *row = rows->x + row_of(rows, begin + i);
@@ -104,7 +105,17 @@ static void classifier_rows(double *out, ptrdiff_t stride, const struct model *m
     store_row(&work->rows, i, work->z, 1, d);
   }
   mlp_forward(&work->rows, &model->mlp, 0, count);
-  rows_log_sum_exp(work->normaliser, logits, LANES, step, count, n_k, work->turned);
+  rows_log_sum_exp(work->normaliser, logits, LANES, work->rows.stride, count,
+                   model->shape.k, work->turned);
+}
+
+/* log w_k = logit_k - log sum exp(logits) of some base points, row by row. */
+static void classifier_rows(double *out, ptrdiff_t stride, const struct model *model,
+                            const struct rows *rows, ptrdiff_t begin, ptrdiff_t count,
+                            struct classifier_work *work) {
+  const ptrdiff_t n_k = model->shape.k, step = work->rows.stride;
+  const real *logits = work->rows.value[model->shape.n_layers];
+  classifier_forward(work, model, rows, begin, count);
   for (ptrdiff_t i = 0; i < count; i++)
     for (ptrdiff_t k = 0; k < n_k; k++)
       out[row_of(rows, begin + i) + k * stride] =
@@ -116,7 +127,7 @@ static void classifier_tile(double *out, ptrdiff_t stride, const void *block,
   const struct model *model = arena_first(block);
   const ptrdiff_t n_k = model->shape.k;
   struct arena arena = arena_open(scratch);
-  struct classifier_work work = classifier_layout(&arena, &model->shape);
+  struct classifier_work work = classifier_layout(&arena, &model->shape, 0);
   for (ptrdiff_t i = 0; i < rows->count && model->log_weight; i++)
     write_row(out + row_of(rows, i), stride, model->log_weight, n_k);
   for (ptrdiff_t begin = 0; begin < rows->count && !model->log_weight;

@@ -15,11 +15,12 @@
 struct gradient_work {
   struct pairs pairs;
   ptrdiff_t most_kept, kept;
-  real *weight;    /* of a kept row: its part of the gradient */
-  real *dz;        /* as the network's inputs */
-  double *drawn;   /* of a point: see keep_rows() */
-  real *map, *mlp; /* sums of gradients: affine_gradient_add(), mlp_gradient_add() */
-  real *bias;      /* of a constant classifier, padded k */
+  real *weight;      /* of a kept row: its part of the gradient */
+  ptrdiff_t *origin; /* of a kept row: its row of the data */
+  real *dz;          /* as the network's inputs */
+  double *drawn;     /* of a point: see keep_rows() */
+  real *map, *mlp;   /* sums of gradients: affine_gradient_add(), mlp_gradient_add() */
+  real *bias;        /* of a constant classifier, padded k */
 };
 
 /* Rows whose values in all layers take KEPT_BYTES. */
@@ -51,6 +52,7 @@ static struct gradient_work gradient_layout(struct arena *arena,
   work.kept = 0;
   pairs_layout(&work.pairs, arena, shape, points, work.most_kept, 1);
   work.weight = arena_reals(arena, work.most_kept);
+  work.origin = arena_take(arena, (size_t)work.most_kept * sizeof(ptrdiff_t));
   work.dz = arena_reals(arena, padded(shape->d) / LANES * work.pairs.rows.stride);
   work.drawn = arena_take(arena, (size_t)points * sizeof(double));
   work.map = arena_reals(arena, affine_gradient_size(shape));
@@ -65,8 +67,17 @@ static size_t gradient_bytes(const struct shape *shape) {
   return arena_size(&arena);
 }
 
-/* Gradients of the rows kept so far, to the tile's sums. */
-static void kept_backward(struct gradient_work *work, const struct model *model) {
+/* Adds dx = L^-T (...) of a row, after affine_backward() has left it times L_jj in dz. */
+static void add_point(double *dx, ptrdiff_t stride, const struct affine *map,
+                      const real *dz, ptrdiff_t step, ptrdiff_t k) {
+  const real *reciprocal = map->reciprocal + k * padded(map->d);
+  for (ptrdiff_t j = 0; j < map->d; j++)
+    dx[j * stride] += (double)(dz[feature_at(j, step)] * reciprocal[j]);
+}
+
+/* Gradients of the rows kept so far, to the tile's sums and to their points. */
+static void kept_backward(struct gradient_work *work, const struct model *model,
+                          const struct at_points *at, ptrdiff_t x_stride) {
   struct pairs *pairs = &work->pairs;
   struct activations *a = &pairs->rows;
   const ptrdiff_t n_k = model->shape.k, stride = a->stride;
@@ -79,9 +90,14 @@ static void kept_backward(struct gradient_work *work, const struct model *model)
                        n_k);
     mlp_backward(work->mlp, work->dz, a, &model->mlp, work->kept);
   }
-  for (ptrdiff_t row = 0; row < work->kept; row++)
-    affine_backward(work->map, work->dz + row * LANES, a->value[0] + row * LANES, stride,
-                    work->weight[row], &model->map, pairs->component[row]);
+  for (ptrdiff_t row = 0; row < work->kept; row++) {
+    real *dz = work->dz + row * LANES;
+    affine_backward(work->map, dz, a->value[0] + row * LANES, stride, work->weight[row],
+                    &model->map, pairs->component[row]);
+    if (at->dx)
+      add_point(at->dx + work->origin[row], x_stride, &model->map, dz, stride,
+                pairs->component[row]);
+  }
   work->kept = 0;
 }
 
@@ -96,10 +112,11 @@ static double counted_uniform(uint64_t seed, uint64_t counter) {
 
 /* Keeps row `from` with the given weight. */
 static void keep_row(struct gradient_work *work, const struct model *model,
-                     ptrdiff_t from, real weight) {
+                     ptrdiff_t from, ptrdiff_t origin, real weight) {
   struct pairs *pairs = &work->pairs;
   const ptrdiff_t to = work->kept++;
   work->weight[to] = weight;
+  work->origin[to] = origin;
   if (to == from) return;
   pairs->point[to] = pairs->point[from];
   pairs->component[to] = pairs->component[from];
@@ -131,21 +148,22 @@ static void keep_rows(struct gradient_work *work, const struct model *model,
       work->drawn[i] -= 1;
       v = t;
     }
-    keep_row(work, model, row, (real)(a * v));
+    keep_row(work, model, row, row_of(rows, begin + i), (real)(a * v));
   }
 }
 
 /* The posterior v_k of each loaded point, in place of log_component; adds to the score,
  * and for a constant classifier to its gradient: dlog pi_k = a (v_k - pi_k). */
 static void points_posterior(struct gradient_work *work, double *score,
-                             const struct model *model, const struct rows *rows,
-                             ptrdiff_t begin) {
+                             double *log_density, const struct model *model,
+                             const struct rows *rows, ptrdiff_t begin) {
   struct pairs *pairs = &work->pairs;
   const ptrdiff_t across = padded(model->shape.k);
   pairs_total(pairs, model->shape.k);
   for (ptrdiff_t i = 0; i < pairs->n_points; i++) {
     const double a = row_weight(rows, begin + i);
     *score += a * (double)pairs->total[i];
+    if (log_density) log_density[row_of(rows, begin + i)] = (double)pairs->total[i];
     const vec total = vec_splat(pairs->total[i]), weight = vec_splat((real)a);
     for (ptrdiff_t k = 0; k < across; k += LANES) {
       real *joint = pairs->term + i * across + k, *bias = work->bias + k;
@@ -158,9 +176,9 @@ static void points_posterior(struct gradient_work *work, double *score,
   }
 }
 
-static void gradient_tile(double *gradient, double *score, const void *block,
-                          const struct rows *rows, const struct sampling *sampling,
-                          void *scratch) {
+static void gradient_tile(double *gradient, double *score, const struct at_points *at,
+                          const void *block, const struct rows *rows,
+                          const struct sampling *sampling, void *scratch) {
   const struct model *model = arena_first(block);
   const struct shape *shape = &model->shape;
   struct arena arena = arena_open(scratch);
@@ -172,17 +190,17 @@ static void gradient_tile(double *gradient, double *score, const void *block,
   for (ptrdiff_t begin = 0; begin < rows->count; begin += pairs->n_points) {
     load_points(pairs, rows, shape->d, begin);
     if (work.kept + pairs->n_points * shape->k > work.most_kept)
-      kept_backward(&work, model);
+      kept_backward(&work, model, at, rows->stride);
     const ptrdiff_t first = work.kept;
     pairs_map(pairs, model);
     pairs_forward(pairs, model, first, sampling->threshold > 0);
     if (model->log_weight)
       for (ptrdiff_t i = 0; i < pairs->n_points; i++)
         pairs_choose(pairs, shape, i, -(real)INFINITY, NULL);
-    points_posterior(&work, score, model, rows, begin);
+    points_posterior(&work, score, at->log_density, model, rows, begin);
     keep_rows(&work, model, rows, begin, first, sampling);
   }
-  kept_backward(&work, model);
+  kept_backward(&work, model, at, rows->stride);
   double *biases = gradient + model->at.biases;
   affine_gradient_add(gradient, gradient + model->at.scale, work.map, shape);
   mlp_gradient_add(gradient + model->at.weights, biases, work.mlp, shape);

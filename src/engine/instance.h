@@ -18,6 +18,8 @@
 #include "density.h"
 #include "gradient.h"
 
+#include "expectation.h"
+
 #if REAL_IS_DOUBLE
 #include "adam.h"
 #include "draw.h"
@@ -36,6 +38,9 @@ const struct engine INSTANCE = {
     .gradient_rows = gradient_points,
     .gradient_bytes = gradient_bytes,
     .gradient_tile = gradient_tile,
+    .expectation_rows = expectation_rows,
+    .expectation_bytes = expectation_bytes,
+    .expectation_tile = expectation_tile,
 #if REAL_IS_DOUBLE
     .draw_rows = draw_rows,
     .draw_bytes = draw_bytes,

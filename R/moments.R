@@ -1,0 +1,258 @@
+#' Moments, probabilities and quantiles of a density
+#'
+#' Ready-made [expectation()]s over randomly shifted lattices, with standard errors.
+#'
+#' Note that `vcov()` is the covariance matrix of a draw from the density, as with the draws of a
+#' posterior, not that of estimated parameters. With constant weights and unbounded columns `mean()`
+#' and `vcov()` are exact, with standard errors of 0.
+#'
+#' @param x,object A `cwmix_density`: a fit of [cwmix()] or [gaussian_mixture()], a
+#'   [cwmix_model()] or a [cwmix_average()].
+#' @param region A function that takes an n x d matrix of points, in the columns and units of the
+#'   data, and returns `TRUE` for those inside, else `FALSE`.
+#' @inheritParams expectation
+#' @param ... Must be empty.
+#' @return A `"cwmix_expectation"` with standard errors, see [expectation()]: for `mean()` of length
+#'   d, in units of the data, for `probability()` one number. `vcov()`: a d x d matrix with the
+#'   attribute `"se"`, also d x d.
+#' @section Errors: A condition of class `"cwmix_input_error"`.
+#' @references Argouarc'h, Desbouvries, Barat, Kawasaki and Dautremer (2025), Classifier Weighted
+#'   Mixture models, arXiv:2501.02989, equation (19).
+#' @examples
+#' fit <- gaussian_mixture(faithful, K = 2)
+#' mean(fit)
+#' vcov(fit)
+#' set.seed(1)
+#' probability(fit, function(x) x[, "waiting"] > 80)
+#' @export
+mean.cwmix_density <- function(x, n = 4096, points = c("lattice", "random"), replicates = 8, ...) {
+  call <- user_call()
+  check_dots_empty(..., call = call)
+  base <- read_base(NULL, n, points, replicates, x, call)
+  if (has_closed_moments(x)) {
+    value <- closed_moments(x)$mean
+    names(value) <- x$columns$names
+    return(new_expectation(value, 0 * value))
+  }
+  expect_at(x, base, identity, call)
+}
+
+#' @rdname mean.cwmix_density
+#' @export
+vcov.cwmix_density <- function(object, n = 4096, points = c("lattice", "random"), replicates = 8,
+                               ...) {
+  call <- user_call()
+  check_dots_empty(..., call = call)
+  base <- read_base(NULL, n, points, replicates, object, call)
+  d <- ncol(object$mean)
+  square <- function(values) {
+    labels <- column_labels(object)
+    matrix(values, d, d, dimnames = list(labels, labels))
+  }
+  if (has_closed_moments(object)) {
+    return(structure(square(closed_moments(object)$vcov), se = square(0)))
+  }
+  center <- bare(expect_at(object, base, identity, call))
+  pairs <- expand.grid(row = seq_len(d), column = seq_len(d))
+  products <- expect_at(object, base, function(x) {
+    centred <- x - rep(center, each = nrow(x))
+    centred[, pairs$row, drop = FALSE] * centred[, pairs$column, drop = FALSE]
+  }, call)
+  structure(square(bare(products)), se = square(attr(products, "se")))
+}
+
+#' @rdname mean.cwmix_density
+#' @export
+probability <- function(object, region, n = 4096, points = c("lattice", "random"), replicates = 8,
+                        ...) {
+  call <- user_call()
+  check_dots_empty(..., call = call)
+  check_given(c("object", "region"), call)
+  check_class(object, "cwmix_density", "a density of this package", "object", call)
+  if (!is.function(region)) {
+    stop_input("`region` must be a function of an n x d matrix, not ", describe(region), ".",
+      call = call
+    )
+  }
+  base <- read_base(NULL, n, points, replicates, object, call)
+  expect_at(object, base, function(x) {
+    inside <- call_user(region, x, "region", call)
+    if (!is.logical(inside) || length(inside) != nrow(x) || anyNA(inside)) {
+      stop_input("`region` must return TRUE or FALSE for each of ", nrow(x), " points, not ",
+        if (is.logical(inside) && anyNA(inside)) "missing values" else describe(inside), ".",
+        call = call
+      )
+    }
+    as.vector(inside)
+  }, call)
+}
+
+expect_at <- function(object, base, f, call) {
+  estimate <- estimators[["rao-blackwell"]](object, base, f, NULL, NULL, call)
+  finish_expectation(estimate, base, "rao-blackwell")
+}
+
+has_closed_moments <- function(object) {
+  is_constant(object$classifier) && !any(is.finite(object$support))
+}
+
+# Of a Gaussian mixture: list(mean, vcov).
+closed_moments <- function(object) {
+  pi <- exp(log_classifier(object$classifier, 0 * object$mean[1, , drop = FALSE]))[1, ]
+  mean <- colSums(pi * object$mean)
+  centred <- unname(object$mean) - rep(mean, each = length(pi))
+  between <- crossprod(centred, pi * centred)
+  within <- if (is.null(object$cholesky)) {
+    diag(colSums(pi * object$sd^2), length(mean))
+  } else {
+    rowSums(covariance_of(object$cholesky) * rep(pi, each = length(mean)^2), dims = 2)
+  }
+  list(mean = unname(mean), vcov = between + within)
+}
+
+#' @rdname entropy
+#' @export
+entropy.cwmix_density <- function(object, n = 4096, points = c("lattice", "random"), replicates = 8,
+                                  ...) {
+  call <- user_call()
+  check_dots_empty(..., call = call)
+  base <- read_base(NULL, n, points, replicates, object, call)
+  expect_at(object, base, function(x) -log_quantity(object, x, "density", call), call)
+}
+
+#' Kullback-Leibler divergence between two densities
+#'
+#' KL(p || q), the mean of log p(X) - log q(X) for X from p: what one loses, in nats a point, by
+#' using q where p is true. It is 0 when they agree, and not symmetric.
+#'
+#' @param p,q Densities of this package in the same columns, in the same order.
+#' @inheritParams expectation
+#' @param ... Must be empty.
+#' @return A `"cwmix_expectation"`: one number, with its standard error, see [expectation()]. `Inf`
+#'   where `q` is 0 at a node of `p`.
+#' @section Errors: A condition of class `"cwmix_input_error"`.
+#' @references Argouarc'h, Desbouvries, Barat, Kawasaki and Dautremer (2025), Classifier Weighted
+#'   Mixture models, arXiv:2501.02989, equation (19).
+#' @examples
+#' p <- cwmix_model(c(-1, 1), sd = c(1, 2), classifier = c(0.3, 0.7))
+#' q <- cwmix_model(0.4, sd = 2, classifier = 1)
+#' set.seed(1)
+#' kl_divergence(p, q)
+#' @export
+kl_divergence <- function(p, q, n = 4096, points = c("lattice", "random"), replicates = 8, ...) {
+  call <- user_call()
+  check_dots_empty(..., call = call)
+  check_given(c("p", "q"), call)
+  check_class(p, "cwmix_density", "a density of this package", "p", call)
+  check_class(q, "cwmix_density", "a density of this package", "q", call)
+  if (ncol(p$mean) != ncol(q$mean)) {
+    stop_input("`q` must have ", plural(ncol(p$mean), "column"), ", as `p`, not ", ncol(q$mean), ".",
+      call = call
+    )
+  }
+  both <- list(p$columns$names, q$columns$names)
+  if (all(lengths(both) > 0) && !identical(both[[1]], both[[2]])) {
+    stop_input("`q` must have the columns of `p`, ", paste0("`", both[[1]], "`", collapse = ", "),
+      ", not ", paste0("`", both[[2]], "`", collapse = ", "), ".",
+      call = call
+    )
+  }
+  base <- read_base(NULL, n, points, replicates, p, call)
+  expect_at(p, base, function(x) {
+    x <- unname(x)
+    log_quantity(p, x, "density", call) - log_quantity(q, x, "density", call)
+  }, call)
+}
+
+#' Quantiles of a density, or of a function of its draws
+#'
+#' Of one unbounded or bounded column the quantiles of [qcwmix()]; otherwise those of the weighted
+#' nodes of formula (19).
+#'
+#' @param x A `cwmix_density`.
+#' @param probs A numeric vector of probabilities.
+#' @param f `NULL` for the columns themselves, or a function that takes an n x d matrix of points and
+#'   returns their n values, or an n x m matrix.
+#' @inheritParams expectation
+#' @param ... Must be empty.
+#' @return Of one function, or one column, a numeric vector named by `probs`, else a matrix with a
+#'   row a probability and a column a function. The attribute `"se"` has the standard errors,
+#'   between the lattice's replicates or between 16 parts of random points; 0 where quantiles are
+#'   exact.
+#' @section Errors: A condition of class `"cwmix_input_error"`.
+#' @references Argouarc'h, Desbouvries, Barat, Kawasaki and Dautremer (2025), Classifier Weighted
+#'   Mixture models, arXiv:2501.02989, equation (19).
+#' @examples
+#' fit <- gaussian_mixture(faithful, K = 2)
+#' set.seed(1)
+#' quantile(fit, c(0.05, 0.95))
+#' quantile(fit, 0.5, f = function(x) x[, "waiting"] / x[, "eruptions"])
+#' @export
+quantile.cwmix_density <- function(x, probs = seq(0, 1, 0.25), f = NULL, n = 4096,
+                                   points = c("lattice", "random"), replicates = 8, ...) {
+  call <- user_call()
+  check_dots_empty(..., call = call)
+  ok <- is_plain_numeric(probs) && is.null(dim(probs)) && !anyNA(probs) && all(probs >= 0) &&
+    all(probs <= 1)
+  if (!ok) {
+    stop_input("`probs` must be probabilities from 0 to 1, not ",
+      if (is_plain_numeric(probs) && length(probs) <= 6) deparse(probs) else describe(probs), ".",
+      call = call
+    )
+  }
+  if (!is.null(f) && !is.function(f)) {
+    stop_input("`f` must be NULL or a function of an n x d matrix, not ", describe(f), ".",
+      call = call
+    )
+  }
+  base <- read_base(NULL, n, points, replicates, x, call)
+  names(probs) <- paste0(format(100 * probs, trim = TRUE, digits = 7), "%")
+  if (is.null(f) && ncol(x$mean) == 1) {
+    value <- qcwmix(probs, x)
+    return(structure(value, se = 0 * probs))
+  }
+  nodes <- weighted_nodes(x, base$z, f %||% identity, call)
+  group <- base$replicate %||% sort(rep_len(seq_len(min(16, n)), n))
+  groups <- max(group)
+  group <- rep(group, nrow(x$mean))
+  one <- function(values) {
+    parts <- vapply(seq_len(groups), function(g) {
+      weighted_quantile(values[group == g], nodes$weights[group == g], probs)
+    }, probs)
+    parts <- matrix(parts, nrow = length(probs))
+    centred <- parts - rowMeans(parts)
+    cbind(
+      weighted_quantile(values, nodes$weights, probs),
+      sqrt(rowSums(centred^2) / (groups - 1) / groups)
+    )
+  }
+  both <- apply(nodes$values, 2, one)
+  take <- function(rows) {
+    out <- both[rows, , drop = ncol(both) == 1]
+    if (is.matrix(out)) {
+      dimnames(out) <- list(names(probs), colnames(nodes$values))
+    } else {
+      names(out) <- names(probs)
+    }
+    out
+  }
+  structure(take(seq_along(probs)), se = take(length(probs) + seq_along(probs)))
+}
+
+# list(weights, values): n K weights and as many values of m functions.
+weighted_nodes <- function(object, z, f, call) {
+  list(
+    weights = exp(as.double(log_classifier(object$classifier, z, call))),
+    values = call_f(f, data_points(object, node_matrix(object, z)), call)
+  )
+}
+
+# The smallest value with at least the probability at or below it.
+weighted_quantile <- function(values, weights, probs) {
+  order <- order(values)
+  order <- order[weights[order] > 0]
+  cumulated <- cumsum(weights[order])
+  # Rounding must not lift a probability past the value that has it.
+  target <- probs * cumulated[length(cumulated)] * (1 - 1e-12)
+  values[order][pmin(findInterval(target, cumulated, left.open = TRUE) + 1, length(order))]
+}
