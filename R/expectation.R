@@ -324,7 +324,8 @@ describe_point <- function(x, row) {
 call_gradient <- function(gradient, f, x, y, m, object, call) {
   if (!is.function(gradient)) {
     inform_differences("f", call)
-    return(difference_gradient(function(y) call_f(f, data_points(object, y), call), y, m, object))
+    at <- function(y) call_f(f, data_points(object, y), call)
+    return(central_differences(at, y, m, smallest_sd(object)))
   }
   slopes <- call_user(gradient, x, "gradient", call)
   shape <- if (m == 1 && length(dim(slopes)) < 3) dim(x) else c(dim(x), m)
@@ -352,10 +353,11 @@ inform_differences <- function(arg, call) {
   )
 }
 
-# Central differences in units of the density's narrowest components, on the working scale.
-difference_gradient <- function(f, y, m, object) {
+# Of m functions at the rows of y, n x d x m; `scale` is a length of each column over which they
+# may change.
+central_differences <- function(f, y, m, scale) {
   slopes <- array(0, c(dim(y), m))
-  step <- .Machine$double.eps^(1 / 3) * pmax(smallest_sd(object), 1e-4 * apply(abs(y), 2, max))
+  step <- .Machine$double.eps^(1 / 3) * pmax(scale, 1e-4 * apply(abs(y), 2, max))
   for (j in seq_len(ncol(y))) {
     up <- down <- y
     up[, j] <- y[, j] + step[j]

@@ -101,6 +101,28 @@ inside_slope <- function(x, support) {
   slope
 }
 
+# log |dx/dy|, the sum over columns, and its gradient in y: 1, -1 or, between two bounds,
+# (upper + lower - 2 x) / (upper - lower).
+log_inside_slope <- function(x, support) {
+  bounded <- rowSums(is.finite(support)) > 0
+  rowSums(log(inside_slope(x, support)[, bounded, drop = FALSE]))
+}
+
+log_inside_slope_gradient <- function(x, support) {
+  slope <- matrix(0, nrow(x), ncol(x))
+  for (j in which(rowSums(is.finite(support)) > 0)) {
+    bounded <- is.finite(support[j, ])
+    slope[, j] <- if (all(bounded)) {
+      ((support[j, 2] - x[, j]) - (x[, j] - support[j, 1])) / (support[j, 2] - support[j, 1])
+    } else if (bounded[1]) {
+      1
+    } else {
+      -1
+    }
+  }
+  slope
+}
+
 # Training points must lie inside: the boundary is infinitely far on the working scale.
 check_inside <- function(x, support, labels, call) {
   for (j in which(rowSums(is.finite(support)) > 0)) {

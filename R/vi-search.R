@@ -1,0 +1,205 @@
+# Where a variational fit starts: a Gaussian mixture that covers the target.
+
+# From runs of an optimiser and importance sampling, from a wide normal, from draws, or from a
+# density: list(parameters, center, scale), the parameters of a Gaussian mixture (or a network, from
+# a density) on the standardised scale.
+vi_start <- function(start, target, settings, call) {
+  density <- if (inherits(start, "cwmix_density")) {
+    start
+  } else if (is.matrix(start)) {
+    mixture_of_draws(to_working(start, target$support)$y, NULL, settings, call)
+  } else if (start == "wide") {
+    wide_mixture(target, settings)
+  } else {
+    search_mixture(target, settings, call)
+  }
+  moments <- closed_moments(if (is_constant(density$classifier)) density else flattened(density))
+  center <- moments$mean
+  scale <- sqrt(diag(moments$vcov))
+  list(
+    parameters = standardise_parameters(unnamed_coef(density), center, scale),
+    center = center, scale = scale
+  )
+}
+
+unnamed_coef <- function(density) {
+  parameters <- coef(density)
+  parameters$mean <- unname(parameters$mean)
+  if (!is.null(parameters$log_sd)) parameters$log_sd <- unname(parameters$log_sd)
+  parameters
+}
+
+# A network's mixture of equal weights: enough for a scale.
+flattened <- function(density) {
+  K <- nrow(density$mean)
+  density$classifier <- constant_classifier(rep(1, K))
+  density
+}
+
+# K components drawn from N(0, spread^2), as wide as their number lets them be.
+wide_mixture <- function(target, settings) {
+  d <- target$d
+  K <- settings$K
+  spread <- settings$control$spread
+  sd <- spread * K^(-1 / d) * if (K > 1) 0.7 else 1
+  mean <- matrix(stats::rnorm(K * d, sd = if (K > 1) 0.7 * spread else 0), K)
+  unbounded(density_of(
+    mixture_parameters(mean, rep(sd, d), settings$full, rep(-log(K), K)), "tanh",
+    matrix(c(-Inf, Inf), d, 2, byrow = TRUE), new_columns(NULL, "matrix"), "cwmix_model"
+  ))
+}
+
+unbounded <- function(density) {
+  density$support[] <- rep(c(-Inf, Inf), each = nrow(density$support))
+  density
+}
+
+# EM on points of the working scale, with weights.
+mixture_of_draws <- function(y, weights, settings, call, full = settings$full, K = settings$K) {
+  control <- cwmix_control(
+    em_iterations = 200, em_tolerance = 1e-5, starts = 2, threads = settings$control$threads,
+    verbose = FALSE
+  )
+  tryCatch(
+    suppress_convergence(gaussian_mixture(y,
+      K = K, covariance = if (full) "full" else "diagonal", weights = weights, control = control
+    )),
+    cwmix_error = function(e) {
+      stop_input("`start` must give points that a mixture of ", K, " components fits: ",
+        as_sentence(conditionMessage(e)),
+        call = call
+      )
+    }
+  )
+}
+
+suppress_convergence <- function(code) {
+  withCallingHandlers(code, cwmix_not_converged = function(w) invokeRestart("muffleWarning"))
+}
+
+# Rounds of importance sampling, the proposal being a mixture with full covariances fitted to the
+# weighted draws of the round before (population Monte Carlo: Cappe et al. 2008). The weights are
+# tempered as far as needed for an effective sample of a tenth of the draws (Koblents and Miguez
+# 2015), so that early rounds move slowly and separated modes are kept; a tenth of the proposal
+# stays wide.
+search_mixture <- function(target, settings, call) {
+  control <- settings$control
+  modes <- find_modes(target, control, call)
+  proposal <- first_proposal(modes, target, control)
+  least <- control$draws / 10
+  best <- list(effective = -Inf)
+  for (round in seq_len(search_rounds)) {
+    y <- unname(draw(proposal, control$draws))
+    log_p <- target_log_density(target, y, call)
+    log_q <- log_quantity_working(proposal, y, "density")
+    log_weight <- log_p - log_q
+    if (sum(log_weight > -Inf) < 2 * settings$K) {
+      stop_input("`log_density` must be finite in enough of the region searched, normal with ",
+        "standard deviation `spread` (", control$spread, "), but at ", sum(log_p == -Inf), " of ",
+        length(log_p), " points it is -Inf. Columns with bounds need `support`.",
+        call = call
+      )
+    }
+    power <- tempering(log_weight, least)
+    weights <- exp(power * (log_weight - max(log_weight)))
+    effective <- if (power < 1) power else 1 + effective_size(weights) / length(weights)
+    kept <- list(effective = effective, y = y, weights = weights)
+    settled <- power == 1 && effective < best$effective + 0.02
+    if (effective > best$effective) best <- kept
+    if (settled && round >= 4) break
+    fit <- mixture_of_draws(y, weights, settings, call, full = TRUE)
+    proposal <- widened(fit)
+  }
+  mixture_of_draws(best$y, best$weights, settings, call)
+}
+
+search_rounds <- 30
+
+effective_size <- function(weights) sum(weights)^2 / sum(weights^2)
+
+# The largest power up to 1 of the weights with at least the effective size asked for.
+tempering <- function(log_weight, least) {
+  log_weight <- log_weight - max(log_weight)
+  gap <- function(power) effective_size(exp(power * log_weight)) - least
+  if (gap(1) >= 0) {
+    return(1)
+  }
+  if (gap(1e-8) <= 0) {
+    return(1e-8)
+  }
+  stats::uniroot(gap, c(1e-8, 1), tol = 1e-6)$root
+}
+
+# A mixture and, for a tenth, a normal with its moments and twice its spread.
+widened <- function(mixture) {
+  moments <- closed_moments(mixture)
+  wide <- normal_components(list(list(mean = moments$mean, vcov = 4 * moments$vcov)))
+  average_of(list(unbounded(mixture), wide), c(0.9, 0.1), "cwmix_average")
+}
+
+# A mixture with equal weights of normals, each a list(mean, vcov).
+normal_components <- function(normals) {
+  d <- length(normals[[1]]$mean)
+  factors <- lapply(normals, function(normal) t(chol(normal$vcov)))
+  new_density(
+    t(matrix(vapply(normals, `[[`, double(d), "mean"), d)), NULL,
+    array(unlist(factors), c(d, d, length(normals))), constant_classifier(rep(1, length(normals))),
+    matrix(c(-Inf, Inf), d, 2, byrow = TRUE), new_columns(NULL, "matrix"), "cwmix_model"
+  )
+}
+
+# Half a wide normal, half the normals at the modes, twice as wide as their curvature says.
+first_proposal <- function(modes, target, control) {
+  d <- target$d
+  wide <- normal_components(list(list(mean = double(d), vcov = diag(control$spread^2, d))))
+  if (length(modes) == 0) {
+    return(wide)
+  }
+  normals <- lapply(modes, function(mode) list(mean = mode$mean, vcov = 4 * mode$vcov))
+  average_of(list(wide, normal_components(normals)), c(0.5, 0.5), "cwmix_average")
+}
+
+# Modes from several starts, each a list(mean, vcov): R's BFGS, and the inverse of minus the Hessian
+# with standard deviations of at most the spread.
+find_modes <- function(target, control, call) {
+  d <- target$d
+  starts <- matrix(stats::rnorm(control$searches * d, sd = control$spread), control$searches)
+  value <- function(y) {
+    value <- target_log_density(target, matrix(y, 1), call)
+    # optim() needs finite values: a density of zero is as low as a number can be.
+    if (value == -Inf) -1e300 else value
+  }
+  slope <- function(y) target_gradient(target, matrix(y, 1), call)[1, ]
+  modes <- list()
+  for (i in seq_len(nrow(starts))) {
+    if (value(starts[i, ]) == -1e300) next
+    run <- tryCatch(
+      stats::optim(starts[i, ], value, slope,
+        method = "BFGS", control = list(fnscale = -1, maxit = 200)
+      ),
+      # A run into a place without slope ends there.
+      cwmix_slope_error = function(e) NULL
+    )
+    if (is.null(run) || is_known(run$par, modes)) next
+    hessian <- tryCatch(
+      stats::optimHess(run$par, value, slope),
+      cwmix_slope_error = function(e) NULL
+    )
+    if (is.null(hessian) || !all(is.finite(hessian))) next
+    modes[[length(modes) + 1]] <- list(mean = run$par, vcov = laplace(hessian, control$spread))
+  }
+  modes
+}
+
+laplace <- function(hessian, spread) {
+  parts <- eigen(-(hessian + t(hessian)) / 2, symmetric = TRUE)
+  variance <- 1 / pmax(parts$values, 1 / spread^2)
+  parts$vectors %*% (variance * t(parts$vectors))
+}
+
+# Within half a standard deviation of a mode.
+is_known <- function(y, modes) {
+  any(vapply(modes, function(mode) {
+    stats::mahalanobis(y, mode$mean, mode$vcov) < 0.25
+  }, NA))
+}

@@ -1,0 +1,102 @@
+# What a variational fit approximates: an unnormalised log density given by R functions, on the
+# scale of its columns, and what the search and the training see of it, the working scale.
+
+# list(log_density, gradient, d, support, columns, step): `step` is what differences are taken in
+# units of, one number a column of the working scale.
+new_target <- function(log_density, gradient, support, columns, step) {
+  list(
+    log_density = log_density, gradient = gradient, d = nrow(support), support = support,
+    columns = columns, step = step
+  )
+}
+
+target_points <- function(target, y) {
+  x <- from_working(y, target$support)
+  dimnames(x) <- row_names(NULL, target$columns$names)
+  x
+}
+
+# log p(x) + log |dx/dy| at the rows of y; -Inf where the density is zero.
+target_log_density <- function(target, y, call) {
+  x <- target_points(target, y)
+  value <- call_user(target$log_density, x, "log_density", call)
+  if (!is_plain_numeric(value) || length(value) != nrow(x)) {
+    stop_input("`log_density` must return ", plural(nrow(x), "number"), ", one a row of its ",
+      "argument, not ", describe(value), ".",
+      call = call
+    )
+  }
+  bad <- which(is.na(value) | value == Inf)
+  if (length(bad) > 0) {
+    stop_input("`log_density` must return numbers below Inf, but at the point ",
+      describe_point(x, bad[1]), " it returned ", format(value[bad[1]]), ".",
+      call = call
+    )
+  }
+  as.double(value) + log_inside_slope(x, target$support)
+}
+
+# Its gradient in y, n x d. With u = log |dx_j/dy_j|, du/dy is 1, -1 or, between two bounds,
+# (upper + lower - 2 x) / (upper - lower).
+target_gradient <- function(target, y, call) {
+  if (is.null(target$gradient)) {
+    f <- function(y) as.matrix(target_log_density(target, y, call))
+    slopes <- matrix(central_differences(f, y, 1, target$step), nrow(y))
+    return(check_slopes(slopes, target_points(target, y), "log_density", call))
+  }
+  x <- target_points(target, y)
+  slopes <- read_slopes(call_user(target$gradient, x, "gradient", call), x, call)
+  slopes * inside_slope(x, target$support) + log_inside_slope_gradient(x, target$support)
+}
+
+read_slopes <- function(slopes, x, call) {
+  flat <- is.null(dim(slopes)) && ncol(x) == 1 && length(slopes) == nrow(x)
+  if (!is_plain_numeric(slopes) || !(flat || identical(dim(slopes), dim(x)))) {
+    stop_input("`gradient` must return a matrix of partial derivatives like its argument, ",
+      paste(dim(x), collapse = " x "), " here, not ", describe(slopes), ".",
+      call = call
+    )
+  }
+  check_slopes(as_matrix(slopes, nrow(x), ncol(x)), x, "gradient", call)
+}
+
+check_slopes <- function(slopes, x, arg, call) {
+  bad <- which(rowSums(!is.finite(slopes)) > 0)
+  if (length(bad) > 0) {
+    needed <- if (arg == "gradient") "return" else "have differences that are"
+    message <- paste0(
+      "`", arg, "` must ", needed, " finite numbers, but at the point ", describe_point(x, bad[1]),
+      " there is ", format(slopes[bad[1], !is.finite(slopes[bad[1], ])][1]), ".",
+      if (arg == "log_density") " Columns with bounds need `support`."
+    )
+    stop_cwmix(message, c("cwmix_slope_error", "cwmix_input_error"), call)
+  }
+  slopes
+}
+
+# The gradient that was given against central differences: it must agree at half of some points,
+# so that a few where the density has an edge do no harm.
+check_target_gradient <- function(target, y, call) {
+  value <- target_log_density(target, y, call)
+  y <- y[is.finite(value), , drop = FALSE]
+  if (is.null(target$gradient) || nrow(y) == 0) {
+    return(invisible())
+  }
+  given <- target_gradient(target, y, call)
+  target$gradient <- NULL
+  found <- target_gradient(target, y, call)
+  size <- pmax(abs(found), abs(given), 1e-3 / rep(target$step, each = nrow(y)))
+  error <- abs(given - found) / size
+  wrong <- error > 0.01
+  if (mean(rowSums(wrong) > 0) > 0.5) {
+    at <- which(wrong, arr.ind = TRUE)[1, ]
+    slope <- inside_slope(target_points(target, y), target$support)
+    extra <- log_inside_slope_gradient(target_points(target, y), target$support)
+    back <- function(slopes) ((slopes - extra) / slope)[at[1], at[2]]
+    stop_input("`gradient` must be that of `log_density`, but at the point ",
+      describe_point(target_points(target, y), at[1]), " its element ", at[2], " is ",
+      format(back(given), digits = 5), ", not ", format(back(found), digits = 5), ".",
+      call = call
+    )
+  }
+}

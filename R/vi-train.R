@@ -1,0 +1,181 @@
+# Training of a variational fit: Adam uphill on the evidence lower bound, the mean over base points
+# z_i of sum over k of w_k(z_i) h(x_ik), h = log p - log q, formula (19).
+
+# h and its gradient on the standardised scale at the nodes of base points, for a target tempered by
+# `power`: list(values, a row's sum over k; gradient).
+#
+# The density q depends on the parameters too. The whole gradient is that of the nodes and weights
+# with q held fixed, less the mean of the gradient of log q at fixed points, whose expectation is
+# zero. The path derivative leaves that term out: at q = p its variance is then zero (Roeder, Wu and
+# Duvenaud 2017).
+elbo_gradient <- function(parameters, z, power, problem, call) {
+  control <- problem$control
+  density <- standard_density(parameters, problem)
+  model <- engine_model(parameters, problem$activation)
+  w <- exp(log_classifier(density$classifier, z))
+  u <- node_matrix(density, z)
+  heard <- which(w > 0)
+  weight <- w[heard] / nrow(z)
+  u <- u[heard, , drop = FALSE]
+  target <- standard_target(u, power, problem, call)
+  q <- .Call(
+    ffi_gradient, model, u, weight, TRUE, sampling(control), FALSE, thread_count(control$threads)
+  )
+  h <- target$value - q$log_density
+  spread <- function(values) {
+    all <- w * 0
+    all[heard] <- values
+    all
+  }
+  dnode <- weight * target$slope - q$dx
+  gradient <- .Call(
+    ffi_expectation_gradient, model, z, as.double(spread(weight * h)),
+    as.double(apply(dnode, 2, spread)), thread_count(control$threads)
+  )
+  if (!control$path) gradient <- gradient - q$gradient
+  list(values = rowSums(w * spread(h)), gradient = gradient)
+}
+
+# The density of standardised points.
+standard_density <- function(parameters, problem) {
+  support <- matrix(c(-Inf, Inf), problem$target$d, 2, byrow = TRUE)
+  density_of(
+    parameters, problem$activation, support, new_columns(NULL, "matrix"), "cwmix_model"
+  )
+}
+
+# The target's log density, tempered, and its slope at standardised points.
+standard_target <- function(u, power, problem, call, slope = TRUE) {
+  scale <- rep(problem$scale, each = nrow(u))
+  y <- u * scale + rep(problem$center, each = nrow(u))
+  value <- target_log_density(problem$target, y, call)
+  if (any(value == -Inf)) {
+    stop_input("`log_density` must be finite wherever the fit has mass, but at the point ",
+      describe_point(target_points(problem$target, y), which(value == -Inf)[1]),
+      " it is -Inf. Columns with bounds need `support`.",
+      call = call
+    )
+  }
+  list(
+    value = power * value + sum(log(problem$scale)),
+    slope = if (slope) power * scale * target_gradient(problem$target, y, call)
+  )
+}
+
+# The evidence lower bound at fixed base points, the same for every evaluation, so that differences
+# are those of the parameters: c(elbo, se).
+evaluate_elbo <- function(parameters, problem, call) {
+  base <- problem$evaluation
+  density <- standard_density(parameters, problem)
+  h <- function(u) {
+    standard_target(u, 1, problem, call, slope = FALSE)$value -
+      log_quantity_working(density, u, "density")
+  }
+  out <- estimators[["rao-blackwell"]](density, base, h, NULL, NULL, call)
+  c(mean(out$values), standard_error(out$values, base$replicate))
+}
+
+# Trains for some steps: list(state, trace, stopped). `trace` is continued.
+train_vi <- function(state, problem, steps, trace, call) {
+  run <- new.env(parent = emptyenv())
+  run$state <- state
+  run$trace <- list()
+  run$rate <- problem$control$learning_rate
+  run$since <- 0
+  if (is.null(trace)) record_vi(run, problem, call)
+  progress <- vi_progress(steps, problem$control)
+  on.exit(progress$done())
+  stopped <- tryCatch(
+    ascend_vi(run, problem, steps, progress, call),
+    interrupt = function(condition) "interrupt"
+  )
+  list(state = run$state, trace = rbind(trace, vi_trace(run$trace)), stopped = stopped)
+}
+
+ascend_vi <- function(run, problem, steps, progress, call) {
+  control <- problem$control
+  options <- c(0.9, 0.999, 1e-8, 0, control$gradient_clip, recency)
+  model <- engine_model(unflatten(run$state$parameters, problem$template), problem$activation)
+  floor <- rep(-Inf, problem$target$d)
+  for (step in seq_len(steps)) {
+    base <- base_points(control$points, problem$target$d, "lattice", 1)
+    power <- annealing(step / steps, control$temperature)
+    parameters <- unflatten(run$state$parameters, problem$template)
+    out <- elbo_gradient(parameters, base$z, power, problem, call)
+    model$parameters <- run$state$parameters
+    moved <- .Call(
+      ffi_adam, model, run$state[optimiser_fields], out$gradient, as.double(run$rate), floor,
+      options
+    )
+    if (moved$step == run$state$step) {
+      return("diverged")
+    }
+    run$state[optimiser_fields] <- moved
+    run$state$epoch <- run$state$epoch + 1L
+    if (step %% control$every == 0 || step == steps) {
+      reason <- record_vi(run, problem, call, power < 1)
+      if (!is.null(reason)) {
+        return(reason)
+      }
+      progress$at(step, run$trace)
+    }
+  }
+  "steps"
+}
+
+# The power of the target, from 1 / temperature to 1 over the first three tenths.
+annealing <- function(fraction, temperature) {
+  1 / temperature + (1 - 1 / temperature) * min(1, fraction / 0.3)
+}
+
+# Evaluates the averaged parameters and keeps them where they are the best. Where several
+# evaluations have gained less than they can tell, the learning rate falls; after the last fall
+# training has converged.
+record_vi <- function(run, problem, call, annealing = FALSE) {
+  control <- problem$control
+  state <- run$state
+  elbo <- evaluate_elbo(unflatten(state$average, problem$template), problem, call)
+  run$trace[[length(run$trace) + 1]] <- list(
+    step = state$epoch, elbo = elbo[1], se = elbo[2], learning_rate = run$rate
+  )
+  gained <- elbo[1] > state$best_score + control$tolerance
+  if (elbo[1] > state$best_score) {
+    state$best <- state$average
+    state$best_epoch <- state$epoch
+    state$best_score <- elbo[1]
+    run$state <- state
+  }
+  run$since <- if (gained || annealing) 0 else run$since + 1
+  if (run$since < control$patience) {
+    return(NULL)
+  }
+  if (run$rate < control$learning_rate * 0.02) {
+    return("converged")
+  }
+  # On from the best, with a shorter memory.
+  run$rate <- run$rate / 4
+  run$since <- 0
+  run$state$parameters <- run$state$average <- run$state$best
+  run$state$step <- 0
+  run$state$first[] <- run$state$second[] <- 0
+  NULL
+}
+
+vi_trace <- function(records) {
+  column <- function(name, value) vapply(records, `[[`, value, name)
+  data.frame(
+    step = column("step", 0L), elbo = column("elbo", 0), se = column("se", 0),
+    learning_rate = column("learning_rate", 0)
+  )
+}
+
+vi_progress <- function(steps, control) {
+  bar <- progress_bar(counting("Step"), steps, control)
+  list(
+    at = function(step, trace) {
+      last <- trace[[length(trace)]]
+      bar$at(step, sprintf("ELBO %.4f (se %.2g)", last$elbo, last$se))
+    },
+    done = bar$done
+  )
+}
