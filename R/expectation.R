@@ -387,12 +387,12 @@ finish_expectation <- function(estimate, base, estimator) {
     names(gradient) <- colnames(values)
   }
   new_expectation(
-    value, standard_error(values, base$replicate), gradient, estimator, estimate$evaluations
+    value, column_errors(values, base$replicate), gradient, estimator, estimate$evaluations
   )
 }
 
-# Of column means: rows are independent, or the means of replicates are.
-standard_error <- function(values, replicate) {
+# Standard errors of column means: rows are independent, or the means of replicates are.
+column_errors <- function(values, replicate) {
   if (!is.null(replicate)) values <- rowsum(values, replicate) / tabulate(replicate)
   centred <- values - rep(colMeans(values), each = nrow(values))
   sqrt(colSums(centred^2) / (nrow(values) - 1) / nrow(values))
