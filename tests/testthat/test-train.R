@@ -61,7 +61,8 @@ test_that("single-precision gradients of many rows are those of double precision
   for (covariance in c("diagonal", "full")) {
     p <- reference_coef(make_parameters(2, 3, 6, covariance, seed = 61))
     gradient <- function(single) {
-      out <- .Call(ffi_gradient, engine_model(p, "tanh"), x, NULL, single, 2L)
+      model <- engine_model(p, "tanh")
+      out <- .Call(ffi_gradient, model, x, NULL, FALSE, double(3), single, 2L)
       c(unflatten(out$gradient, p), value = out$value)
     }
     expect_close_gradient(gradient(TRUE), gradient(FALSE), 1e-5, info = covariance)
