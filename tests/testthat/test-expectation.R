@@ -150,18 +150,19 @@ test_that("Gumbel-softmax follows the reference, and finite differences with the
   }
 })
 
-test_that("at a low temperature Gumbel-softmax nears a mean over exact draws", {
+test_that("Gumbel-softmax is biased by its temperature, hardly so at a low one", {
   model <- moving_model(2)
   exact <- seeded_expectation(1, model, wave, n = 2^15)
-  bias <- vapply(c(2, 0.02), function(temperature) {
+  bias <- vapply(c(2, 0.5, 0.1, 0.005), function(temperature) {
     value <- seeded_expectation(
       1, model, wave,
-      n = 2^15, estimator = "gumbel-softmax", temperature = temperature
+      n = 2^14, points = "random", estimator = "gumbel-softmax", temperature = temperature
     )
     (value - exact) / attr(value, "se")
   }, 0)
-  expect_gt(abs(bias[1]), 20)
-  expect_lt(abs(bias[2]), 4)
+  expect_identical(order(abs(bias)), 4:1)
+  expect_gt(abs(bias[2]), 20)
+  expect_lt(abs(bias[4]), 4)
 })
 
 test_that("one has expectation one and no gradient, whatever the estimator", {
@@ -188,8 +189,10 @@ test_that("one component has the normal's moments", {
   sigma <- tcrossprod(l)
   m <- p$mean[1, ]
   expected <- c(m, sigma[1, 2] + m[1] * m[2], sigma[3, 3] + m[3]^2)
-  expect_close((value - expected) / attr(value, "se"), double(5), 5, floor = 1)
-  expect_close(value - expected, double(5), 1e-3, floor = 1)
+  # a lattice is exact for linear functions, but for rounding
+  expect_close(value[1:3], m, 1e-13)
+  # of 8 replicates: beyond 6 standard errors once in 2000 times
+  expect_close((value - expected)[4:5] / attr(value, "se")[4:5], double(2), 6, floor = 1)
 })
 
 test_that("moving and stretching the density moves and stretches an expectation", {
@@ -486,8 +489,9 @@ test_that("estimates agree with integrals", {
   for (model in list(switching_model(), bounded_model(c(0, 1), small_network()))) {
     range <- if (is.finite(model$support[1])) c(0, 1) else c(-Inf, Inf)
     exact <- integrate(function(x) cos(x) * predict(model, x), range[1], range[2])$value
-    value <- seeded_expectation(1, model, cos, n = 2^13)
-    expect_close(as.numeric(value), exact, 1e-5)
+    value <- seeded_expectation(1, model, cos, n = 2^13, replicates = 32)
+    expect_close((value - exact) / attr(value, "se"), 0, 4, floor = 1)
+    expect_lt(attr(value, "se"), 2e-4)
   }
 })
 
@@ -530,28 +534,32 @@ test_that("REINFORCE is unbiased: in the mean it is the gradient of the sum over
   }
 })
 
-test_that("the gradient of the sum over components varies far less than REINFORCE's", {
-  model <- moving_model(2)
-  variance <- function(n, ...) {
-    gradients <- with_fixed_seed(1, replicate(100, {
-      unlist(gradient_of(expectation(model, wave, n = n, points = "random", ...)))
-    }))
+test_that("on a ring the gradient varies 10 times less than REINFORCE's at as many evaluations", {
+  angle <- 2 * pi * (1:8) / 8
+  model <- cwmix_model(
+    4 * cbind(cos(angle), sin(angle)),
+    sd = matrix(0.35, 8, 2), classifier = rep(1 / 8, 8)
+  )
+  variance <- function(...) {
+    estimate <- function() gradient_of(expectation(model, wave, points = "random", ...))
+    gradients <- with_fixed_seed(1, replicate(100, unlist(estimate())))
     sum(apply(gradients, 1, var))
   }
-  # at equal numbers of evaluations of f, with 4 components
-  ours <- variance(50, gradient = wave_gradient)
-  expect_gt(variance(200, estimator = "score-function", gradient = TRUE) / ours, 4)
+  ours <- variance(n = 25, gradient = wave_gradient)
+  expect_gt(variance(n = 200, estimator = "score-function", gradient = TRUE) / ours, 10)
 })
 
 test_that("at 4096 points a lattice is 5 times as exact for smooth functions", {
-  f <- function(x) cbind(wave(x), exp(-rowSums(x^2) / 8), x[, 1] * x[, 2])
-  for (model in list(moving_model(2), moving_model(5, "full"))) {
-    exact <- seeded_expectation(1, model, f, n = 2^17)
-    errors <- function(points) {
-      with_fixed_seed(2, replicate(20, as.numeric(expectation(model, f, n = 4096, points = points))))
+  f <- function(x) cbind(cos(rowSums(x)), exp(-rowSums(x^2) / 8), x[, 1]^2, sin(x[, 1] / 2))
+  for (model in list(moving_model(1), moving_model(2), moving_model(2, "full"), make_average(2))) {
+    exact <- as.numeric(seeded_expectation(1, model, f, n = 2^17))
+    error <- function(points) {
+      estimates <- with_fixed_seed(
+        2, replicate(20, as.numeric(expectation(model, f, n = 4096, points = points)))
+      )
+      sqrt(rowMeans((estimates - exact)^2))
     }
-    size <- function(errors) sqrt(rowMeans((errors - as.numeric(exact))^2))
-    expect_gt(min(size(errors("random")) / size(errors("lattice"))), 5)
+    expect_gt(min(error("random") / error("lattice")), 5)
   }
 })
 
@@ -559,10 +567,11 @@ test_that("standard errors are of the size of errors: their ratios follow Studen
   model <- moving_model(2)
   exact <- as.numeric(seeded_expectation(1, model, wave, n = 2^17))
   ratios <- function(...) {
-    with_fixed_seed(3, replicate(200, {
+    ratio <- function() {
       value <- expectation(model, wave, ...)
-      (as.numeric(value) - exact) / attr(value, "se")
-    }))
+      (value - exact) / attr(value, "se")
+    }
+    with_fixed_seed(3, replicate(200, ratio()))
   }
   for (estimator in c("rao-blackwell", "crude")) {
     z <- ratios(n = 400, points = "random", estimator = estimator)
@@ -619,10 +628,10 @@ test_that("expectations print their standard errors", {
   model <- cwmix_model(c(-1, 1), sd = c(1, 2), classifier = c(0.3, 0.7))
   expect_snapshot({
     expectation(model, cos)
-    expectation(model, function(x) cbind(mean = x[, 1], square = x[, 1]^2))
+    expectation(model, function(x) cbind(cosine = cos(x[, 1]), square = x[, 1]^2))
     expectation(model, cos, gradient = function(x) -sin(x))
-    expectation(model, function(x) outer(x[, 1], 1:12))
-    print(expectation(model, function(x) 1e6 * x), digits = 3)
+    expectation(model, function(x) outer(cos(x[, 1]), 1:12))
+    print(expectation(model, function(x) 1e6 * cos(x)), digits = 3)
   })
 })
 
