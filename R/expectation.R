@@ -285,7 +285,9 @@ gradient_nodes <- function(object, z, log_weight, node) {
 call_f <- function(f, x, call) {
   values <- call_user(f, x, "f", call)
   if (is.logical(values)) storage.mode(values) <- "double"
-  if (!is_plain_numeric(values) || NROW(values) != nrow(x) || length(dim(values)) > 2) {
+  ok <- is_plain_numeric(values) && length(dim(values)) <= 2 && NROW(values) == nrow(x) &&
+    NCOL(values) > 0
+  if (!ok) {
     stop_input("`f` must return ", nrow(x), " numbers, one a point, or a matrix of ", nrow(x),
       " rows, not ", describe(values), ".",
       call = call
@@ -305,6 +307,8 @@ call_f <- function(f, x, call) {
 
 call_user <- function(f, x, arg, call) {
   tryCatch(f(x), error = function(e) {
+    # What this package found wrong within is said as it is.
+    if (inherits(e, "cwmix_input_error") && identical(conditionCall(e), call)) stop(e)
     stop_input("`", arg, "` must be a function of an n x d matrix, but called with one of ",
       nrow(x), " x ", ncol(x), " it failed: ", as_sentence(conditionMessage(e)),
       call = call
@@ -389,12 +393,12 @@ finish_expectation <- function(estimate, base, estimator) {
     names(gradient) <- colnames(values)
   }
   new_expectation(
-    value, standard_error(values, base$replicate), gradient, estimator, estimate$evaluations
+    value, column_errors(values, base$replicate), gradient, estimator, estimate$evaluations
   )
 }
 
-# Of column means: rows are independent, or the means of replicates are.
-standard_error <- function(values, replicate) {
+# Standard errors of column means: rows are independent, or the means of replicates are.
+column_errors <- function(values, replicate) {
   if (!is.null(replicate)) values <- rowsum(values, replicate) / tabulate(replicate)
   centred <- values - rep(colMeans(values), each = nrow(values))
   sqrt(colSums(centred^2) / (nrow(values) - 1) / nrow(values))

@@ -206,7 +206,7 @@ quantile.cwmix_density <- function(x, probs = seq(0, 1, 0.25), f = NULL, n = 409
     )
   }
   base <- read_base(NULL, n, points, replicates, x, call)
-  names(probs) <- paste0(format(100 * probs, trim = TRUE, digits = 7), "%")
+  names(probs) <- sprintf("%s%%", formatC(100 * probs, format = "fg", width = 1, digits = 7))
   if (is.null(f) && ncol(x$mean) == 1) {
     value <- qcwmix(probs, x)
     return(structure(value, se = 0 * probs))
@@ -214,7 +214,7 @@ quantile.cwmix_density <- function(x, probs = seq(0, 1, 0.25), f = NULL, n = 409
   nodes <- weighted_nodes(x, base$z, f %||% identity, call)
   group <- base$replicate %||% sort(rep_len(seq_len(min(16, n)), n))
   groups <- max(group)
-  group <- rep(group, nrow(x$mean))
+  group <- group[nodes$row]
   one <- function(values) {
     parts <- vapply(seq_len(groups), function(g) {
       weighted_quantile(values[group == g], nodes$weights[group == g], probs)
@@ -226,31 +226,34 @@ quantile.cwmix_density <- function(x, probs = seq(0, 1, 0.25), f = NULL, n = 409
       sqrt(rowSums(centred^2) / (groups - 1) / groups)
     )
   }
-  both <- apply(nodes$values, 2, one)
-  take <- function(rows) {
-    out <- both[rows, , drop = ncol(both) == 1]
-    if (is.matrix(out)) {
-      dimnames(out) <- list(names(probs), colnames(nodes$values))
-    } else {
-      names(out) <- names(probs)
+  m <- seq_len(ncol(nodes$values))
+  both <- vapply(m, function(m) one(nodes$values[, m]), cbind(probs, probs))
+  take <- function(which) {
+    out <- matrix(both[, which, ], length(probs), length(m))
+    if (length(m) == 1) {
+      return(stats::setNames(out[, 1], names(probs)))
     }
+    dimnames(out) <- list(names(probs), colnames(nodes$values))
     out
   }
-  structure(take(seq_along(probs)), se = take(length(probs) + seq_along(probs)))
+  structure(take(1), se = take(2))
 }
 
-# list(weights, values): n K weights and as many values of m functions.
+# The nodes of weight above 0: list(row, weights, values), the base point of each, its weight, and
+# the values of m functions there.
 weighted_nodes <- function(object, z, f, call) {
+  weights <- exp(as.double(log_classifier(object$classifier, z, call)))
+  heard <- which(weights > 0)
+  y <- node_matrix(object, z)[heard, , drop = FALSE]
   list(
-    weights = exp(as.double(log_classifier(object$classifier, z, call))),
-    values = call_f(f, data_points(object, node_matrix(object, z)), call)
+    row = (heard - 1) %% nrow(z) + 1, weights = weights[heard],
+    values = call_f(f, data_points(object, y), call)
   )
 }
 
 # The smallest value with at least the probability at or below it.
 weighted_quantile <- function(values, weights, probs) {
   order <- order(values)
-  order <- order[weights[order] > 0]
   cumulated <- cumsum(weights[order])
   # Rounding must not lift a probability past the value that has it.
   target <- probs * cumulated[length(cumulated)] * (1 - 1e-12)

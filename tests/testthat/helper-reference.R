@@ -125,10 +125,7 @@ reference_log_quantities <- function(x, p) {
 
 # Gradient of sum_i a_i log p(x_i), in the names and shapes of coef().
 reference_gradient <- function(x, p, a = rep(1, nrow(x))) {
-  g <- p[intersect(c("mean", "log_sd", "log_cholesky", "weights", "biases"), names(p))]
-  g <- rapply(g, function(entry) entry * 0, how = "replace")
-  # -Inf, the log of a zero weight, times 0 is NaN
-  g$biases <- lapply(p$biases, function(b) numeric(length(b)))
+  g <- reference_zero(p)
   v <- exp(reference_log_posterior(x, p))
   for (k in seq_len(nrow(p$mean))) {
     l <- reference_factor(p, k)
@@ -136,6 +133,15 @@ reference_gradient <- function(x, p, a = rep(1, nrow(x))) {
       g <- reference_add_gradient(g, x[i, ], p, k, l, a[i] * v[i, k])
     }
   }
+  g
+}
+
+# Zeros in the names and shapes of coef().
+reference_zero <- function(p) {
+  g <- p[intersect(c("mean", "log_sd", "log_cholesky", "weights", "biases"), names(p))]
+  g <- rapply(g, function(entry) entry * 0, how = "replace")
+  # -Inf, the log of a zero weight, times 0 is NaN
+  g$biases <- lapply(p$biases, function(b) numeric(length(b)))
   g
 }
 
@@ -442,4 +448,125 @@ reference_held_out <- function(search, candidate, activation = "tanh") {
     value[i] <- reference_log_density(rbind(u), p) - sum(log(problem$scale))
   }
   value
+}
+
+# a_i times the gradient of log p(x_i) in x_i, n x d. The density depends on x - mu_k alone: moving
+# a point is moving all means the other way.
+reference_point_gradient <- function(x, p, a = rep(1, nrow(x))) {
+  value <- x
+  for (i in seq_len(nrow(x))) {
+    value[i, ] <- -colSums(reference_gradient(x[i, , drop = FALSE], p, a[i])$mean)
+  }
+  value
+}
+
+# x_k = mu_k + L_k z.
+reference_node <- function(z, p, k) p$mean[k, ] + drop(reference_factor(p, k) %*% z)
+
+# (19), the mean over base points of sum_k w_k(z_i) f(x_ik).
+reference_expectation <- function(z, p, f) {
+  w <- reference_classifier(z, p)
+  total <- 0
+  for (i in seq_len(nrow(z))) {
+    for (k in seq_len(ncol(w))) {
+      total <- total + w[i, k] * f(matrix(reference_node(z[i, ], p, k), 1))
+    }
+  }
+  total / nrow(z)
+}
+
+# Its gradient:  dlog w_k = w_k f(x_k),  dx_k = w_k f'(x_k).
+reference_expectation_gradient <- function(z, p, f, gradient) {
+  w <- reference_classifier(z, p) / nrow(z)
+  g <- reference_zero(p)
+  for (i in seq_len(nrow(z))) {
+    dlog_w <- numeric(ncol(w))
+    dx <- matrix(0, ncol(w), ncol(z))
+    for (k in seq_len(ncol(w))) {
+      x <- matrix(reference_node(z[i, ], p, k), 1)
+      dlog_w[k] <- w[i, k] * f(x)
+      dx[k, ] <- w[i, k] * gradient(x)
+    }
+    g <- reference_add_nodes(g, z[i, ], p, dlog_w, dx)
+  }
+  g
+}
+
+# Adds the gradient of a function of the weights and nodes at one base point, given its
+# derivatives in log w_k (K) and in the nodes x_k (K x d).
+reference_add_nodes <- function(g, z, p, dlog_w, dx) {
+  net <- reference_network(z, p)
+  # log w_k = f_k - log sum_j exp f_j:  df_j = dlog w_j - w_j sum_k dlog w_k
+  df <- dlog_w - exp(reference_log_softmax(net$logits)) * sum(dlog_w)
+  g <- reference_back_propagate(g, net, df, p)$g
+  for (k in seq_len(nrow(dx))) {
+    l <- diag(reference_factor(p, k))
+    # x = mu + L z:  dL = dx z', and dlog L_jj = dL_jj L_jj
+    slope <- outer(dx[k, ], z)
+    diag(slope) <- diag(slope) * l
+    slope[upper.tri(slope)] <- 0
+    g$mean[k, ] <- g$mean[k, ] + dx[k, ]
+    if (!is.null(p$log_sd)) {
+      g$log_sd[k, ] <- g$log_sd[k, ] + diag(slope)
+    } else {
+      g$log_cholesky[, , k] <- g$log_cholesky[, , k] + slope
+    }
+  }
+  g
+}
+
+# y = softmax((log w(z_i) + g_i) / t), n x K, given the noise g (n x K).
+reference_relaxed_shares <- function(z, p, noise, temperature) {
+  shares <- reference_classifier(z, p, log = TRUE)
+  for (i in seq_len(nrow(z))) {
+    shares[i, ] <- exp(reference_log_softmax((shares[i, ] + noise[i, ]) / temperature))
+  }
+  shares
+}
+
+# sum_k y_k x_k, row by row.
+reference_relaxed_draws <- function(z, p, noise, temperature) {
+  y <- reference_relaxed_shares(z, p, noise, temperature)
+  x <- 0 * z
+  for (i in seq_len(nrow(z))) {
+    for (k in seq_len(ncol(y))) x[i, ] <- x[i, ] + y[i, k] * reference_node(z[i, ], p, k)
+  }
+  x
+}
+
+# The gradient of the mean of f over relaxed draws, by the Jacobian of softmax, entry by entry:
+#   dy_k / dlog w_j = y_k (delta_kj - y_j) / t.
+reference_relaxed_gradient <- function(z, p, gradient, noise, temperature) {
+  y <- reference_relaxed_shares(z, p, noise, temperature)
+  slopes <- gradient(reference_relaxed_draws(z, p, noise, temperature)) / nrow(z)
+  K <- ncol(y)
+  g <- reference_zero(p)
+  for (i in seq_len(nrow(z))) {
+    dlog_w <- numeric(K)
+    for (k in seq_len(K)) {
+      dy <- sum(slopes[i, ] * reference_node(z[i, ], p, k))
+      for (j in seq_len(K)) {
+        dlog_w[j] <- dlog_w[j] + dy * y[i, k] * ((k == j) - y[i, j]) / temperature
+      }
+    }
+    g <- reference_add_nodes(g, z[i, ], p, dlog_w, outer(y[i, ], slopes[i, ]))
+  }
+  g
+}
+
+# The draws of base points z and uniforms u, as in reference_simulate().
+reference_draws_at <- function(z, u, p) {
+  x <- z
+  for (i in seq_len(nrow(z))) {
+    w <- exp(reference_log_softmax(reference_network(z[i, ], p)$logits))
+    x[i, ] <- reference_node(z[i, ], p, which(cumsum(w) >= u[i])[1])
+  }
+  x
+}
+
+# REINFORCE: the mean of (f(x_i) - b_i) times the gradient of log p(x_i), b_i the mean of the others.
+reference_score_gradient <- function(x, p, f) {
+  values <- f(x)
+  baseline <- vapply(seq_along(values), function(i) mean(values[-i]), 0)
+  reference_gradient(x, p, (values - baseline) / nrow(x))
 }

@@ -33,8 +33,22 @@ test_that("classifiers survive", {
 test_that("gradients survive", {
   y <- make_points(21, 3)
   for (model in torture_models()) {
-    expect_survives_gc(ffi_gradient, model, y, NULL, FALSE, 2L)
-    expect_survives_gc(ffi_gradient, model, y, seq_len(21) / 7, TRUE, 2L)
+    expect_survives_gc(ffi_gradient, model, y, NULL, FALSE, double(3), FALSE, 2L)
+    expect_survives_gc(
+      ffi_gradient, model, y, seq_len(21) / 7, TRUE, c(0.1, 0.2, 0.3), TRUE, 2L
+    )
+  }
+})
+
+test_that("nodes and the way back from them survive", {
+  z <- make_points(21, 3)
+  scales <- list(matrix(1.5, 4, 3), array(diag(3), c(3, 3, 4)))
+  for (scale in scales) expect_survives_gc(ffi_nodes, matrix(0.5, 4, 3), scale, z)
+  log_weight <- seq_len(84) / 10
+  node <- seq_len(252) / 100
+  for (model in torture_models()) {
+    expect_survives_gc(ffi_expectation_gradient, model, z, log_weight, node, 2L)
+    expect_survives_gc(ffi_expectation_gradient, model, z, log_weight, NULL, 1L)
   }
 })
 
@@ -94,6 +108,14 @@ test_that("steps of Adam survive", {
   }
 })
 
+test_that("a step along a given gradient survives", {
+  options <- c(0.9, 0.999, 1e-8, 1e-3, 10, 20)
+  for (model in torture_models()) {
+    gradient <- seq_along(model$parameters) / 100
+    expect_survives_gc(ffi_adam, model, first_state(model), gradient, 1e-3, rep(-5, 3), options)
+  }
+})
+
 test_that("steps leave the state they were given as it was", {
   model <- torture_models()[[4]]
   state <- first_state(model)
@@ -103,6 +125,9 @@ test_that("steps leave the state they were given as it was", {
     ffi_steps, model, state, x, NULL, 0:39, 15L, c(1e-3, 2e-3, 3e-3), rep(-5, 3),
     c(0.9, 0.999, 1e-8, 1e-3, 10, 20), double(3), FALSE, 1L
   )
+  options <- c(0.9, 0.999, 1e-8, 1e-3, 10, 20)
+  gradient <- seq_along(model$parameters) / 100
+  .Call(ffi_adam, model, state, gradient, 1e-3, rep(-5, 3), options)
   expect_identical(list(model, state), before)
   em <- torture_models()[[1]]
   before <- unserialize(serialize(em, NULL))
@@ -135,7 +160,23 @@ test_that("arguments that do not fit are an error, not a crash", {
       expect_error(.Call(ffi_density, wrong, y, 0L, FALSE, 1L), "Internal error")
     }
   }
-  expect_error(.Call(ffi_gradient, model, y, 1, FALSE, 1L), "doubles")
+  gradient <- function(weights = NULL, at_points = TRUE, sampling = double(3)) {
+    .Call(ffi_gradient, model, y, weights, at_points, sampling, FALSE, 1L)
+  }
+  expect_error(gradient(1), "doubles")
+  expect_error(gradient(at_points = NULL), "one integer")
+  expect_error(gradient(sampling = double(2)), "doubles")
+  expect_error(gradient(sampling = c(-1, 0, 0)), "sampling")
+  back <- function(z = y, log_weight = double(20), node = NULL) {
+    .Call(ffi_expectation_gradient, model, z, log_weight, node, 1L)
+  }
+  expect_error(back(y[, 1:2]), "3 columns")
+  expect_error(back(log_weight = double(19)), "doubles")
+  expect_error(back(log_weight = NULL), "doubles")
+  expect_error(back(node = double(59)), "doubles")
+  expect_error(.Call(ffi_nodes, matrix(0, 4, 3), matrix(0, 4, 2), y), "doubles")
+  expect_error(.Call(ffi_nodes, matrix(0, 4, 2), matrix(0, 4, 3), y), "doubles")
+  expect_error(.Call(ffi_nodes, matrix(0, 4, 3), matrix(0, 4, 3), y > 0), "doubles")
   draw <- function(mean = double(12), scale = mean, support = double(6), n = 5L, keep = TRUE) {
     .Call(ffi_draw, model, mean, scale, support, n, keep, TRUE, 1L)
   }
@@ -167,6 +208,13 @@ test_that("arguments that do not fit are an error, not a crash", {
   for (bad in list(c(-1, 0.1, 0.2), c(0.1, -1, 0), c(0.1, 1, 0), c(NaN, 0, 0))) {
     expect_error(steps(state, sampling = bad), "sampling")
   }
+  adam <- function(gradient = state$first, rate = 1e-3, log_floor = rep(-5, 3), at = state) {
+    .Call(ffi_adam, model, at, gradient, rate, log_floor, c(0.9, 0.999, 1e-8, 0, 1, 20))
+  }
+  expect_error(adam(gradient = 1), "doubles")
+  expect_error(adam(rate = double(2)), "doubles")
+  expect_error(adam(log_floor = double(2)), "doubles")
+  expect_error(adam(at = replace(state, "average", 0)), "doubles")
   constant <- torture_models()[[1]]
   em <- function(floor = double(3), pooling = c(0, 0), iterations = 1L) {
     .Call(ffi_em, constant, y, NULL, floor, pooling, iterations, 1e-9, 1L)

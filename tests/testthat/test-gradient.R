@@ -1,5 +1,5 @@
-# The draw of improbable components in training steps. That the exact gradient is right is tested
-# in test-log-likelihood.R.
+# The draw of improbable components in training steps, and the gradient in the points. That the
+# exact gradient in the parameters is right is tested in test-log-likelihood.R.
 
 sampled_scenarios <- function() {
   scenarios(
@@ -122,4 +122,100 @@ test_that("the default samples and exact = TRUE does not", {
   })
   expect_equal(fits[[1]]$trace$training, fits[[2]]$trace$training, tolerance = 0.01)
   expect_false(identical(coef(fits[[1]]), coef(fits[[2]])))
+})
+
+# What the engine says of a sum of log densities and of its points.
+at_points <- function(p, x, a = NULL, sampling = double(3), single = FALSE, instance = NULL,
+                      threads = 1L) {
+  model <- engine_model(reference_coef(p), p$activation)
+  with_engine(
+    .Call(ffi_gradient, model, x, a, TRUE, sampling, single, threads),
+    instance = instance
+  )
+}
+
+test_that("log densities and gradients in the points follow the reference in every instance", {
+  for (s in scenarios(K = c(1, 7), n = c(1, 7, 19))) {
+    # negative weights are good too
+    a <- with_fixed_seed(4, rnorm(nrow(s$x)))
+    density <- reference_log_density(s$x, s$p)
+    dx <- reference_point_gradient(s$x, s$p, a)
+    gradient <- reference_gradient(s$x, s$p, a)
+    each_engine(function(instance, single) {
+      info <- paste(s$name, instance, single)
+      tolerance <- if (single) 1e-4 else 1e-10
+      out <- at_points(s$p, s$x, a, single = single, instance = instance)
+      expect_close(out$log_density, density, tolerance, floor = 1, info = info)
+      expect_close_gradient(out$dx, dx, tolerance, info = info)
+      expect_close_gradient(
+        unflatten(out$gradient, reference_coef(s$p)), gradient, tolerance,
+        info = info
+      )
+      expect_close(out$value, sum(a * density), tolerance, floor = max(abs(density)), info = info)
+    })
+  }
+})
+
+test_that("finite differences confirm the gradient in the points", {
+  for (s in scenarios(c(1, 3), c(1, 3), list(NULL, integer(0), c(6, 4)), n = 3)) {
+    dx <- at_points(s$p, s$x)$dx
+    for (i in 1:3) {
+      value <- function(x) reference_log_density(matrix(x, 1), s$p)
+      expect_close(dx[i, ], finite_difference(value, s$x[i, ]), 1e-7, floor = 1, info = s$name)
+    }
+  }
+})
+
+test_that("so it is over many chunks and tiles, and asking for it changes nothing else", {
+  for (s in large_scenarios()[c(2, 4, 6, 8)]) {
+    out <- at_points(s$p, s$x)
+    rows <- c(1, 2, 57, 200, 399:401)
+    expect_close_gradient(
+      out$dx[rows, , drop = FALSE], reference_point_gradient(s$x[rows, , drop = FALSE], s$p), 1e-10,
+      info = s$name
+    )
+    expect_close(
+      out$log_density[rows], reference_log_density(s$x[rows, , drop = FALSE], s$p), 1e-10,
+      floor = 1
+    )
+    model <- engine_model(reference_coef(s$p), s$p$activation)
+    plain <- .Call(ffi_gradient, model, s$x, NULL, FALSE, double(3), FALSE, 1L)
+    expect_identical(plain, out[c("value", "gradient")])
+  }
+})
+
+test_that("moving all points and all means together changes nothing: their gradients cancel", {
+  for (s in scenarios(3, 7, list(NULL, c(5, 4)), n = 37)) {
+    out <- at_points(s$p, s$x)
+    mean <- unflatten(out$gradient, reference_coef(s$p))$mean
+    expect_close(colSums(out$dx), -colSums(mean), 1e-11, floor = max(abs(mean)), info = s$name)
+  }
+})
+
+test_that("with improbable components drawn the gradient in the points is unbiased", {
+  for (s in sampled_scenarios()) {
+    a <- with_fixed_seed(3, rnorm(23))
+    exact <- at_points(s$p, s$x, a)
+    drawn <- with_fixed_seed(1, replicate(300, {
+      as.vector(at_points(s$p, s$x, a, c(0.5, runif(2)))$dx)
+    }))
+    along <- with_fixed_seed(2, matrix(rnorm(5 * length(exact$dx)), 5)) %*%
+      (drawn - as.vector(exact$dx))
+    z <- rowMeans(along) / (apply(along, 1, sd) / sqrt(300))
+    expect_close(z, double(5), 4, floor = 1, info = s$name)
+    # log densities are those of all components
+    out <- at_points(s$p, s$x, a, c(0.5, 0.1, 0.2))
+    expect_identical(out$log_density, exact$log_density)
+  }
+})
+
+test_that("the gradient of a training step is that of the same draw of components", {
+  for (s in sampled_scenarios()) {
+    sampling <- c(0.3, 0.1, 0.7)
+    flat <- at_points(s$p, s$x, sampling = sampling)$gradient
+    expect_close_gradient(
+      unflatten(flat / nrow(s$x), reference_coef(s$p)), step_gradient(s$p, s$x, sampling), 1e-13,
+      info = s$name
+    )
+  }
 })

@@ -121,7 +121,27 @@ test_that("objects are of the class that a function is for", {
     "object of pcwmix in two dimensions" = fails("object", pcwmix(1, g)),
     "object of qcwmix" = fails("object", qcwmix(0.5, NULL)),
     "object of qcwmix in two dimensions" = fails("object", qcwmix(0.5, g)),
-    "object of entropy" = fails("object", entropy(g)),
+    "object of entropy" = fails("object", entropy(3)),
+    "object of expectation" = fails("object", expectation(3, cos)),
+    "object of expectation NULL" = fails("object", expectation(NULL, cos)),
+    "object of expectation missing" = fails("object", expectation()),
+    "object of expectation a picture" = fails("object", expectation(picture, cos)),
+    "object of probability" = fails("object", probability(lm(dist ~ speed, cars), is.finite)),
+    "object of probability missing" = fails("object", probability()),
+    "p of kl_divergence" = fails("p", kl_divergence(1, g)),
+    "p of kl_divergence missing" = fails("p", kl_divergence()),
+    "p of kl_divergence a picture" = fails("p", kl_divergence(picture, g)),
+    "q of kl_divergence" = fails("q", kl_divergence(g, "a")),
+    "q of kl_divergence missing" = fails("q", kl_divergence(g)),
+    "q of kl_divergence in one column" = fails("q", kl_divergence(g, gv)),
+    "q of kl_divergence of other columns" = fails(
+      "q", kl_divergence(g, fit(setNames(df, c("a", "c"))))
+    ),
+    "q of kl_divergence of columns in another order" = fails("q", kl_divergence(g, fit(df[2:1]))),
+    "q of kl_divergence without names" = works(
+      with_fixed_seed(1, as.numeric(kl_divergence(g, gm))),
+      with_fixed_seed(1, as.numeric(kl_divergence(gm, gm))), 1e-6
+    ),
     "object of expected_log_density" = fails("object", expected_log_density(g, g)),
     "density of expected_log_density" = fails("density", expected_log_density(picture, 1)),
     "density in one column" = fails("density", expected_log_density(picture, gv)),
@@ -159,6 +179,144 @@ test_that("objects are of the class that a function is for", {
     "picture NULL" = fails("x", image_density(NULL)),
     "picture missing" = fails("x", image_density())
   )
+  expect_inputs(cases)
+  expect_snapshot(writeLines(input_messages(cases)))
+})
+
+test_that("expectations and moments say what they need", {
+  cases <- list()
+  put <- function(what, name, argument, code) {
+    cases[[paste0(what, ": ", name)]] <<- list(argument = argument, code = code)
+  }
+  for (name in setdiff(names(not_numbers()), "function")) {
+    put("f", name, "f", bquote(expectation(g, bad[[.(name)]])))
+    put("region", name, "region", bquote(probability(g, bad[[.(name)]])))
+    if (name != "null") {
+      put("f of quantile", name, "f", bquote(quantile(g, 0.5, f = bad[[.(name)]])))
+      put("z", name, "z", bquote(expectation(g, rowSums, z = bad[[.(name)]])))
+      put("gradient", name, "gradient", bquote(
+        expectation(g, rowSums, gradient = bad[[.(name)]])
+      ))
+    }
+    put("probs", name, "probs", bquote(quantile(g, bad[[.(name)]])))
+  }
+  for (name in names(not_counts())) {
+    value <- not_counts()[[name]]
+    put("n of expectation", name, "n", bquote(expectation(g, rowSums, n = .(value))))
+    put("n of mean", name, "n", bquote(mean(g, n = .(value))))
+    put("n of vcov", name, "n", bquote(vcov(n, n = .(value))))
+    put("n of entropy", name, "n", bquote(entropy(g, n = .(value))))
+    put("n of quantile", name, "n", bquote(quantile(gv, n = .(value))))
+    put("n of probability", name, "n", bquote(probability(g, is.finite, n = .(value))))
+    put("n of kl_divergence", name, "n", bquote(kl_divergence(g, g, n = .(value))))
+    put("n of random points", name, "n", bquote(mean(n, n = .(value), points = "random")))
+    put("replicates", name, "replicates", bquote(mean(n, replicates = .(value))))
+  }
+  for (name in names(not_positive())) {
+    value <- not_positive()[[name]]
+    put("temperature", name, "temperature", bquote(
+      expectation(g, rowSums, estimator = "gumbel-softmax", temperature = .(value))
+    ))
+  }
+  for (name in names(not_numbers())) {
+    put("points", name, "points", bquote(mean(n, points = bad[[.(name)]])))
+    put("estimator", name, "estimator", bquote(
+      expectation(g, rowSums, estimator = bad[[.(name)]])
+    ))
+  }
+  cases <- c(cases, list(
+    "f missing" = fails("f", expectation(g)),
+    "f of the wrong length" = fails("f", expectation(g, sum)),
+    "f of too many dimensions" = fails("f", expectation(g, function(x) array(x, c(dim(x), 1)))),
+    "f of text" = fails("f", expectation(g, function(x) format(x[, 1]))),
+    "f of a factor" = fails("f", expectation(g, function(x) factor(x[, 1] > 0))),
+    "f of a data frame" = fails("f", expectation(g, as.data.frame)),
+    "f of a list" = fails("f", expectation(g, function(x) as.list(x[, 1]))),
+    "f of complex numbers" = fails("f", expectation(g, function(x) x + 0i)),
+    "f of NULL" = fails("f", expectation(g, function(x) NULL)),
+    "f of no columns" = fails("f", expectation(g, function(x) x[, 0])),
+    "f that is NA" = fails("f", expectation(g, function(x) NA + x[, 1])),
+    "f that is NaN" = fails("f", expectation(g, function(x) NaN * x)),
+    "f that fails" = fails("f", expectation(g, function(x) stop("no\nway"))),
+    "f without arguments" = fails("f", expectation(g, function() 1)),
+    "f crude of the wrong length" = fails("f", expectation(g, sum, estimator = "crude")),
+    "f relaxed of the wrong length" = fails(
+      "f", expectation(g, sum, estimator = "gumbel-softmax")
+    ),
+    "f of quantile of the wrong length" = fails("f", quantile(g, 0.5, f = sum)),
+    "f of quantile that is NA" = fails("f", quantile(g, 0.5, f = function(x) NA + x)),
+    "f that fails for differences alone" = fails("f", {
+      calls <- 0
+      suppressMessages(expectation(g, gradient = TRUE, f = function(x) {
+        calls <<- calls + 1
+        if (calls == 1) x[, 1] else stop("no")
+      }))
+    }),
+    "f logical" = works(
+      as.numeric(expectation(gv, function(x) x < Inf, n = 64)), 1
+    ),
+    "f integers" = works(
+      as.numeric(expectation(gv, function(x) rep(2L, length(x)), n = 64)), 2
+    ),
+    "f infinite" = works(
+      as.numeric(expectation(gv, function(x) x / 0 * sign(x), n = 64)), Inf
+    ),
+    "region missing" = fails("region", probability(g)),
+    "region of numbers" = fails("region", probability(g, rowSums)),
+    "region of one value" = fails("region", probability(g, function(x) TRUE)),
+    "region of every column" = fails("region", probability(g, function(x) x > 0)),
+    "region that is NA" = fails("region", probability(g, function(x) x[, 1] > NA)),
+    "region that fails" = fails("region", probability(g, function(x) x[, "no such"] > 0)),
+    "gradient of the wrong shape" = fails(
+      "gradient", expectation(g, rowSums, gradient = function(x) x[, 1])
+    ),
+    "gradient transposed" = fails("gradient", expectation(g, rowSums, gradient = t)),
+    "gradient of one function for two" = fails(
+      "gradient", expectation(g, identity, gradient = function(x) x)
+    ),
+    "gradient of text" = fails("gradient", expectation(g, rowSums, gradient = format)),
+    "gradient infinite" = fails("gradient", expectation(g, rowSums, gradient = function(x) x / 0)),
+    "gradient NA" = fails("gradient", expectation(g, rowSums, gradient = function(x) x + NA)),
+    "gradient that fails" = fails(
+      "gradient", expectation(g, rowSums, gradient = function(x) stop("no"))
+    ),
+    "gradient of one" = fails("gradient", expectation(g, rowSums, gradient = 1)),
+    "gradient of the crude estimator" = fails(
+      "gradient", expectation(g, rowSums, estimator = "crude", gradient = TRUE)
+    ),
+    "gradient in an R function" = fails(
+      "object", expectation(fn_model, cos, gradient = function(x) -sin(x))
+    ),
+    "gradient a vector in one dimension" = works(
+      attr(with_fixed_seed(1, expectation(gv, cos, gradient = function(x) -sin(x[, 1]))), "gradient"),
+      attr(with_fixed_seed(1, expectation(gv, cos, gradient = function(x) -sin(x))), "gradient")
+    ),
+    "z of one row" = fails("z", expectation(g, rowSums, z = matrix(0, 1, 2))),
+    "z of too few columns" = fails("z", expectation(g, rowSums, z = m[, 1])),
+    "z of too many columns" = fails("z", expectation(gv, cos, z = m)),
+    "z with NA" = fails("z", expectation(gv, cos, z = c(1, NA, 2))),
+    "z with Inf" = fails("z", expectation(gv, cos, z = c(1, Inf, 2))),
+    "z empty" = fails("z", expectation(gv, cos, z = double())),
+    "z integers" = works(
+      as.numeric(expectation(gv, cos, z = 1:3)), as.numeric(expectation(gv, cos, z = c(1, 2, 3)))
+    ),
+    "n one" = fails("n", expectation(g, rowSums, n = 1)),
+    "n less than two a replicate" = fails("n", expectation(g, rowSums, n = 15)),
+    "n beyond the lattice" = fails("n", mean(n, n = 2^21 + 1, replicates = 2)),
+    "replicates one" = fails("replicates", mean(n, replicates = 1)),
+    "estimator by a part of its name" = fails(
+      "estimator", expectation(g, rowSums, estimator = "rao")
+    ),
+    "points unknown" = fails("points", mean(n, points = "sobol")),
+    "probs below 0" = fails("probs", quantile(g, -0.1)),
+    "probs above 1" = fails("probs", quantile(gv, 1.1)),
+    "probs NA" = fails("probs", quantile(g, c(0.5, NA))),
+    "probs a matrix" = fails("probs", quantile(g, matrix(0.5))),
+    "probs empty" = works(as.numeric(quantile(gv, double())), double()),
+    "probs in any order" = works(
+      as.numeric(quantile(gv, c(0.9, 0.1, 0.9))), as.numeric(quantile(gv, c(0.1, 0.9)))[c(2, 1, 2)]
+    )
+  ))
   expect_inputs(cases)
   expect_snapshot(writeLines(input_messages(cases)))
 })
@@ -278,6 +436,16 @@ test_that("an argument that does not exist is an error, never swallowed", {
     "augment" = fails("newdata", augment(g, df, newdata = df)),
     "summary" = fails("digits", summary(g, digits = 3)),
     "entropy" = fails("base", entropy(picture, base = 2)),
+    "entropy of a density" = fails("base", entropy(g, base = 2)),
+    "expectation" = fails("estimater", expectation(g, rowSums, estimater = "crude")),
+    "mean" = fails("trim", mean(g, trim = 0.1)),
+    "mean without a name" = fails("...", mean(g, 64, "random", 8, 3)),
+    "vcov" = fails("complete", vcov(g, complete = TRUE)),
+    "probability" = fails("regions", probability(g, is.finite, regions = 1)),
+    "kl_divergence" = fails("base", kl_divergence(g, g, base = 2)),
+    "quantile" = fails("type", quantile(g, type = 7)),
+    "tidy of an expectation" = fails("conf", tidy(mean(g), conf = 1)),
+    "print of an expectation" = fails("width", print(mean(g), width = 3)),
     "print" = fails("digits", print(g, digits = 3)),
     "print of a classifier" = fails("digits", print(classifier, digits = 3)),
     "compare" = fails("weights", compare(list(g), df, weights = 1)),

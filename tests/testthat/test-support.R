@@ -28,6 +28,29 @@ test_that("the Jacobian is the derivative of the transform", {
   }
 })
 
+test_that("the slope of the way to the data's scale is its derivative", {
+  for (support in example_supports()[1:5]) {
+    y <- matrix(seq(-3, 3, by = 0.25))
+    x <- from_working(y, support)
+    h <- 1e-5
+    slope <- (from_working(y + h, support) - from_working(y - h, support)) / (2 * h)
+    expect_equal(inside_slope(x, support), slope, tolerance = 1e-9)
+    # and the reciprocal of the Jacobian the other way
+    expect_equal(
+      log(inside_slope(x, support)[, 1]), -to_working(x, support)$log_jacobian,
+      tolerance = 1e-12
+    )
+  }
+  support <- rbind(c(0, Inf), c(-Inf, Inf), c(0, 1), c(-Inf, 2))
+  x <- rbind(c(0.5, -1, 0.2, -8), c(2, 3, 0.9, 1))
+  expect_equal(
+    inside_slope(x, support), cbind(x[, 1], 1, x[, 3] * (1 - x[, 3]), 2 - x[, 4]),
+    tolerance = 1e-15
+  )
+  # a width whose square is no number
+  expect_equal(inside_slope(matrix(1e200), bounds(0, 4e200)), matrix(0.75e200), tolerance = 1e-14)
+})
+
 test_that("columns are transformed one by one and their Jacobians multiply", {
   support <- rbind(c(0, Inf), c(-Inf, Inf), c(0, 1))
   x <- matrix(c(0.5, 2, -1, 3, 0.2, 0.9), 2)

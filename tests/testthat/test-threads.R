@@ -22,6 +22,32 @@ test_that("gradients and log-likelihoods are the same, in both precisions", {
   }
 })
 
+test_that("gradients in the points are the same, in both precisions", {
+  x <- make_points(3001, 3)
+  a <- with_fixed_seed(1, rnorm(3001))
+  for (covariance in c("diagonal", "full")) {
+    object <- large_model(covariance)
+    model <- engine_model(coef(object), "tanh")
+    for (single in c(FALSE, TRUE)) {
+      without_limits(expect_same_bits(
+        .Call(ffi_gradient, model, x, a, TRUE, c(0.1, 0.2, 0.3), single, thread_count())
+      ))
+    }
+  }
+})
+
+test_that("expectations and their gradients are the same, in every instance", {
+  for (model in list(large_model(), large_model("full"), make_model(3, 4))) {
+    z <- make_base(3001, 3)
+    for (instance in cwmix_info()$instances) {
+      without_limits(expect_same_bits(with_engine(
+        expectation(model, wave, z = z, gradient = wave_gradient),
+        instance = instance
+      )))
+    }
+  }
+})
+
 test_that("draws and residuals are the same", {
   model <- large_model("full")
   without_limits(expect_same_bits(simulate(model, 5001, seed = 1, component = TRUE)))

@@ -34,6 +34,55 @@ test_that("steps of Adam are those of the reference", {
   }
 })
 
+# Steps of Adam along gradients that R asks for one by one: as take_steps(), without scores.
+take_given_steps <- function(p, x, batches, rates, decay, clip, recency, log_floor) {
+  model <- engine_model(reference_coef(p), p$activation)
+  state <- first_state(model)
+  options <- c(0.9, 0.999, 1e-8, decay, clip, recency)
+  for (t in seq_along(batches)) {
+    model$parameters <- state$parameters
+    points <- x[batches[[t]], , drop = FALSE]
+    out <- .Call(ffi_gradient, model, points, NULL, FALSE, double(3), FALSE, 1L)
+    gradient <- out$gradient / nrow(points)
+    state <- .Call(ffi_adam, model, state, gradient, rates[t], log_floor, options)
+  }
+  c(
+    unflatten(state$parameters, reference_coef(p)),
+    list(average = unflatten(state$average, reference_coef(p)), step = state$step)
+  )
+}
+
+test_that("steps along given gradients are those of the reference", {
+  batches <- list(1:8, 9:16, 17:23)
+  rates <- c(0.05, 0.1, 0.02)
+  for (s in scenarios(2, 3, list(NULL, integer(0), c(5, 4)), activation = "silu", n = 23)) {
+    for (limit in list(c(0, Inf, 0), c(0.5, 0.1, 20))) {
+      log_floor <- c(-0.3, -0.2)
+      steps <- take_given_steps(
+        s$p, s$x, batches, rates, limit[1], limit[2], limit[3], log_floor
+      )
+      expected <- reference_adam(
+        s$p, s$x, rep(1, 23), batches, rates, limit[1], limit[2], limit[3], log_floor
+      )
+      fields <- c(names(reference_coef(s$p)), "average")
+      expect_close(steps[fields], expected[fields], 1e-9, floor = 1, info = s$name)
+      expect_identical(steps$step, 3)
+    }
+  }
+})
+
+test_that("a gradient that is not finite is no step", {
+  model <- engine_model(reference_coef(make_parameters(2, 3, 5)), "tanh")
+  state <- first_state(model)
+  options <- c(0.9, 0.999, 1e-8, 0.1, 1, 2)
+  for (bad in c(NaN, Inf, -Inf, NA)) {
+    gradient <- replace(0.1 + state$first, 4, bad)
+    after <- .Call(ffi_adam, model, state, gradient, 0.1, c(-5, -5), options)
+    expect_identical(after$step, 0)
+    expect_identical(after$parameters, state$parameters)
+  }
+})
+
 test_that("steps are the same in one call and in several, to the bit", {
   s <- scenarios(2, 3, list(c(5, 4)), "full", "tanh", 40)[[1]]
   model <- engine_model(reference_coef(s$p), "tanh")
@@ -61,7 +110,8 @@ test_that("single-precision gradients of many rows are those of double precision
   for (covariance in c("diagonal", "full")) {
     p <- reference_coef(make_parameters(2, 3, 6, covariance, seed = 61))
     gradient <- function(single) {
-      out <- .Call(ffi_gradient, engine_model(p, "tanh"), x, NULL, single, 2L)
+      model <- engine_model(p, "tanh")
+      out <- .Call(ffi_gradient, model, x, NULL, FALSE, double(3), single, 2L)
       c(unflatten(out$gradient, p), value = out$value)
     }
     expect_close_gradient(gradient(TRUE), gradient(FALSE), 1e-5, info = covariance)
