@@ -99,10 +99,15 @@ cwmix_control <- function(epochs = NULL, batch_size = NULL, learning_rate = 5e-3
 }
 
 # A control may have been edited by hand since it was made.
-validate_control <- function(control, call) {
-  check_class(control, "cwmix_control", "made by cwmix_control()", "control", call)
+validate_control <- function(control, call, maker = cwmix_control) {
+  made_by <- if (identical(maker, cwmix_vi_control)) "cwmix_vi_control" else "cwmix_control"
+  if (!identical(class(control), class(maker()))) {
+    stop_input("`control` must be made by ", made_by, "(), not ", describe(control), ".",
+      call = call
+    )
+  }
   tryCatch(
-    do.call(cwmix_control, unclass(control)),
+    do.call(maker, unclass(control)),
     cwmix_input_error = function(e) stop_input("`control`: ", conditionMessage(e), call = call)
   )
 }

@@ -101,7 +101,13 @@ nobs.cwmix_density <- function(object, ...) {
 }
 
 unfitted_name <- function(object) {
-  if (inherits(object, "cwmix_average")) "an average of densities" else "a specified model"
+  if (inherits(object, "cwmix_average")) {
+    "an average of densities"
+  } else if (inherits(object, "cwmix_vi")) {
+    "a variational fit"
+  } else {
+    "a specified model"
+  }
 }
 
 check_fitted <- function(object, call, arg = "object") {

@@ -15,7 +15,8 @@
 #' - `"classifier"`: w(z) for z from -4 to 4, alike, with the standard normal density (at no scale)
 #'   or the circle that holds 90 percent of it.
 #' - `"training"`: the mean log density of the training and the validation rows after each epoch;
-#'   for [gaussian_mixture()] that after each iteration of EM.
+#'   for [gaussian_mixture()] that after each iteration of EM; for [cwmix_vi()] the evidence lower
+#'   bound at every evaluation.
 #' - `"candidates"`: for a [cwmix()] fit without `K` the held-out scores of its candidates against
 #'   K, areas by their shares, and that of all of them stacked.
 #' - `"residuals"`: latent residuals (see [residuals()][residuals.cwmix_density]), N(0, I) under
@@ -346,13 +347,16 @@ plot_training <- function(object, dots, call) {
     )
   }
   step <- trace[[1]]
+  variational <- inherits(object, "cwmix_vi")
   main <- if (inherits(object, "cwmix")) "Training" else "EM"
-  scores <- as.matrix(trace[intersect(c("log_likelihood", "training", "validation"), names(trace))])
+  known <- c("log_likelihood", "training", "validation", "elbo")
+  scores <- as.matrix(trace[intersect(known, names(trace))])
   scores <- scores[, colSums(is.finite(scores)) > 0, drop = FALSE]
   ylim <- grDevices::extendrange(scores[is.finite(scores)])
-  label <- if (inherits(object, "cwmix")) "Epoch" else "Iteration"
-  taken <- panel(range(step), ylim, label, "Mean log density", main, dots, xaxs = "r")
-  best <- object$best_epoch
+  unit <- if (variational) "Step" else if (inherits(object, "cwmix")) "Epoch" else "Iteration"
+  value <- if (variational) "Evidence lower bound" else "Mean log density"
+  taken <- panel(range(step), ylim, unit, value, main, dots, xaxs = "r")
+  best <- if (variational) object$best_step else object$best_epoch
   if (!is.null(best)) {
     graphics::abline(v = best, col = "grey70", lty = 2)
     graphics::axis(1, best, labels = FALSE, tcl = 0.4)
@@ -363,7 +367,7 @@ plot_training <- function(object, dots, call) {
     colours <- line_colours(last)
     at <- scores[step == best, last]
     graphics::points(best, at, pch = 21, bg = "white", col = colours[last], lwd = 2)
-    labels <- c(colnames(scores), sprintf("best epoch, %d", best))
+    labels <- c(colnames(scores), sprintf("best %s, %d", tolower(unit), best))
     key(labels, col = c(colours, "grey70"), lty = c(rep(1, last), 2), lwd = 2, taken = taken)
   }
   trace

@@ -1,5 +1,11 @@
 model_name <- function(x) {
-  if (inherits(x, "gaussian_mixture")) "Gaussian mixture" else "Classifier weighted mixture"
+  if (inherits(x, "gaussian_mixture")) {
+    "Gaussian mixture"
+  } else if (inherits(x, "cwmix_vi")) {
+    "Variational fit"
+  } else {
+    "Classifier weighted mixture"
+  }
 }
 
 describe_shape <- function(x) {
@@ -105,6 +111,30 @@ format.cwmix_density <- function(x, ...) {
       sprintf("  at sd_floor %s", plural(x$at_floor, "component"))
     },
     describe_likelihood(x)
+  )
+}
+
+#' @export
+format.cwmix_vi <- function(x, ...) {
+  check_dots_empty(..., call = user_call())
+  with_error <- function(value) {
+    sprintf("%s (se %s)", fixed(value[["estimate"]], 4), format(signif(value[["se"]], 2)))
+  }
+  reasons <- poor_fit(x)
+  c(
+    describe_shape(x), sprintf("  classifier  %s", describe_classifier(x$classifier)),
+    sprintf("  support     %s", describe_support(x)),
+    sprintf(
+      "  training    step %d of %d (%s)", x$best_step, max(x$trace$step),
+      switch(x$stopped, steps = "all done", x$stopped)
+    ),
+    sprintf("  ELBO        %s", with_error(x$elbo)),
+    sprintf("  evidence    %s on the log scale, by importance sampling", with_error(x$log_evidence)),
+    sprintf(
+      "  trust       effective sample size %.0f of %d, Pareto k %s", x$ess,
+      length(x$importance$log_weights), if (is.na(x$pareto_k)) "unknown" else fixed(x$pareto_k, 2)
+    ),
+    if (length(reasons) > 0) sprintf("  not to be trusted: %s", paste(reasons, collapse = "; "))
   )
 }
 

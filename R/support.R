@@ -124,12 +124,12 @@ log_inside_slope_gradient <- function(x, support) {
 }
 
 # Training points must lie inside: the boundary is infinitely far on the working scale.
-check_inside <- function(x, support, labels, call) {
+check_inside <- function(x, support, labels, call, arg = "x") {
   for (j in which(rowSums(is.finite(support)) > 0)) {
     bad <- which(x[, j] <= support[j, 1] | x[, j] >= support[j, 2])
     if (length(bad) > 0) {
       stop_input(
-        "`x` must lie strictly inside `support`, but column `", labels[j], "`, row ", bad[1],
+        "`", arg, "` must lie strictly inside `support`, but column `", labels[j], "`, row ", bad[1],
         " is ", format(x[bad[1], j]), " and the bounds are ", format(support[j, 1]), " and ",
         format(support[j, 2]), ".",
         call = call

@@ -9,7 +9,8 @@
 #'   the means and standard deviations as `mean.<column>` and `sd.<column>`. `glance()`: one row
 #'   with `K`, `d`, `covariance`, `df`, `logLik`, `AIC`, `BIC`, `nobs`, and for a [cwmix()] fit
 #'   `best_epoch` and `validation`, its mean log density on the validation rows (without `K`, `NA`
-#'   and the held-out score of the stack). `augment()`: the
+#'   and the held-out score of the stack); of a [cwmix_vi()] fit with `K`, `d`, `covariance`, `elbo`,
+#'   `log_evidence` and their standard errors, `ess` and `pareto_k`. `augment()`: the
 #'   data with columns `.density`, `.class` (the most probable component) and `.uncertainty` (one
 #'   minus its posterior).
 #' @section Errors: A condition of class `"cwmix_input_error"`.
@@ -47,6 +48,19 @@ glance.cwmix_density <- function(x, ...) {
     row$validation <- x$trace$validation[match(x$best_epoch, x$trace$epoch)]
   }
   row
+}
+
+#' @rdname tidiers
+#' @export
+glance.cwmix_vi <- function(x, ...) {
+  check_dots_empty(..., call = user_call())
+  data.frame(
+    K = nrow(x$mean), d = ncol(x$mean),
+    covariance = if (is.null(x$cholesky)) "diagonal" else "full",
+    elbo = x$elbo[["estimate"]], elbo.std.error = x$elbo[["se"]],
+    log_evidence = x$log_evidence[["estimate"]],
+    log_evidence.std.error = x$log_evidence[["se"]], ess = x$ess, pareto_k = x$pareto_k
+  )
 }
 
 #' @rdname tidiers

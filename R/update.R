@@ -44,13 +44,84 @@ update.gaussian_mixture <- function(object, ...) {
   refit(object, match.call(expand.dots = FALSE)$..., parent.frame(), user_call())
 }
 
+#' Go on with a variational fit, or refit it
+#'
+#' `update(fit, steps = 1000)` trains on from the last parameters with the optimiser's moments;
+#' `log_density` and `gradient` are found by the call. Any other change evaluates the call again
+#' with the arguments given.
+#'
+#' @param object A fit of [cwmix_vi()].
+#' @param ... Arguments of [cwmix_vi()] to change, by name.
+#' @param steps A whole number of further steps, at full learning rate and without annealing. Not
+#'   together with other arguments but `control`.
+#' @param control A [cwmix_vi_control()] for them; `NULL` for that of the fit.
+#' @return A fit of the same class. The trace goes on; the best step is the best of all.
+#' @section Errors: A condition of class `"cwmix_input_error"`, for instance where `log_density`
+#'   cannot be found.
+#' @examples
+#' log_density <- function(x) dnorm(x[, 1], 3, 2, log = TRUE)
+#' gradient <- function(x) -(x - 3) / 4
+#' set.seed(1)
+#' quick <- cwmix_vi_control(steps = 50, draws = 500)
+#' fit <- cwmix_vi(log_density, 1, 2, gradient, hidden = 8, control = quick)
+#' fit <- update(fit, steps = 50)
+#' max(fit$trace$step)
+#' @export
+update.cwmix_vi <- function(object, ..., steps = NULL, control = NULL) {
+  call <- user_call()
+  frame <- parent.frame()
+  if (is.null(steps)) {
+    changes <- match.call(expand.dots = FALSE)$...
+    if (!is.null(control)) changes$control <- substitute(control)
+    check_named_changes(changes, call)
+    again <- object$call
+    for (name in names(changes)) again[name] <- list(changes[[name]])
+    return(evaluate_again(again, NULL, frame, call))
+  }
+  check_dots_empty(..., call = call)
+  steps <- check_count(steps, "steps", call)
+  continue_vi(object, steps, control %||% object$control, frame, call)
+}
+
+continue_vi <- function(object, steps, control, frame, call) {
+  control <- validate_control(control, call, cwmix_vi_control)
+  find <- function(name) {
+    if (is.null(object$call[[name]])) {
+      return(NULL)
+    }
+    found <- tryCatch(eval(object$call[[name]], frame), error = function(e) NULL)
+    if (is.function(found)) {
+      return(found)
+    }
+    stop_input("`object` must have been fitted with a `", name, "` that can be found by its call.",
+      call = call
+    )
+  }
+  d <- ncol(object$mean)
+  bounds <- unname(split(object$support, row(object$support)))
+  target <- read_target(
+    find("log_density"), find("gradient"), d, bounds, object$columns$names, control, call
+  )
+  control$temperature <- 1
+  settings <- list(
+    hidden = object$hidden, activation = object$classifier$activation, control = control
+  )
+  begun <- c(
+    list(parameters = object$optimiser$template, evidence = object$search_evidence),
+    object$optimiser[c("center", "scale")]
+  )
+  problem <- vi_problem(begun, target, settings, "search")
+  finish_vi(
+    train_vi(object$optimiser$state, problem, steps, object$trace, call), problem, object$call,
+    call
+  )
+}
+
 # Arguments that hold data: left out of calls as values, looked for again by name.
 data_arguments <- c("x", "data", "weights", "start")
 
 refit <- function(object, changes, frame, call) {
-  if (length(changes) > 0 && (is.null(names(changes)) || any(names(changes) == ""))) {
-    stop_input("Arguments to change must be named.", call = call)
-  }
+  check_named_changes(changes, call)
   again <- object$call
   held <- Filter(Negate(is.null), object$data)
   again <- again[!names(again) %in% setdiff(names(object$data), names(held))]
@@ -70,7 +141,17 @@ refit <- function(object, changes, frame, call) {
   if (is.null(again$x)) {
     stop_input("`x` must be given: the call of this fit does not name its data.", call = call)
   }
-  tryCatch(eval(again, kept, frame), simpleError = function(e) {
+  evaluate_again(again, kept, frame, call)
+}
+
+check_named_changes <- function(changes, call) {
+  if (length(changes) > 0 && (is.null(names(changes)) || any(names(changes) == ""))) {
+    stop_input("Arguments to change must be named.", call = call)
+  }
+}
+
+evaluate_again <- function(again, data, frame, call) {
+  tryCatch(eval(again, data, frame), simpleError = function(e) {
     stop_input("`object`'s call cannot be evaluated again: ", conditionMessage(e), ".", call = call)
   })
 }

@@ -1,13 +1,12 @@
 # Where a variational fit starts: a Gaussian mixture that covers the target.
 
-# From runs of an optimiser and importance sampling, from a wide normal, from draws, or from a
-# density: list(parameters, center, scale), the parameters of a Gaussian mixture (or a network, from
-# a density) on the standardised scale.
+# list(parameters, center, scale, evidence): the parameters of a Gaussian mixture (or a network,
+# from a density) on the standardised scale; the evidence as a search estimates it, else NULL.
 vi_start <- function(start, target, settings, call) {
   density <- if (inherits(start, "cwmix_density")) {
     start
   } else if (is.matrix(start)) {
-    mixture_of_draws(to_working(start, target$support)$y, NULL, settings, call)
+    mixture_of_draws(start, NULL, settings, call)
   } else if (start == "wide") {
     wide_mixture(target, settings)
   } else {
@@ -18,8 +17,54 @@ vi_start <- function(start, target, settings, call) {
   scale <- sqrt(diag(moments$vcov))
   list(
     parameters = standardise_parameters(unnamed_coef(density), center, scale),
-    center = center, scale = scale
+    center = center, scale = scale, evidence = density$evidence
   )
+}
+
+# `start` as it is used: a string, a matrix of draws on the working scale, or a density.
+check_vi_start <- function(start, target, settings, call) {
+  if (inherits(start, "cwmix_density")) {
+    return(check_start_density(start, target, settings, call))
+  }
+  if (is_plain_numeric(start) || is.data.frame(start)) {
+    points <- read_training(start, call, "start")
+    if (ncol(points$x) != target$d || nrow(points$x) <= max(settings$K, target$d)) {
+      stop_input("`start` must be draws in ", plural(target$d, "column"), ", more of them than ",
+        "columns and components, not ", describe(start), ".",
+        call = call
+      )
+    }
+    check_inside(points$x, target$support, seq_len(target$d), call, "start")
+    return(to_working(points$x, target$support)$y)
+  }
+  if (!identical(start, "search") && !identical(start, "wide")) {
+    stop_input("`start` must be \"search\", \"wide\", a matrix of draws or a density, not ",
+      describe(start), ".",
+      call = call
+    )
+  }
+  start
+}
+
+check_start_density <- function(start, target, settings, call) {
+  classifier <- start$classifier
+  layers <- classifier$weights
+  widths <- vapply(layers[-length(layers)], nrow, 0L)
+  like_ours <- identical(as.integer(settings$hidden), as.integer(widths)) &&
+    !is.null(settings$hidden) && identical(classifier$activation, settings$activation)
+  problem <- if (!identical(dim(start$mean), c(settings$K, target$d))) {
+    sprintf("%d components in %s", settings$K, plural(target$d, "column"))
+  } else if (is.null(start$sd) != settings$full) {
+    paste(if (settings$full) "full" else "diagonal", "covariances")
+  } else if (!identical(as.vector(start$support), as.vector(target$support))) {
+    "the bounds of `support`"
+  } else if (!is_constant(classifier) && (length(layers) == 0 || !like_ours)) {
+    "constant weights or a network with the layers `hidden` and the same activation"
+  }
+  if (!is.null(problem)) {
+    stop_input("`start` must have ", problem, ", not those of ", format(start)[1], ".", call = call)
+  }
+  start
 }
 
 unnamed_coef <- function(density) {
@@ -87,7 +132,7 @@ search_mixture <- function(target, settings, call) {
   modes <- find_modes(target, control, call)
   proposal <- first_proposal(modes, target, control)
   least <- control$draws / 10
-  best <- list(effective = -Inf)
+  best <- list(quality = -Inf)
   for (round in seq_len(search_rounds)) {
     y <- unname(draw(proposal, control$draws))
     log_p <- target_log_density(target, y, call)
@@ -102,20 +147,22 @@ search_mixture <- function(target, settings, call) {
     }
     power <- tempering(log_weight, least)
     weights <- exp(power * (log_weight - max(log_weight)))
-    effective <- if (power < 1) power else 1 + effective_size(weights) / length(weights)
-    kept <- list(effective = effective, y = y, weights = weights)
-    settled <- power == 1 && effective < best$effective + 0.02
-    if (effective > best$effective) best <- kept
+    # The power, and where that is 1 the share of draws that is effective.
+    quality <- if (power < 1) power else 1 + effective_size(weights) / length(weights)
+    settled <- power == 1 && quality < best$quality + 0.02
+    if (quality > best$quality) {
+      best <- list(quality = quality, y = y, weights = weights, log_weight = log_weight)
+    }
     if (settled && round >= 4) break
     fit <- mixture_of_draws(y, weights, settings, call, full = TRUE)
     proposal <- widened(fit)
   }
-  mixture_of_draws(best$y, best$weights, settings, call)
+  mixture <- mixture_of_draws(best$y, best$weights, settings, call)
+  if (best$quality >= 1) mixture$evidence <- log_evidence(best$log_weight)
+  mixture
 }
 
 search_rounds <- 30
-
-effective_size <- function(weights) sum(weights)^2 / sum(weights^2)
 
 # The largest power up to 1 of the weights with at least the effective size asked for.
 tempering <- function(log_weight, least) {

@@ -77,9 +77,7 @@ check_slopes <- function(slopes, x, arg, call) {
 # The gradient that was given against central differences: it must agree at half of some points,
 # so that a few where the density has an edge do no harm.
 check_target_gradient <- function(target, y, call) {
-  value <- target_log_density(target, y, call)
-  y <- y[is.finite(value), , drop = FALSE]
-  if (is.null(target$gradient) || nrow(y) == 0) {
+  if (is.null(target$gradient)) {
     return(invisible())
   }
   given <- target_gradient(target, y, call)
@@ -99,4 +97,46 @@ check_target_gradient <- function(target, y, call) {
       call = call
     )
   }
+}
+
+read_target <- function(log_density, gradient, d, support, names, control, call) {
+  if (!is.function(log_density)) {
+    stop_input("`log_density` must be a function of an n x d matrix, not ", describe(log_density),
+      ".",
+      call = call
+    )
+  }
+  if (!is.null(gradient) && !is.function(gradient)) {
+    stop_input("`gradient` must be NULL or a function of an n x d matrix, not ",
+      describe(gradient), ".",
+      call = call
+    )
+  }
+  if (!is.null(names)) {
+    if (!is.character(names) || length(names) != d) {
+      stop_input("`names` must be NULL or a string for each of the ", plural(d, "column"), ", not ",
+        describe(names), ".",
+        call = call
+      )
+    }
+    check_column_names(names, "names", call)
+  }
+  new_target(
+    log_density, gradient, read_support(support, d, names, call), new_columns(names, "matrix"),
+    rep(control$spread, d)
+  )
+}
+
+# Calls both functions at points of the region searched.
+check_target <- function(target, call) {
+  y <- matrix(stats::rnorm(20 * target$d, sd = target$step), 20, byrow = TRUE)
+  value <- target_log_density(target, y, call)
+  if (all(value == -Inf)) {
+    stop_input("`log_density` must be finite in the region searched, normal with standard ",
+      "deviation `spread` (", format(target$step[1]), "), but at all of 20 points it is -Inf.",
+      " Columns with bounds need `support`.",
+      call = call
+    )
+  }
+  check_target_gradient(target, y[is.finite(value), , drop = FALSE], call)
 }

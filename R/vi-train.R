@@ -72,7 +72,7 @@ evaluate_elbo <- function(parameters, problem, call) {
       log_quantity_working(density, u, "density")
   }
   out <- estimators[["rao-blackwell"]](density, base, h, NULL, NULL, call)
-  c(mean(out$values), standard_error(out$values, base$replicate))
+  c(mean(out$values), column_errors(out$values, base$replicate))
 }
 
 # Trains for some steps: list(state, trace, stopped). `trace` is continued.

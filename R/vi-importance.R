@@ -1,0 +1,120 @@
+# How far a variational fit can be trusted: importance sampling from it.
+
+# Draws from the fit with their log weights, log p - log q, and what they say:
+# list(log_evidence, ess, pareto_k, importance).
+importance_of <- function(object, target, n, call) {
+  free <- unbounded(object)
+  y <- unname(draw(free, n))
+  log_weights <- target_log_density(target, y, call) - log_quantity_working(free, y, "density")
+  list(
+    log_evidence = log_evidence(log_weights),
+    ess = effective_size(exp(log_weights - max(log_weights))),
+    pareto_k = pareto_k(log_weights),
+    importance = list(draws = target_points(target, y), log_weights = log_weights)
+  )
+}
+
+# The log of the mean weight, and its standard error by the delta method.
+log_evidence <- function(log_weights) {
+  top <- max(log_weights)
+  weights <- exp(log_weights - top)
+  n <- length(weights)
+  c(
+    estimate = top + log(mean(weights)), se = stats::sd(weights) / mean(weights) / sqrt(n)
+  )
+}
+
+effective_size <- function(weights) sum(weights)^2 / sum(weights^2)
+
+# Pareto smoothed log weights by loo, raw ones without it: list(log_weights, k).
+smoothed_weights <- function(log_weights) {
+  # Weights that differ by rounding alone have no tail to fit.
+  if (diff(range(log_weights)) < 1e-8) {
+    return(list(log_weights = log_weights, k = -Inf))
+  }
+  if (!requireNamespace("loo", quietly = TRUE)) {
+    return(list(log_weights = log_weights, k = NA_real_))
+  }
+  # It warns of a large k; that is said by warn_poor_fit().
+  smoothed <- suppressWarnings(loo::psis(log_weights, r_eff = NA))
+  list(
+    log_weights = as.double(stats::weights(smoothed, log = TRUE, normalize = FALSE)),
+    k = as.double(smoothed$diagnostics$pareto_k)
+  )
+}
+
+pareto_k <- function(log_weights) smoothed_weights(log_weights)$k
+
+# Why a fit should not be trusted, a string a reason.
+poor_fit <- function(object) {
+  n <- length(object$importance$log_weights)
+  found <- object$search_evidence
+  lost <- if (!is.null(found)) found[["estimate"]] - object$log_evidence[["estimate"]] else 0
+  error <- if (!is.null(found)) sqrt(found[["se"]]^2 + object$log_evidence[["se"]]^2) else 0
+  c(
+    if (isTRUE(object$pareto_k > 0.7)) {
+      sprintf("Pareto k of the importance weights is %.2f, above 0.7", object$pareto_k)
+    },
+    if (object$ess < n / 100) {
+      sprintf("the effective sample size is %.0f of %d draws", object$ess, n)
+    },
+    if (lost > 0.05 + 3 * error) {
+      sprintf(
+        "its log evidence %.2f is below the %.2f of the search: it misses a mode",
+        object$log_evidence[["estimate"]], found[["estimate"]]
+      )
+    }
+  )
+}
+
+warn_poor_fit <- function(object, call) {
+  reasons <- poor_fit(object)
+  if (length(reasons) > 0) {
+    warn_cwmix(
+      paste0(
+        "The fit should not be trusted: ", paste(reasons, collapse = "; "),
+        ". More components, full covariances, a wider network or more `spread` may help."
+      ),
+      "cwmix_poor_fit", call
+    )
+  }
+}
+
+#' Draws of a variational fit for the posterior package
+#'
+#' The draws that importance sampling used, corrected for what the fit gets wrong: resampled with
+#' their Pareto smoothed weights (raw weights without the loo package), or all of them with the
+#' weights beside.
+#'
+#' @param x A fit of [cwmix_vi()].
+#' @param log_weights A flag: all draws, with the smoothed log weights in `.log_weight`, as
+#'   [posterior::weight_draws()] has them, instead of as many resampled ones.
+#' @param ... Must be empty.
+#' @return A `posterior::draws_df`, one chain. Resampling (stratified, with replacement, by
+#'   [posterior::resample_draws()]) uses R's generator and repeats draws.
+#' @section Errors: A condition of class `"cwmix_input_error"`.
+#' @references Vehtari, Simpson, Gelman, Yao and Gabry (2024), Pareto smoothed importance sampling,
+#'   Journal of Machine Learning Research 25.
+#' @examplesIf requireNamespace("posterior", quietly = TRUE)
+#' set.seed(1)
+#' quick <- cwmix_vi_control(steps = 0, draws = 1000)
+#' fit <- suppressMessages(
+#'   cwmix_vi(function(x) dexp(x[, 1], log = TRUE), 1, 2, support = c(0, Inf), control = quick)
+#' )
+#' posterior::summarise_draws(posterior::as_draws_df(fit))
+#' @exportS3Method posterior::as_draws_df
+as_draws_df.cwmix_vi <- function(x, log_weights = FALSE, ...) {
+  call <- user_call()
+  check_dots_empty(..., call = call)
+  check_flag(log_weights, "log_weights", call)
+  draws <- x$importance$draws
+  colnames(draws) <- column_labels(x)
+  smoothed <- smoothed_weights(x$importance$log_weights)$log_weights
+  weighted <- posterior::weight_draws(
+    posterior::as_draws_df(as.data.frame(draws)), smoothed, log = TRUE
+  )
+  if (log_weights) weighted else posterior::resample_draws(weighted)
+}
+
+#' @exportS3Method posterior::as_draws
+as_draws.cwmix_vi <- function(x, ...) posterior::as_draws_df(x, ...)
