@@ -1,9 +1,10 @@
-# How much the gradient of an expectation varies by estimator: Rao-Blackwell with random points and
-# with lattices, the score function (REINFORCE, each draw's baseline the mean of the others) and
+# How much the gradient of an expectation varies by estimator: Rao-Blackwell (RB) with random points
+# and with lattices, the score function (REINFORCE, each draw's baseline the mean of the others) and
 # Gumbel-softmax at three temperatures, at equal numbers of evaluations of f and at equal time; the
-# bias of Gumbel-softmax; the variance of the estimates themselves. f is the log density of a target,
-# as in variational inference; the density is a classifier weighted mixture fitted to draws from
-# the target, or a wide one as at the start of a variational fit. Prints tables in Markdown.
+# bias of Gumbel-softmax; the variance of the estimates themselves. f is the log density of a
+# target, as in variational inference, and a square; the density is a classifier weighted mixture
+# fitted to draws from the target, or a wide one as at the start of a variational fit. Prints tables
+# in Markdown.
 #   Rscript bench/gradients.R
 suppressMessages(library(cwmix))
 source(file.path("bench", "helpers.R"))
@@ -170,17 +171,24 @@ gumbel_bias <- function(model, f, gradient, temperatures, n = 8192, repeats = 10
 }
 
 # Variances of estimates of several functions, crude over Rao-Blackwell: at equal base points, at
-# equal evaluations, and at equal evaluations with lattices.
-estimate_ratios <- function(model, f, repeats) {
-  few <- evaluations / K
-  variance <- function(way) {
-    way <- c(list(model, f, n = few), way)
-    apply(replicate(repeats, c(do.call(expectation, way))), 1, var)
+# equal evaluations, and at equal evaluations with lattices; and the error with random points over
+# that with lattices at 4096 base points. Those of independent points are from sums over all nodes.
+estimate_ratios <- function(model, f, repeats = 200) {
+  z <- matrix(rnorm(50000 * ncol(model$mean)), 50000)
+  w <- predict(model$classifier, z)
+  first <- second <- 0
+  for (k in seq_len(K)) {
+    values <- f(t(model$mean[k, ] + model$sd[k, ] * t(z)))
+    first <- first + w[, k] * values
+    second <- second + w[, k] * values^2
   }
-  crude <- apply(f(as.matrix(simulate(model, 1e5))), 2, var) / few
-  random <- variance(list(points = "random"))
-  lattice <- variance(list(points = "lattice", replicates = 2))
-  rbind(crude / random, crude / random / K, crude / lattice / K)
+  crude <- colMeans(second) - colMeans(first)^2
+  random <- apply(first, 2, var)
+  lattice <- function(n, repeats) {
+    n * apply(replicate(repeats, c(expectation(model, f, n = n, replicates = 2))), 1, var)
+  }
+  few <- lattice(evaluations / K, repeats)
+  rbind(crude / random, crude / random / K, crude / few / K, sqrt(random / lattice(4096, 30)))
 }
 
 # Two significant digits.
@@ -190,7 +198,7 @@ number <- function(x) {
 }
 cells <- function(x) paste(x, collapse = " | ")
 slashed <- function(x) paste(number(x), collapse = " / ")
-labelled <- function(...) header("target", "d", "density", ...)
+labelled <- function(names) do.call(header, as.list(c("target", "d", "density", names)))
 title <- function(...) cat("\n", ..., "\n\n", sep = "")
 
 begin <- Sys.time()
@@ -210,13 +218,17 @@ results <- lapply(seq_len(nrow(settings)), function(i) {
   }
   square <- function(x) x[, 1]^2
   square_gradient <- function(x) cbind(2 * x[, 1], 0 * x[, -1])
+  # The wide density is the same for all targets.
+  with_square <- one$density == "fitted" || one$target == "ring"
   list(
     label = cells(one[c("target", "d", "density")]),
     log_density = gradient_variances(model, f, target$gradient, evaluations, 80),
-    square = gradient_variances(model, square, square_gradient, evaluations, 40),
+    square = if (with_square) {
+      gradient_variances(model, square, square_gradient, evaluations, 60)
+    },
     bias = gumbel_bias(model, f, target$gradient, temperatures),
     lattice = outer(c(64, 256, 1024), c(2, 8), Vectorize(of_points)) / evaluations * K,
-    estimates = estimate_ratios(model, repeats = 200, f = function(x) {
+    estimates = estimate_ratios(model, function(x) {
       cbind(f(x), x[, 1]^2, cos(x[, 1]), x[, 1] > 1)
     })
   )
@@ -224,8 +236,8 @@ results <- lapply(seq_len(nrow(settings)), function(i) {
 estimators <- rownames(results[[1]]$log_density)
 
 # A measure of each estimator over that of the first.
-print_ratios <- function(f, measure) {
-  labelled(cells(estimators[-1]))
+print_ratios <- function(results, f, measure) {
+  labelled(estimators[-1])
   for (one in results) {
     size <- measure(one[[f]])
     row(one$label, cells(number(size[-1] / size[1])))
@@ -234,14 +246,15 @@ print_ratios <- function(f, measure) {
 total <- function(variance) variance[, "total"]
 
 title("Total variance over that of RB, lattice, at equal evaluations; f the log density")
-print_ratios("log_density", total)
+print_ratios(results, "log_density", total)
 title("The same, times seconds (equal time)")
-print_ratios("log_density", function(variance) total(variance) * variance[, "seconds"])
+print_ratios(results, "log_density", function(variance) total(variance) * variance[, "seconds"])
 title("At equal evaluations; f the square of the first column")
-print_ratios("square", total)
+measured <- !vapply(results, function(one) is.null(one$square), NA)
+print_ratios(results[measured], "square", total)
 
 title("By block, over RB, lattice: RB, random / REINFORCE / Gumbel 0.5; f the log density")
-labelled(cells(blocks))
+labelled(blocks)
 for (one in results) {
   over <- one$log_density[c("RB, random", "REINFORCE", "Gumbel 0.5"), blocks]
   over <- over / rep(one$log_density["RB, lattice", blocks], each = 3)
@@ -249,39 +262,44 @@ for (one in results) {
 }
 
 title("RB: variance with random points over that with lattices, 2 / 8 shifts")
-labelled("64 points", "256", "1024")
+labelled(c("64 points", "256", "1024"))
 for (one in results) {
   row(one$label, cells(apply(one$log_density["RB, random", "total"] / one$lattice, 1, slashed)))
 }
 
-title("Gumbel-softmax: bias of the gradient over its length")
-labelled(cells(temperatures))
-relative <- function(bias) {
-  unclear <- bias[, "bias"] < bias[, "noise"]
-  square <- pmax(bias[, "bias"], 0) + ifelse(unclear, bias[, "noise"], 0)
-  paste0(ifelse(unclear, "< ", ""), number(sqrt(square / bias[, "length"])))
-}
-for (one in results) row(one$label, cells(relative(one$bias)))
-title("Gumbel-softmax: bias of the estimate (its standard error), in nats")
-labelled(cells(temperatures))
+title("Gumbel-softmax: length of the bias of the gradient over that of the gradient")
+labelled(temperatures)
 for (one in results) {
-  row(one$label, cells(sprintf("%.2f (%.2f)", one$bias[, "value"], one$bias[, "value_se"])))
+  bias <- as.data.frame(one$bias)
+  unclear <- bias$bias < bias$noise
+  square <- ifelse(unclear, pmax(bias$bias, 0) + bias$noise, bias$bias)
+  row(one$label, cells(paste0(ifelse(unclear, "< ", ""), number(sqrt(square / bias$length)))))
 }
-title("Gumbel-softmax: variance and squared bias of the gradient over the variance of RB, lattice")
-gumbels <- paste("Gumbel", c(0.2, 0.5, 1))
-labelled(cells(gumbels))
+title("Gumbel-softmax: bias of the estimate, in nats")
+labelled(temperatures)
 for (one in results) {
-  square <- pmax(0, one$bias[match(c(0.2, 0.5, 1), temperatures), "bias"])
+  bias <- one$bias[, "value"]
+  noise <- 2 * one$bias[, "value_se"]
+  row(one$label, cells(ifelse(abs(bias) < noise, paste("<", number(noise)), number(bias))))
+}
+title("Gumbel-softmax: variance plus squared bias of the gradient over the variance of RB, lattice")
+shown <- c(0.2, 0.5, 1)
+labelled(shown)
+for (one in results) {
+  bias <- pmax(0, one$bias[match(shown, temperatures), "bias"])
   variance <- total(one$log_density)
-  over <- (variance[gumbels] + square) / variance[["RB, lattice"]]
-  row(one$label, cells(number(over)))
+  row(one$label, cells(number((variance[paste("Gumbel", shown)] + bias) / variance[1])))
 }
 
+functions <- c("log density", "x1^2", "cos(x1)", "x1 > 1")
 title("Variance of estimates, crude over RB: equal base points / evaluations / with lattices")
-labelled("log density", "x1^2", "cos(x1)", "x1 > 1")
-for (one in results) row(one$label, cells(apply(one$estimates, 2, slashed)))
+labelled(functions)
+for (one in results) row(one$label, cells(apply(one$estimates[1:3, ], 2, slashed)))
+title("Error of estimates, RB with random points over RB with lattices, 4096 base points")
+labelled(functions)
+for (one in results) row(one$label, cells(number(one$estimates[4, ])))
 
 title("Milliseconds of a gradient; f the log density")
-labelled(cells(estimators))
+labelled(estimators)
 for (one in results) row(one$label, cells(number(1e3 * one$log_density[, "seconds"])))
 cat(sprintf("\n%.0f seconds in all.\n", as.numeric(Sys.time() - begin, units = "secs")))
