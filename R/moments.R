@@ -146,7 +146,8 @@ kl_divergence <- function(p, q, n = 4096, points = c("lattice", "random"), repli
   check_class(p, "cwmix_density", "a density of this package", "p", call)
   check_class(q, "cwmix_density", "a density of this package", "q", call)
   if (ncol(p$mean) != ncol(q$mean)) {
-    stop_input("`q` must have ", plural(ncol(p$mean), "column"), ", as `p`, not ", ncol(q$mean), ".",
+    stop_input("`q` must have ", plural(ncol(p$mean), "column"), ", as `p`, not ",
+      ncol(q$mean), ".",
       call = call
     )
   }
@@ -171,8 +172,8 @@ kl_divergence <- function(p, q, n = 4096, points = c("lattice", "random"), repli
 #'
 #' @param x A `cwmix_density`.
 #' @param probs A numeric vector of probabilities.
-#' @param f `NULL` for the columns themselves, or a function that takes an n x d matrix of points and
-#'   returns their n values, or an n x m matrix.
+#' @param f `NULL` for the columns themselves, or a function that takes an n x d matrix of points
+#'   and returns their n values, or an n x m matrix.
 #' @inheritParams expectation
 #' @param ... Must be empty.
 #' @return Of one function, or one column, a numeric vector named by `probs`, else a matrix with a

@@ -288,8 +288,8 @@ test_that("expectations and moments say what they need", {
       "object", expectation(fn_model, cos, gradient = function(x) -sin(x))
     ),
     "gradient a vector in one dimension" = works(
-      attr(with_fixed_seed(1, expectation(gv, cos, gradient = function(x) -sin(x[, 1]))), "gradient"),
-      attr(with_fixed_seed(1, expectation(gv, cos, gradient = function(x) -sin(x))), "gradient")
+      gradient_of(seeded_expectation(1, gv, cos, gradient = function(x) -sin(x[, 1]))),
+      gradient_of(seeded_expectation(1, gv, cos, gradient = function(x) -sin(x)))
     ),
     "z of one row" = fails("z", expectation(g, rowSums, z = matrix(0, 1, 2))),
     "z of too few columns" = fails("z", expectation(g, rowSums, z = m[, 1])),
