@@ -32,8 +32,8 @@
 #'   `TRUE` for central differences of `f`, with a message. With `estimator = "score-function"`,
 #'   `TRUE` is enough.
 #' @param points A string: base points from randomly shifted lattices (`"lattice"`, up to 249
-#'   columns), a quasi-Monte Carlo method with which the error for smooth functions falls much faster
-#'   than 1 / sqrt(n); or independent ones from R's generator (`"random"`).
+#'   columns), a quasi-Monte Carlo method with which the error for smooth functions falls much
+#'   faster than 1 / sqrt(n); or independent ones from R's generator (`"random"`).
 #' @param replicates A whole number of at least 2 independent shifts of the lattice, among which the
 #'   `n` points are divided and from which the standard error is computed. Lattices are best where
 #'   `n / replicates` is a power of 2.
@@ -108,7 +108,7 @@ read_base <- function(z, n, points, replicates, object, call) {
         call = call
       )
     }
-    return(list(z = as_matrix(z, NROW(z), d), u = stats::runif(NROW(z))))
+    return(list(z = as_matrix(z, NROW(z), d)))
   }
   n <- check_count(n, "n", call, min = 2)
   points <- check_choice(points, c("lattice", "random"), "points", call)
@@ -154,9 +154,10 @@ estimators <- list(
   }
 )
 
-# The draws that base points and uniforms stand for, on the working scale.
+# The draws that base points and uniforms, those given or new ones, stand for, on the working scale.
 draws_at <- function(object, base, call) {
-  component <- choose_column(exp(log_classifier(object$classifier, base$z, call)), base$u)
+  u <- base$u %||% stats::runif(nrow(base$z))
+  component <- choose_column(exp(log_classifier(object$classifier, base$z, call)), u)
   unname(place(object, base$z, component))
 }
 
@@ -335,7 +336,8 @@ call_gradient <- function(gradient, f, x, y, m, object, call) {
   shape <- if (m == 1 && length(dim(slopes)) < 3) dim(x) else c(dim(x), m)
   # In one dimension a vector will do.
   flat <- is.null(dim(slopes)) && ncol(x) == 1 && m == 1 && length(slopes) == nrow(x)
-  if (!is_plain_numeric(slopes) || !(flat || identical(as.integer(dim(slopes)), as.integer(shape)))) {
+  fits <- flat || identical(as.integer(dim(slopes)), as.integer(shape))
+  if (!is_plain_numeric(slopes) || !fits) {
     stop_input("`gradient` must return partial derivatives, an array of dimension ",
       paste(shape, collapse = " x "), " here, not ", describe(slopes), ".",
       call = call

@@ -146,7 +146,8 @@ kl_divergence <- function(p, q, n = 4096, points = c("lattice", "random"), repli
   check_class(p, "cwmix_density", "a density of this package", "p", call)
   check_class(q, "cwmix_density", "a density of this package", "q", call)
   if (ncol(p$mean) != ncol(q$mean)) {
-    stop_input("`q` must have ", plural(ncol(p$mean), "column"), ", as `p`, not ", ncol(q$mean), ".",
+    stop_input("`q` must have ", plural(ncol(p$mean), "column"), ", as `p`, not ",
+      ncol(q$mean), ".",
       call = call
     )
   }
@@ -171,17 +172,19 @@ kl_divergence <- function(p, q, n = 4096, points = c("lattice", "random"), repli
 #'
 #' @param x A `cwmix_density`.
 #' @param probs A numeric vector of probabilities.
-#' @param f `NULL` for the columns themselves, or a function that takes an n x d matrix of points and
-#'   returns their n values, or an n x m matrix.
+#' @param f `NULL` for the columns themselves, or a function that takes an n x d matrix of points
+#'   and returns their n values, or an n x m matrix.
 #' @inheritParams expectation
 #' @param ... Must be empty.
 #' @return Of one function, or one column, a numeric vector named by `probs`, else a matrix with a
-#'   row a probability and a column a function. The attribute `"se"` has the standard errors,
-#'   between the lattice's replicates or between 16 parts of random points; 0 where quantiles are
+#'   row a probability and a column a function. The attribute `"se"` has the standard errors: those
+#'   of the probability at or below a quantile, carried over (Woodruff 1952); 0 where quantiles are
 #'   exact.
 #' @section Errors: A condition of class `"cwmix_input_error"`.
 #' @references Argouarc'h, Desbouvries, Barat, Kawasaki and Dautremer (2025), Classifier Weighted
-#'   Mixture models, arXiv:2501.02989, equation (19).
+#'   Mixture models, arXiv:2501.02989, equation (19). Woodruff (1952), Confidence intervals for
+#'   medians and other position measures, Journal of the American Statistical Association 47,
+#'   635-646.
 #' @examples
 #' fit <- gaussian_mixture(faithful, K = 2)
 #' set.seed(1)
@@ -212,22 +215,10 @@ quantile.cwmix_density <- function(x, probs = seq(0, 1, 0.25), f = NULL, n = 409
     return(structure(value, se = 0 * probs))
   }
   nodes <- weighted_nodes(x, base$z, f %||% identity, call)
-  group <- base$replicate %||% sort(rep_len(seq_len(min(16, n)), n))
-  groups <- max(group)
-  group <- group[nodes$row]
-  one <- function(values) {
-    parts <- vapply(seq_len(groups), function(g) {
-      weighted_quantile(values[group == g], nodes$weights[group == g], probs)
-    }, probs)
-    parts <- matrix(parts, nrow = length(probs))
-    centred <- parts - rowMeans(parts)
-    cbind(
-      weighted_quantile(values, nodes$weights, probs),
-      sqrt(rowSums(centred^2) / (groups - 1) / groups)
-    )
-  }
   m <- seq_len(ncol(nodes$values))
-  both <- vapply(m, function(m) one(nodes$values[, m]), cbind(probs, probs))
+  both <- vapply(m, function(m) {
+    quantile_at(nodes, nodes$values[, m], probs, base)
+  }, matrix(0, length(probs), 2))
   take <- function(which) {
     out <- matrix(both[, which, ], length(probs), length(m))
     if (length(m) == 1) {
@@ -237,6 +228,20 @@ quantile.cwmix_density <- function(x, probs = seq(0, 1, 0.25), f = NULL, n = 409
     out
   }
   structure(take(1), se = take(2))
+}
+
+# Quantiles of values at nodes and, in a second column, their standard errors.
+quantile_at <- function(nodes, values, probs, base) {
+  value <- weighted_quantile(values, nodes$weights, probs)
+  below <- rowsum(nodes$weights * outer(values, value, "<="), nodes$row)
+  se <- column_errors(below, base$replicate)
+  # The error of the probability below, carried over by the slope there, over a span of many nodes.
+  reach <- pmax(se, 1 / sqrt(nrow(base$z)))
+  lower <- pmax(probs - reach, 0)
+  upper <- pmin(probs + reach, 1)
+  ends <- weighted_quantile(values, nodes$weights, c(lower, upper))
+  span <- diff(matrix(ends, 2, byrow = TRUE))[1, ]
+  cbind(value, se * span / (upper - lower))
 }
 
 # The nodes of weight above 0: list(row, weights, values), the base point of each, its weight, and

@@ -14,9 +14,11 @@ wave_gradient <- function(x) {
 # Standard normal base points.
 make_base <- function(n, d, seed = 1) with_fixed_seed(3000 + seed, matrix(rnorm(n * d), n, d))
 
-# What expectation() draws besides given base points: a uniform for each row, then Gumbel noise.
-given_draws <- function(seed, n, K) {
-  with_fixed_seed(seed, list(u = runif(n), noise = matrix(-log(-log(runif(n * K))), n, K)))
+# What expectation() draws besides given base points: a uniform for each draw, or Gumbel noise.
+given_uniforms <- function(seed, n) with_fixed_seed(seed, runif(n))
+
+given_noise <- function(seed, n, K) {
+  with_fixed_seed(seed, matrix(-log(-log(runif(n * K))), n, K))
 }
 
 # An expectation with the generator at a seed.

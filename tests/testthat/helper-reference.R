@@ -564,7 +564,8 @@ reference_draws_at <- function(z, u, p) {
   x
 }
 
-# REINFORCE: the mean of (f(x_i) - b_i) times the gradient of log p(x_i), b_i the mean of the others.
+# REINFORCE: the mean of (f(x_i) - b_i) times the gradient of log p(x_i), b_i the mean of the other
+# values.
 reference_score_gradient <- function(x, p, f) {
   values <- f(x)
   baseline <- vapply(seq_along(values), function(i) mean(values[-i]), 0)

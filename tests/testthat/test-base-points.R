@@ -13,7 +13,7 @@ test_that("the generating vector is one of distinct odd numbers below 2^19, as i
   expect_identical(lattice_vector[1:4], c(1, 182667, 469891, 498753))
 })
 
-test_that("each column of a lattice is evenly spaced: one point in each cell of twice the spacing", {
+test_that("each column of a lattice is evenly spaced: two points in each cell of two spacings", {
   for (n in c(2, 8, 64, 1024)) {
     u <- with_fixed_seed(1, shifted_lattice(n, 10))
     # the tent map lays two halves on each other, each with a point in every 2 / n

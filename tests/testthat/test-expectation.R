@@ -115,7 +115,7 @@ test_that("REINFORCE follows the reference", {
       1, as_model(s$p), wave,
       z = s$z, estimator = "score-function", gradient = TRUE
     )
-    x <- reference_draws_at(s$z, given_draws(1, nrow(s$z), nrow(s$p$mean))$u, s$p)
+    x <- reference_draws_at(s$z, given_uniforms(1, nrow(s$z)), s$p)
     expect_close(as.numeric(value), mean(wave(x)), 1e-11, floor = 1, info = s$name)
     expect_close_gradient(
       gradient_of(value), reference_score_gradient(x, s$p, wave), 1e-10,
@@ -129,7 +129,7 @@ test_that("REINFORCE follows the reference", {
 
 test_that("Gumbel-softmax follows the reference, and finite differences with the same noise", {
   for (s in base_scenarios(K = c(1, 4), hidden = list(NULL, c(5, 4)), activation = "silu", n = 5)) {
-    noise <- given_draws(1, 5, nrow(s$p$mean))$noise
+    noise <- given_noise(1, 5, nrow(s$p$mean))
     for (temperature in c(0.2, 1)) {
       relaxed <- function(p, ...) {
         seeded_expectation(
@@ -504,7 +504,11 @@ test_that("summing the component out lowers the variance, function by function",
   }
   for (model in list(moving_model(2), moving_model(2, "full", K = 8), make_average(2))) {
     se <- function(estimator) {
-      attr(seeded_expectation(1, model, f, n = 2^13, points = "random", estimator = estimator), "se")
+      value <- seeded_expectation(
+        1, model, f,
+        n = 2^13, points = "random", estimator = estimator
+      )
+      attr(value, "se")
     }
     # of 8192 points a standard error is known to about 1 percent
     ratio <- se("rao-blackwell") / se("crude")
@@ -529,8 +533,8 @@ test_that("REINFORCE is unbiased: in the mean it is the gradient of the sum over
         n = 20, points = "random", estimator = "score-function", gradient = TRUE
       )))
     }))
-    exact <- unlist(gradient_of(seeded_expectation(1, model, wave, n = 2^13, gradient = wave_gradient)))
-    expect_mean_zero(gradients - exact, covariance)
+    exact <- seeded_expectation(1, model, wave, n = 2^13, gradient = wave_gradient)
+    expect_mean_zero(gradients - unlist(gradient_of(exact)), covariance)
   }
 })
 
@@ -632,6 +636,18 @@ test_that("expectations print their standard errors", {
     expectation(model, cos, gradient = function(x) -sin(x))
     expectation(model, function(x) outer(cos(x[, 1]), 1:12))
     print(expectation(model, function(x) 1e6 * cos(x)), digits = 3)
+  })
+})
+
+test_that("the sum over components at given base points leaves the generator alone", {
+  model <- moving_model(2)
+  z <- make_base(9, 2)
+  with_fixed_seed(1, {
+    before <- .Random.seed
+    expectation(model, wave, z = z, gradient = wave_gradient)
+    expect_identical(.Random.seed, before)
+    expectation(model, wave, z = z, estimator = "crude")
+    expect_false(identical(.Random.seed, before))
   })
 })
 
