@@ -65,7 +65,7 @@
 #' w <- cwmix_classifier(list(matrix(c(2, -2))), list(c(0, 0)))
 #' model <- cwmix_model(c(-1, 1), sd = c(1, 2), classifier = w)
 #' set.seed(1)
-#' expectation(model, function(x) cbind(mean = x, square = x^2))
+#' expectation(model, function(x) cbind(mean = x[, 1], square = x[, 1]^2))
 #' e <- expectation(model, function(x) x^2, gradient = function(x) 2 * x, points = "lattice")
 #' attr(e, "gradient")$mean
 #' @export

@@ -10,7 +10,8 @@
 #'   has no variance left where the fit is exact.
 #' @param temperature A number of at least 1, or `NULL`: the log density is divided by it at first,
 #'   and over the first three tenths of the steps the divisor falls to 1, so that components find
-#'   separated modes before they settle. `NULL` stands for 1, but for 10 with `start = "wide"`.
+#'   separated modes, and none is lost, before they settle. `NULL` stands for 2, but for 10 with
+#'   `start = "wide"`.
 #' @param every A whole number: the evidence lower bound is evaluated after so many steps.
 #' @param evaluation A whole number from 16 of base points of these evaluations, the same each time.
 #' @param patience A whole number: after so many evaluations that gain no more than `tolerance`, the

@@ -52,7 +52,8 @@ poor_fit <- function(object) {
   lost <- if (!is.null(found)) found[["estimate"]] - object$log_evidence[["estimate"]] else 0
   error <- if (!is.null(found)) sqrt(found[["se"]]^2 + object$log_evidence[["se"]]^2) else 0
   c(
-    if (isTRUE(object$pareto_k > 0.7)) {
+    # Where the weights hardly differ their tail is that of rounding.
+    if (isTRUE(object$pareto_k > 0.7) && object$ess < 0.99 * n) {
       sprintf("Pareto k of the importance weights is %.2f, above 0.7", object$pareto_k)
     },
     if (object$ess < n / 100) {

@@ -102,7 +102,7 @@ unbounded <- function(density) {
 # EM on points of the working scale, with weights.
 mixture_of_draws <- function(y, weights, settings, call, full = settings$full, K = settings$K) {
   control <- cwmix_control(
-    em_iterations = 200, em_tolerance = 1e-5, starts = 2, threads = settings$control$threads,
+    em_iterations = 200, em_tolerance = 1e-5, starts = 5, threads = settings$control$threads,
     verbose = FALSE
   )
   tryCatch(
@@ -129,8 +129,9 @@ suppress_convergence <- function(code) {
 # stays wide.
 search_mixture <- function(target, settings, call) {
   control <- settings$control
-  modes <- find_modes(target, control, call)
-  proposal <- first_proposal(modes, target, control)
+  modes <- normals_at_modes(find_modes(target, control, call))
+  wide <- normal_components(list(list(mean = double(target$d), vcov = diag(control$spread^2, target$d))))
+  proposal <- joined(wide, modes, c(0.5, 0.5))
   least <- control$draws / 10
   best <- list(quality = -Inf)
   for (round in seq_len(search_rounds)) {
@@ -155,7 +156,7 @@ search_mixture <- function(target, settings, call) {
     }
     if (settled && round >= 4) break
     fit <- mixture_of_draws(y, weights, settings, call, full = TRUE)
-    proposal <- widened(fit)
+    proposal <- widened(fit, modes)
   }
   mixture <- mixture_of_draws(best$y, best$weights, settings, call)
   if (best$quality >= 1) mixture$evidence <- log_evidence(best$log_weight)
@@ -177,11 +178,16 @@ tempering <- function(log_weight, least) {
   stats::uniroot(gap, c(1e-8, 1), tol = 1e-6)$root
 }
 
-# A mixture and, for a tenth, a normal with its moments and twice its spread.
-widened <- function(mixture) {
+# A mixture and, for a tenth each, a normal with its moments and twice its spread, and the modes.
+widened <- function(mixture, modes) {
   moments <- closed_moments(mixture)
   wide <- normal_components(list(list(mean = moments$mean, vcov = 4 * moments$vcov)))
-  average_of(list(unbounded(mixture), wide), c(0.9, 0.1), "cwmix_average")
+  joined(joined(unbounded(mixture), wide, c(0.9, 0.1)), modes, c(0.9, 0.1))
+}
+
+# One density, or two averaged where there is another.
+joined <- function(density, other, shares) {
+  if (is.null(other)) density else average_of(list(density, other), shares, "cwmix_average")
 }
 
 # A mixture with equal weights of normals, each a list(mean, vcov).
@@ -195,15 +201,11 @@ normal_components <- function(normals) {
   )
 }
 
-# Half a wide normal, half the normals at the modes, twice as wide as their curvature says.
-first_proposal <- function(modes, target, control) {
-  d <- target$d
-  wide <- normal_components(list(list(mean = double(d), vcov = diag(control$spread^2, d))))
-  if (length(modes) == 0) {
-    return(wide)
+# Half as wide again as their curvature says; NULL without modes.
+normals_at_modes <- function(modes) {
+  if (length(modes) > 0) {
+    normal_components(lapply(modes, function(mode) list(mean = mode$mean, vcov = 2.25 * mode$vcov)))
   }
-  normals <- lapply(modes, function(mode) list(mean = mode$mean, vcov = 4 * mode$vcov))
-  average_of(list(wide, normal_components(normals)), c(0.5, 0.5), "cwmix_average")
 }
 
 # Modes from several starts, each a list(mean, vcov): R's BFGS, and the inverse of minus the Hessian

@@ -10,6 +10,16 @@ new_target <- function(log_density, gradient, support, columns, step) {
   )
 }
 
+# A user's function at a row or more. It is never called with one: x[, 1:2] would be no matrix.
+call_target <- function(f, x, arg, call) {
+  n <- nrow(x)
+  value <- call_user(f, x[if (n == 1) c(1, 1) else seq_len(n), , drop = FALSE], arg, call)
+  if (n > 1) {
+    return(value)
+  }
+  if (is.matrix(value) && nrow(value) == 2) value[1, , drop = FALSE] else utils::head(value, -1)
+}
+
 target_points <- function(target, y) {
   x <- from_working(y, target$support)
   dimnames(x) <- row_names(NULL, target$columns$names)
@@ -19,7 +29,7 @@ target_points <- function(target, y) {
 # log p(x) + log |dx/dy| at the rows of y; -Inf where the density is zero.
 target_log_density <- function(target, y, call) {
   x <- target_points(target, y)
-  value <- call_user(target$log_density, x, "log_density", call)
+  value <- call_target(target$log_density, x, "log_density", call)
   if (!is_plain_numeric(value) || length(value) != nrow(x)) {
     stop_input("`log_density` must return ", plural(nrow(x), "number"), ", one a row of its ",
       "argument, not ", describe(value), ".",
@@ -45,7 +55,7 @@ target_gradient <- function(target, y, call) {
     return(check_slopes(slopes, target_points(target, y), "log_density", call))
   }
   x <- target_points(target, y)
-  slopes <- read_slopes(call_user(target$gradient, x, "gradient", call), x, call)
+  slopes <- read_slopes(call_target(target$gradient, x, "gradient", call), x, call)
   slopes * inside_slope(x, target$support) + log_inside_slope_gradient(x, target$support)
 }
 

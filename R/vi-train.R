@@ -1,8 +1,7 @@
 # Training of a variational fit: Adam uphill on the evidence lower bound, the mean over base points
 # z_i of sum over k of w_k(z_i) h(x_ik), h = log p - log q, formula (19).
 
-# h and its gradient on the standardised scale at the nodes of base points, for a target tempered by
-# `power`: list(values, a row's sum over k; gradient).
+# The gradient at base points, flat, for a target tempered by `power`, on the standardised scale.
 #
 # The density q depends on the parameters too. The whole gradient is that of the nodes and weights
 # with q held fixed, less the mean of the gradient of log q at fixed points, whose expectation is
@@ -12,28 +11,33 @@ elbo_gradient <- function(parameters, z, power, problem, call) {
   control <- problem$control
   density <- standard_density(parameters, problem)
   model <- engine_model(parameters, problem$activation)
-  w <- exp(log_classifier(density$classifier, z))
-  u <- node_matrix(density, z)
+  w <- thinned(exp(log_classifier(density$classifier, z)), control)
   heard <- which(w > 0)
   weight <- w[heard] / nrow(z)
-  u <- u[heard, , drop = FALSE]
+  u <- node_matrix(density, z)[heard, , drop = FALSE]
   target <- standard_target(u, power, problem, call)
   q <- .Call(
     ffi_gradient, model, u, weight, TRUE, sampling(control), FALSE, thread_count(control$threads)
   )
   h <- target$value - q$log_density
-  spread <- function(values) {
-    all <- w * 0
-    all[heard] <- values
-    all
-  }
+  spread <- function(values) replace(double(length(w)), heard, values)
   dnode <- weight * target$slope - q$dx
   gradient <- .Call(
-    ffi_expectation_gradient, model, z, as.double(spread(weight * h)),
+    ffi_expectation_gradient, model, z, spread(weight * h),
     as.double(apply(dnode, 2, spread)), thread_count(control$threads)
   )
-  if (!control$path) gradient <- gradient - q$gradient
-  list(values = rowSums(w * spread(h)), gradient = gradient)
+  if (control$path) gradient else gradient - q$gradient
+}
+
+# Weights below a threshold become it with probability weight / threshold, else 0: their nodes cost
+# as much as the others and matter little.
+thinned <- function(w, control) {
+  if (control$exact) {
+    return(w)
+  }
+  threshold <- getOption("vi.t", 0.005)
+  small <- which(w < threshold)
+  replace(w, small, threshold * (stats::runif(length(small)) < w[small] / threshold))
 }
 
 # The density of standardised points.
@@ -101,10 +105,10 @@ ascend_vi <- function(run, problem, steps, progress, call) {
     base <- base_points(control$points, problem$target$d, "lattice", 1)
     power <- annealing(step / steps, control$temperature)
     parameters <- unflatten(run$state$parameters, problem$template)
-    out <- elbo_gradient(parameters, base$z, power, problem, call)
+    gradient <- elbo_gradient(parameters, base$z, power, problem, call)
     model$parameters <- run$state$parameters
     moved <- .Call(
-      ffi_adam, model, run$state[optimiser_fields], out$gradient, as.double(run$rate), floor,
+      ffi_adam, model, run$state[optimiser_fields], gradient, run$rate, floor,
       options
     )
     if (moved$step == run$state$step) {

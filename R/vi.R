@@ -125,7 +125,7 @@ vi_problem <- function(begun, target, settings, start) {
     )
   }
   wide <- identical(start, "wide")
-  settings$control$temperature <- settings$control$temperature %||% if (wide) 10 else 1
+  settings$control$temperature <- settings$control$temperature %||% if (wide) 10 else 2
   c(
     settings[c("hidden", "activation", "control")],
     list(
