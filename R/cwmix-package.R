@@ -10,7 +10,7 @@
 #' @docType package
 #' @keywords internal
 #' @useDynLib cwmix, .registration = TRUE
-#' @importFrom stats coef logLik nobs predict residuals simulate update
+#' @importFrom stats coef logLik nobs predict quantile residuals simulate update vcov
 #' @importFrom generics augment glance tidy
 NULL
 

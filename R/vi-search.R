@@ -99,18 +99,33 @@ unbounded <- function(density) {
   density
 }
 
-# EM on points of the working scale, with weights.
-mixture_of_draws <- function(y, weights, settings, call, full = settings$full, K = settings$K) {
+# EM on points of the working scale, with weights: from its own starts and, where means are given
+# that leave room for it, from these and some of the points; the better of the two.
+mixture_of_draws <- function(y, weights, settings, call, full = settings$full, means = NULL) {
+  K <- settings$K
   control <- cwmix_control(
-    em_iterations = 200, em_tolerance = 1e-5, starts = 5, threads = settings$control$threads,
+    em_iterations = 200, em_tolerance = 1e-5, starts = 2, threads = settings$control$threads,
     verbose = FALSE
   )
-  tryCatch(
+  fit <- function(start) {
     suppress_convergence(gaussian_mixture(y,
-      K = K, covariance = if (full) "full" else "diagonal", weights = weights, control = control
-    )),
+      K = K, covariance = if (full) "full" else "diagonal", weights = weights, start = start,
+      control = control
+    ))
+  }
+  tryCatch(
+    {
+      best <- fit(NULL)
+      if (!is.null(means) && nrow(means) <= K) {
+        others <- sample.int(nrow(y), K - nrow(means), replace = TRUE, prob = weights)
+        second <- fit(rbind(means, y[others, , drop = FALSE]))
+        if (second$log_likelihood > best$log_likelihood) best <- second
+      }
+      best
+    },
     cwmix_error = function(e) {
-      stop_input("`start` must give points that a mixture of ", K, " components fits: ",
+      given <- if (is.null(weights)) "`start` must be draws" else "`K` must be small enough for draws"
+      stop_input(given, " that a mixture of ", K, " components can be fitted to: ",
         as_sentence(conditionMessage(e)),
         call = call
       )
@@ -130,7 +145,8 @@ suppress_convergence <- function(code) {
 search_mixture <- function(target, settings, call) {
   control <- settings$control
   modes <- normals_at_modes(find_modes(target, control, call))
-  wide <- normal_components(list(list(mean = double(target$d), vcov = diag(control$spread^2, target$d))))
+  everywhere <- list(mean = double(target$d), vcov = diag(control$spread^2, target$d))
+  wide <- normal_components(list(everywhere))
   proposal <- joined(wide, modes, c(0.5, 0.5))
   least <- control$draws / 10
   best <- list(quality = -Inf)
@@ -155,10 +171,10 @@ search_mixture <- function(target, settings, call) {
       best <- list(quality = quality, y = y, weights = weights, log_weight = log_weight)
     }
     if (settled && round >= 4) break
-    fit <- mixture_of_draws(y, weights, settings, call, full = TRUE)
+    fit <- mixture_of_draws(y, weights, settings, call, full = TRUE, means = modes$mean)
     proposal <- widened(fit, modes)
   }
-  mixture <- mixture_of_draws(best$y, best$weights, settings, call)
+  mixture <- mixture_of_draws(best$y, best$weights, settings, call, means = modes$mean)
   if (best$quality >= 1) mixture$evidence <- log_evidence(best$log_weight)
   mixture
 }

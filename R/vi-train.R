@@ -35,7 +35,7 @@ thinned <- function(w, control) {
   if (control$exact) {
     return(w)
   }
-  threshold <- getOption("vi.t", 0.005)
+  threshold <- 0.005
   small <- which(w < threshold)
   replace(w, small, threshold * (stats::runif(length(small)) < w[small] / threshold))
 }

@@ -17,9 +17,10 @@
 #' [cwmix_vi_control()]). Draws, say of a short MCMC run, are fitted by EM.
 #'
 #' **Trust.** Importance sampling from the fit estimates the evidence, an effective sample size and
-#' the Pareto k of the weights (Vehtari et al. 2024, by the loo package): above 0.7 the fit misses
-#' too much of a tail. The search's own estimate of the evidence tells when a fit misses a mode,
-#' which weights of draws from the fit cannot see. Either gives a warning.
+#' the Pareto k of the weights (Vehtari et al. 2024, by the loo package): above 0.7, and unless the
+#' weights hardly differ (an effective sample of 99 percent), the fit misses too much of a tail. The
+#' search's own estimate of the evidence tells when a fit misses a mode, which weights of draws from
+#' the fit cannot see. Either gives a warning, as does an effective sample below one percent.
 #'
 #' @param log_density A function that takes an n x d matrix of points, with column names if `names`
 #'   are given, and returns the n values of the log density, up to a constant. `-Inf`, no density,
