@@ -73,7 +73,7 @@ expectation <- function(object, f, n = 1024, z = NULL,
                         estimator = c(
                           "rao-blackwell", "crude", "score-function", "gumbel-softmax"
                         ),
-                        gradient = NULL, points = c("lattice", "random"), replicates = 8,
+                        gradient = NULL, points = c("lattice", "random"), replicates = 4,
                         temperature = 0.5, ...) {
   call <- user_call()
   check_dots_empty(..., call = call)
@@ -456,7 +456,7 @@ format.cwmix_expectation <- function(x, digits = max(3L, getOption("digits") - 3
   label <- if (length(x) == 1 && is.null(names(x))) "" else paste0(format(table$term), "  ")
   paste0(
     label, format(table$estimate, digits = digits), "  (se ",
-    format(signif(table$std.error, 2), digits = 2), ")"
+    vapply(table$std.error, function(se) format(signif(se, 2)), ""), ")"
   )
 }
 

@@ -258,7 +258,8 @@ entropy <- function(object, ...) {
 
 #' @export
 entropy.default <- function(object, ...) {
-  check_image(object, user_call())
+  needed <- "an image_density() or a density of this package"
+  check_class(object, c("image_density", "cwmix_density"), needed, "object", user_call())
 }
 
 #' @rdname entropy

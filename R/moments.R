@@ -25,7 +25,7 @@
 #' set.seed(1)
 #' probability(fit, function(x) x[, "waiting"] > 80)
 #' @export
-mean.cwmix_density <- function(x, n = 4096, points = c("lattice", "random"), replicates = 8, ...) {
+mean.cwmix_density <- function(x, n = 4096, points = c("lattice", "random"), replicates = 4, ...) {
   call <- user_call()
   check_dots_empty(..., call = call)
   base <- read_base(NULL, n, points, replicates, x, call)
@@ -39,7 +39,7 @@ mean.cwmix_density <- function(x, n = 4096, points = c("lattice", "random"), rep
 
 #' @rdname mean.cwmix_density
 #' @export
-vcov.cwmix_density <- function(object, n = 4096, points = c("lattice", "random"), replicates = 8,
+vcov.cwmix_density <- function(object, n = 4096, points = c("lattice", "random"), replicates = 4,
                                ...) {
   call <- user_call()
   check_dots_empty(..., call = call)
@@ -63,7 +63,7 @@ vcov.cwmix_density <- function(object, n = 4096, points = c("lattice", "random")
 
 #' @rdname mean.cwmix_density
 #' @export
-probability <- function(object, region, n = 4096, points = c("lattice", "random"), replicates = 8,
+probability <- function(object, region, n = 4096, points = c("lattice", "random"), replicates = 4,
                         ...) {
   call <- user_call()
   check_dots_empty(..., call = call)
@@ -112,7 +112,7 @@ closed_moments <- function(object) {
 
 #' @rdname entropy
 #' @export
-entropy.cwmix_density <- function(object, n = 4096, points = c("lattice", "random"), replicates = 8,
+entropy.cwmix_density <- function(object, n = 4096, points = c("lattice", "random"), replicates = 4,
                                   ...) {
   call <- user_call()
   check_dots_empty(..., call = call)
@@ -139,7 +139,7 @@ entropy.cwmix_density <- function(object, n = 4096, points = c("lattice", "rando
 #' set.seed(1)
 #' kl_divergence(p, q)
 #' @export
-kl_divergence <- function(p, q, n = 4096, points = c("lattice", "random"), replicates = 8, ...) {
+kl_divergence <- function(p, q, n = 4096, points = c("lattice", "random"), replicates = 4, ...) {
   call <- user_call()
   check_dots_empty(..., call = call)
   check_given(c("p", "q"), call)
@@ -192,7 +192,7 @@ kl_divergence <- function(p, q, n = 4096, points = c("lattice", "random"), repli
 #' quantile(fit, 0.5, f = function(x) x[, "waiting"] / x[, "eruptions"])
 #' @export
 quantile.cwmix_density <- function(x, probs = seq(0, 1, 0.25), f = NULL, n = 4096,
-                                   points = c("lattice", "random"), replicates = 8, ...) {
+                                   points = c("lattice", "random"), replicates = 4, ...) {
   call <- user_call()
   check_dots_empty(..., call = call)
   ok <- is_plain_numeric(probs) && is.null(dim(probs)) && !anyNA(probs) && all(probs >= 0) &&

@@ -78,7 +78,7 @@ test_that("points in up to 249 columns are there, beyond only random ones", {
 
 test_that("the number of points is from 2 to 2^20 for each replicate", {
   model <- vector_model()
-  expect_error(expectation(model, cos, n = 15), "2\\^20 times", class = "cwmix_input_error")
+  expect_error(expectation(model, cos, n = 7), "2\\^20 times", class = "cwmix_input_error")
   expect_error(
     mean(moving_model(1), n = 2^21 + 1, replicates = 2), "2\\^20 times",
     class = "cwmix_input_error"
