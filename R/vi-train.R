@@ -86,7 +86,13 @@ train_vi <- function(state, problem, steps, trace, call) {
   run$trace <- list()
   run$rate <- problem$control$learning_rate
   run$since <- 0
-  if (is.null(trace)) record_vi(run, problem, call)
+  if (is.null(trace)) {
+    record_vi(run, problem, call)
+  } else {
+    # At the evaluation points of this run.
+    best <- unflatten(state$best, problem$template)
+    run$state$best_score <- evaluate_elbo(best, problem, call)[1]
+  }
   progress <- vi_progress(steps, problem$control)
   on.exit(progress$done())
   stopped <- tryCatch(
