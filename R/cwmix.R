@@ -302,19 +302,7 @@ finish_cwmix <- function(training, template, activation, problem, matched, call,
     trace = training$trace, best_epoch = state$best_epoch, stopped = training$stopped,
     optimiser = list(state = state, template = template), ...
   )
-  returned <- sprintf("the best epoch so far, %d, is returned.", state$best_epoch)
-  if (training$stopped == "interrupt") {
-    warn_cwmix(paste("Training was interrupted:", returned), "cwmix_interrupted", call)
-  } else if (training$stopped == "diverged") {
-    warn_cwmix(
-      paste("Training diverged, a smaller `learning_rate` may help:", returned),
-      "cwmix_numerical_warning", call
-    )
-  } else if (training$stopped == "line search") {
-    warn_cwmix(
-      paste("L-BFGS stopped where its line search found nothing better:", returned),
-      "cwmix_not_converged", call
-    )
-  }
+  best <- sprintf("the best epoch so far, %d", state$best_epoch)
+  warn_stopped(training$stopped, best, call)
   object
 }

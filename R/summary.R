@@ -129,7 +129,7 @@ format.cwmix_vi <- function(x, ...) {
       switch(x$stopped, steps = "all done", x$stopped)
     ),
     sprintf("  ELBO        %s", with_error(x$elbo)),
-    sprintf("  evidence    %s on the log scale, by importance sampling", with_error(x$log_evidence)),
+    sprintf("  evidence    %s, log scale, by importance sampling", with_error(x$log_evidence)),
     sprintf(
       "  trust       effective sample size %.0f of %d, Pareto k %s", x$ess,
       length(x$importance$log_weights), if (is.na(x$pareto_k)) "unknown" else fixed(x$pareto_k, 2)

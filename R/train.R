@@ -303,3 +303,19 @@ training_progress <- function(epochs, n, control) {
     done = bar$done
   )
 }
+
+# Says why training ended before it should; `best` names what is returned.
+warn_stopped <- function(stopped, best, call) {
+  why <- switch(stopped,
+    interrupt = list("Training was interrupted", "cwmix_interrupted"),
+    diverged = list(
+      "Training diverged, a smaller `learning_rate` may help", "cwmix_numerical_warning"
+    ),
+    "line search" = list(
+      "L-BFGS stopped where its line search found nothing better", "cwmix_not_converged"
+    )
+  )
+  if (!is.null(why)) {
+    warn_cwmix(paste0(why[[1]], ": ", best, ", is returned."), why[[2]], call)
+  }
+}

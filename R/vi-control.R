@@ -3,8 +3,8 @@
 #' @param steps A whole number, the most steps of Adam.
 #' @param points A whole number from 2 of base points a step, a randomly shifted lattice;
 #'   `log_density` is called at K times as many nodes.
-#' @param learning_rate A positive number, about the largest change of a parameter in one step, means
-#'   being in units of the start's standard deviations.
+#' @param learning_rate A positive number, about the largest change of a parameter in one step; means
+#'   are in units of the start's standard deviations.
 #' @param path A flag: `TRUE` leaves the score term out of the gradient (the path derivative of
 #'   Roeder, Wu and Duvenaud 2017), `FALSE` takes the whole gradient. Both are unbiased; the former
 #'   has no variance left where the fit is exact.
@@ -19,11 +19,11 @@
 #'   it has converged.
 #' @param tolerance A number of at least 0, in nats.
 #' @param gradient_clip A positive number: the gradient's norm is cut there. `Inf` for no limit.
-#' @param spread A positive number, the standard deviation of the region that a start is searched in,
+#' @param spread A positive number, the standard deviation of the region where a start is searched,
 #'   around 0, in units of the columns (of their logs or logits in bounded ones).
 #' @param searches A whole number of at least 0 of starts of the optimiser.
-#' @param draws A whole number from 100 of draws a round of the search, and of those from the fit that
-#'   importance sampling uses.
+#' @param draws A whole number from 100 of draws a round of the search, and of those from the fit
+#'   for importance sampling.
 #' @param exact A flag: `FALSE` draws which improbable components take part in the gradient of the
 #'   fit's log density, without bias, see [cwmix_control()]; `TRUE` computes all.
 #' @param threads A whole number of threads, or `NULL`; see [cwmix_info()]. Results do not depend

@@ -124,8 +124,8 @@ mixture_of_draws <- function(y, weights, settings, call, full = settings$full, m
       best
     },
     cwmix_error = function(e) {
-      given <- if (is.null(weights)) "`start` must be draws" else "`K` must be small enough for draws"
-      stop_input(given, " that a mixture of ", K, " components can be fitted to: ",
+      needed <- if (is.null(weights)) "`start` must be" else "`K` must be small enough for"
+      stop_input(needed, " draws that a mixture of ", K, " components can be fitted to: ",
         as_sentence(conditionMessage(e)),
         call = call
       )

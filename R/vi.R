@@ -43,7 +43,7 @@
 #'   many components, covariances and bounds as asked for, whose weights are constant or those of a
 #'   network like the one asked for.
 #' @param control A [cwmix_vi_control()].
-#' @return An object of class `c("cwmix_vi", "cwmix", "cwmix_density")`, a plain list with the fields
+#' @return An object of class `c("cwmix_vi", "cwmix", "cwmix_density")`, a plain list with fields
 #'   - `mean`, `sd` or `cholesky`, `classifier`, `support`, `columns`, as in [cwmix()];
 #'     `proportions`, the components' mean weights, decreasing;
 #'   - `elbo` and `log_evidence`, each `c(estimate, se)` in nats: the ELBO by formula (19) at base
@@ -56,15 +56,15 @@
 #'   - `trace`, a data frame with `step`, `elbo`, `se` and `learning_rate`, a row an evaluation (at
 #'     fixed base points: the best of them is a little optimistic), `best_step`, and `stopped`, why
 #'     training ended: `"converged"`, `"steps"` (all done), `"interrupt"` or `"diverged"`;
-#'   - `hidden`, `control`, `call`; and `optimiser`, what [update()][update.cwmix_vi] needs to go on.
+#'   - `hidden`, `control`, `call`; `optimiser`, what [update()][update.cwmix_vi] needs to go on.
 #'
 #'   It has all methods of a density, among them `simulate()`, `predict()`, `mean()`, `vcov()`,
 #'   `quantile()`, `plot()` and `glance()`.
 #' @section Errors and warnings: A condition of class `"cwmix_input_error"` names the argument, what
-#'   is needed and what was given, also where `log_density` or `gradient` fail or return something of
-#'   the wrong length, missing values or, at the start, a wrong gradient. A warning of class
-#'   `"cwmix_poor_fit"` says that the fit should not be trusted; an interrupt returns the best so far
-#'   with one of class `"cwmix_interrupted"`, a diverging run with one of class
+#'   is needed and what was given, also where `log_density` or `gradient` fail or return missing
+#'   values, something of the wrong length or, at the start, a wrong gradient. A warning of class
+#'   `"cwmix_poor_fit"` says that the fit should not be trusted; an interrupt returns the best so
+#'   far with one of class `"cwmix_interrupted"`, a diverging run with one of class
 #'   `"cwmix_numerical_warning"`. The message about differences has class
 #'   `"cwmix_differences_message"`.
 #' @references Argouarc'h, Desbouvries, Barat, Kawasaki and Dautremer (2025), Classifier Weighted
@@ -163,19 +163,7 @@ finish_vi <- function(training, problem, matched, call) {
   )
   measured <- importance_of(object, target, problem$control$draws, call)
   object[names(measured)] <- measured
-  warn_stopped(object, call)
+  warn_stopped(object$stopped, sprintf("the best step so far, %d", object$best_step), call)
   warn_poor_fit(object, call)
   object
-}
-
-warn_stopped <- function(object, call) {
-  returned <- sprintf("the best parameters so far, of step %d, are returned.", object$best_step)
-  if (object$stopped == "interrupt") {
-    warn_cwmix(paste("Training was interrupted:", returned), "cwmix_interrupted", call)
-  } else if (object$stopped == "diverged") {
-    warn_cwmix(
-      paste("Training diverged, a smaller `learning_rate` may help:", returned),
-      "cwmix_numerical_warning", call
-    )
-  }
 }
