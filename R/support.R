@@ -130,8 +130,8 @@ check_inside <- function(x, support, labels, call, arg = "x") {
     if (length(bad) > 0) {
       stop_input(
         "`", arg, "` must lie strictly inside `support`, but column `", labels[j], "`, row ",
-        bad[1], " is ", format(x[bad[1], j]), " and the bounds are ", format(support[j, 1]), " and ",
-        format(support[j, 2]), ".",
+        bad[1], " is ", format(x[bad[1], j]), " and the bounds are ", format(support[j, 1]),
+        " and ", format(support[j, 2]), ".",
         call = call
       )
     }

@@ -3,8 +3,8 @@
 #' @param steps A whole number, the most steps of Adam.
 #' @param points A whole number from 2 of base points a step, a randomly shifted lattice;
 #'   `log_density` is called at K times as many nodes.
-#' @param learning_rate A positive number, about the largest change of a parameter in one step; means
-#'   are in units of the start's standard deviations.
+#' @param learning_rate A positive number, about the largest change of a parameter in one step;
+#'   means are in units of the start's standard deviations.
 #' @param path A flag: `TRUE` leaves the score term out of the gradient (the path derivative of
 #'   Roeder, Wu and Duvenaud 2017), `FALSE` takes the whole gradient. Both are unbiased; the former
 #'   has no variance left where the fit is exact.
