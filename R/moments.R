@@ -112,8 +112,8 @@ closed_moments <- function(object) {
 
 #' @rdname entropy
 #' @export
-entropy.cwmix_density <- function(object, n = 4096, points = c("lattice", "random"), replicates = 4,
-                                  ...) {
+entropy.cwmix_density <- function(object, n = 4096, # nolint: object_name_linter.
+                                  points = c("lattice", "random"), replicates = 4, ...) {
   call <- user_call()
   check_dots_empty(..., call = call)
   base <- read_base(NULL, n, points, replicates, object, call)
