@@ -20,7 +20,7 @@ elbo_gradient <- function(parameters, z, power, problem, call) {
     ffi_gradient, model, u, weight, TRUE, sampling(control), FALSE, thread_count(control$threads)
   )
   h <- target$value - q$log_density
-  # A constant in h has no part, but for the noise of weights that thinned() leaves not summing to 1.
+  # A constant in h has no part but as noise, where thinned() leaves weights that do not sum to 1.
   h <- h - sum(weight * h) / sum(weight)
   spread <- function(values) replace(double(length(w)), heard, values)
   dnode <- weight * target$slope - q$dx
