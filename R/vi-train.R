@@ -35,10 +35,11 @@ thinned <- function(w, control) {
   if (control$exact) {
     return(w)
   }
-  threshold <- getOption("vi.t", 0.005)
-  small <- which(w < threshold)
-  replace(w, small, threshold * (stats::runif(length(small)) < w[small] / threshold))
+  small <- which(w < least_weight)
+  replace(w, small, least_weight * (stats::runif(length(small)) < w[small] / least_weight))
 }
+
+least_weight <- 0.005
 
 # The density of standardised points.
 standard_density <- function(parameters, problem) {
