@@ -28,6 +28,13 @@ effective_size <- function(weights) sum(weights)^2 / sum(weights^2)
 
 # Pareto smoothed log weights by loo, raw ones without it: list(log_weights, k).
 smoothed_weights <- function(log_weights) {
+  # Draws where the target has no density keep their weight of zero.
+  positive <- log_weights > -Inf
+  if (!all(positive)) {
+    smoothed <- smoothed_weights(log_weights[positive])
+    smoothed$log_weights <- replace(log_weights, positive, smoothed$log_weights)
+    return(smoothed)
+  }
   # Weights that differ by rounding alone have no tail to fit.
   if (diff(range(log_weights)) < 1e-8) {
     return(list(log_weights = log_weights, k = -Inf))
