@@ -41,6 +41,11 @@ thinned <- function(w, control) {
 
 least_weight <- 0.005
 
+# Base points of a lattice as long as there is one of so many columns.
+vi_points <- function(n, d, replicates) {
+  base_points(n, d, if (d > most_lattice_columns) "random" else "lattice", replicates)
+}
+
 # The density of standardised points.
 standard_density <- function(parameters, problem) {
   support <- matrix(c(-Inf, Inf), problem$target$d, 2, byrow = TRUE)
@@ -103,7 +108,7 @@ ascend_vi <- function(run, problem, steps, progress, call) {
   model <- engine_model(unflatten(run$state$parameters, problem$template), problem$activation)
   floor <- rep(-Inf, problem$target$d)
   for (step in seq_len(steps)) {
-    base <- base_points(control$points, problem$target$d, "lattice", 1)
+    base <- vi_points(control$points, problem$target$d, 1)
     power <- annealing(step / steps, control$temperature)
     parameters <- unflatten(run$state$parameters, problem$template)
     gradient <- elbo_gradient(parameters, base$z, power, problem, call)

@@ -138,7 +138,7 @@ vi_problem <- function(begun, target, settings, start) {
 evaluation_replicates <- 8
 
 evaluation_points <- function(d, control) {
-  base_points(control$evaluation, d, "lattice", evaluation_replicates)
+  vi_points(control$evaluation, d, evaluation_replicates)
 }
 
 finish_vi <- function(training, problem, matched, call) {
