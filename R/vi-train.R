@@ -92,7 +92,13 @@ train_vi <- function(state, problem, steps, trace, call) {
   run$trace <- list()
   run$rate <- problem$control$learning_rate
   run$since <- 0
-  if (is.null(trace)) record_vi(run, problem, call)
+  if (is.null(trace)) {
+    record_vi(run, problem, call)
+  } else {
+    # At the base points that the further steps are compared at.
+    best <- evaluate_elbo(unflatten(state$best, problem$template), problem, call)
+    run$state$best_score <- best[1]
+  }
   progress <- vi_progress(steps, problem$control)
   on.exit(progress$done())
   stopped <- tryCatch(
