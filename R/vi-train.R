@@ -56,6 +56,10 @@ standard_density <- function(parameters, problem) {
 
 # The target's log density, tempered, and its slope at standardised points.
 standard_target <- function(u, power, problem, call, slope = TRUE) {
+  # No place for a component: steps that were too long led there.
+  if (!all(abs(u) < 1e8)) {
+    stop_cwmix("Training diverged.", c("cwmix_divergence", "cwmix_input_error"), call)
+  }
   scale <- rep(problem$scale, each = nrow(u))
   y <- u * scale + rep(problem$center, each = nrow(u))
   value <- target_log_density(problem$target, y, call)
@@ -103,8 +107,10 @@ train_vi <- function(state, problem, steps, trace, call) {
   on.exit(progress$done())
   stopped <- tryCatch(
     ascend_vi(run, problem, steps, progress, call),
-    interrupt = function(condition) "interrupt"
+    interrupt = function(condition) "interrupt",
+    cwmix_divergence = function(condition) "diverged"
   )
+  if (stopped == "diverged") run$state <- restarted(run$state)
   list(state = run$state, trace = rbind(trace, vi_trace(run$trace)), stopped = stopped)
 }
 
