@@ -96,7 +96,7 @@ cwmix_vi <- function(log_density, d, K, gradient = NULL, ..., hidden = c(32, 32)
                      control = cwmix_vi_control()) {
   call <- user_call()
   matched <- match.call()
-  check_dots_empty(..., call = call)
+  check_dots_empty(..., call = call, control = "cwmix_vi_control")
   check_given(c("log_density", "d", "K"), call)
   settings <- list(
     K = check_count(K, "K", call), hidden = check_hidden(hidden, call),
