@@ -149,8 +149,8 @@ check_class <- function(x, class, what, arg, call) {
   x
 }
 
-# Nothing may be swallowed by `...`; names that belong to cwmix_control() are pointed there.
-check_dots_empty <- function(..., call) {
+# Nothing may be swallowed by `...`; names that belong to a control are pointed there.
+check_dots_empty <- function(..., call, control = "cwmix_control") {
   if (...length() == 0) {
     return(invisible())
   }
@@ -160,8 +160,8 @@ check_dots_empty <- function(..., call) {
     given <- tryCatch(describe(..1), error = function(e) "an empty argument")
     stop_input("There is no place for ", given, " without the name of an argument.", call = call)
   }
-  hint <- if (name %in% names(formals(cwmix_control))) {
-    sprintf(" Give it in `control = cwmix_control(%s = )`.", name)
+  hint <- if (name %in% names(formals(control))) {
+    sprintf(" Give it in `control = %s(%s = )`.", control, name)
   }
   stop_input("There is no argument `", name, "`.", hint, call = call)
 }

@@ -28,6 +28,13 @@ effective_size <- function(weights) sum(weights)^2 / sum(weights^2)
 
 # Pareto smoothed log weights by loo, raw ones without it: list(log_weights, k).
 smoothed_weights <- function(log_weights) {
+  # Draws where the target has no density keep their weight of zero.
+  positive <- log_weights > -Inf
+  if (!all(positive)) {
+    smoothed <- smoothed_weights(log_weights[positive])
+    smoothed$log_weights <- replace(log_weights, positive, smoothed$log_weights)
+    return(smoothed)
+  }
   # Weights that differ by rounding alone have no tail to fit.
   if (diff(range(log_weights)) < 1e-8) {
     return(list(log_weights = log_weights, k = -Inf))
@@ -91,11 +98,13 @@ warn_poor_fit <- function(object, call) {
 #' @param log_weights A flag: all draws, with the smoothed log weights in `.log_weight`, as
 #'   [posterior::weight_draws()] has them, instead of as many resampled ones.
 #' @param ... Must be empty.
-#' @return A `posterior::draws_df`, one chain. Resampling (stratified, with replacement, by
-#'   [posterior::resample_draws()]) uses R's generator and repeats draws.
+#' @return A `posterior::draws_df`, one chain. Resampling (stratified, with replacement) uses R's
+#'   generator and repeats draws.
 #' @section Errors: A condition of class `"cwmix_input_error"`.
-#' @references Vehtari, Simpson, Gelman, Yao and Gabry (2024), Pareto smoothed importance sampling,
-#'   Journal of Machine Learning Research 25.
+#' @references Kitagawa (1996), Monte Carlo filter and smoother for non-Gaussian nonlinear state
+#'   space models, Journal of Computational and Graphical Statistics 5, 1-25. Vehtari, Simpson,
+#'   Gelman, Yao and Gabry (2024), Pareto smoothed importance sampling, Journal of Machine Learning
+#'   Research 25.
 #' @examplesIf requireNamespace("posterior", quietly = TRUE)
 #' set.seed(1)
 #' quick <- cwmix_vi_control(steps = 0, draws = 1000)
@@ -111,10 +120,19 @@ as_draws_df.cwmix_vi <- function(x, log_weights = FALSE, ...) { # nolint: object
   draws <- x$importance$draws
   colnames(draws) <- column_labels(x)
   smoothed <- smoothed_weights(x$importance$log_weights)$log_weights
-  weighted <- posterior::weight_draws(
-    posterior::as_draws_df(as.data.frame(draws)), smoothed, log = TRUE
-  )
-  if (log_weights) weighted else posterior::resample_draws(weighted)
+  if (!log_weights) {
+    chosen <- resampled(exp(smoothed - max(smoothed)))
+    return(posterior::as_draws_df(as.data.frame(draws[chosen, , drop = FALSE])))
+  }
+  posterior::weight_draws(posterior::as_draws_df(as.data.frame(draws)), smoothed, log = TRUE)
+}
+
+# As many positions as weights, each as often as its weight says: one uniform in each of n equal
+# parts of the total (Kitagawa 1996). The method of that name in posterior 1.4 gives draws a part
+# of the weights of those before them.
+resampled <- function(weights) {
+  n <- length(weights)
+  findInterval((seq_len(n) - stats::runif(n)) / n, cumsum(weights) / sum(weights)) + 1L
 }
 
 #' @exportS3Method posterior::as_draws

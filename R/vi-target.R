@@ -17,7 +17,7 @@ call_target <- function(f, x, arg, call) {
   if (n > 1) {
     return(value)
   }
-  if (is.matrix(value) && nrow(value) == 2) value[1, , drop = FALSE] else utils::head(value, -1)
+  if (is.matrix(value) && nrow(value) == 2) value[1, , drop = FALSE] else value[-length(value)]
 }
 
 target_points <- function(target, y) {

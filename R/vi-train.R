@@ -37,9 +37,15 @@ thinned <- function(w, control) {
   if (control$exact) {
     return(w)
   }
-  threshold <- 0.005
-  small <- which(w < threshold)
-  replace(w, small, threshold * (stats::runif(length(small)) < w[small] / threshold))
+  small <- which(w < least_weight)
+  replace(w, small, least_weight * (stats::runif(length(small)) < w[small] / least_weight))
+}
+
+least_weight <- 0.005
+
+# Base points of a lattice as long as there is one of so many columns.
+vi_points <- function(n, d, replicates) {
+  base_points(n, d, if (d > most_lattice_columns) "random" else "lattice", replicates)
 }
 
 # The density of standardised points.
@@ -52,6 +58,10 @@ standard_density <- function(parameters, problem) {
 
 # The target's log density, tempered, and its slope at standardised points.
 standard_target <- function(u, power, problem, call, slope = TRUE) {
+  # No place for a component: steps that were too long led there.
+  if (!all(abs(u) < 1e8)) {
+    stop_cwmix("Training diverged.", c("cwmix_divergence", "cwmix_input_error"), call)
+  }
   scale <- rep(problem$scale, each = nrow(u))
   y <- u * scale + rep(problem$center, each = nrow(u))
   value <- target_log_density(problem$target, y, call)
@@ -91,16 +101,18 @@ train_vi <- function(state, problem, steps, trace, call) {
   if (is.null(trace)) {
     record_vi(run, problem, call)
   } else {
-    # At the evaluation points of this run.
-    best <- unflatten(state$best, problem$template)
-    run$state$best_score <- evaluate_elbo(best, problem, call)[1]
+    # At the base points that the further steps are compared at.
+    best <- evaluate_elbo(unflatten(state$best, problem$template), problem, call)
+    run$state$best_score <- best[1]
   }
   progress <- vi_progress(steps, problem$control)
   on.exit(progress$done())
   stopped <- tryCatch(
     ascend_vi(run, problem, steps, progress, call),
-    interrupt = function(condition) "interrupt"
+    interrupt = function(condition) "interrupt",
+    cwmix_divergence = function(condition) "diverged"
   )
+  if (stopped == "diverged") run$state <- restarted(run$state)
   list(state = run$state, trace = rbind(trace, vi_trace(run$trace)), stopped = stopped)
 }
 
@@ -110,7 +122,7 @@ ascend_vi <- function(run, problem, steps, progress, call) {
   model <- engine_model(unflatten(run$state$parameters, problem$template), problem$activation)
   floor <- rep(-Inf, problem$target$d)
   for (step in seq_len(steps)) {
-    base <- base_points(control$points, problem$target$d, "lattice", 1)
+    base <- vi_points(control$points, problem$target$d, 1)
     power <- annealing(step / steps, control$temperature)
     parameters <- unflatten(run$state$parameters, problem$template)
     gradient <- elbo_gradient(parameters, base$z, power, problem, call)

@@ -97,7 +97,7 @@ cwmix_vi <- function(log_density, d, K, gradient = NULL, ..., hidden = c(32, 32)
                      control = cwmix_vi_control()) {
   call <- user_call()
   matched <- match.call()
-  check_dots_empty(..., call = call)
+  check_dots_empty(..., call = call, control = "cwmix_vi_control")
   check_given(c("log_density", "d", "K"), call)
   settings <- list(
     K = check_count(K, "K", call), hidden = check_hidden(hidden, call),
@@ -139,7 +139,7 @@ vi_problem <- function(begun, target, settings, start) {
 evaluation_replicates <- 8
 
 evaluation_points <- function(d, control) {
-  base_points(control$evaluation, d, "lattice", evaluation_replicates)
+  vi_points(control$evaluation, d, evaluation_replicates)
 }
 
 finish_vi <- function(training, problem, matched, call) {

@@ -571,3 +571,10 @@ reference_score_gradient <- function(x, p, f) {
   baseline <- vapply(seq_along(values), function(i) mean(values[-i]), 0)
   reference_gradient(x, p, (values - baseline) / nrow(x))
 }
+
+# The evidence lower bound at base points, (19) of log p - log q; `target` gives log p at one row.
+# Its derivative in p where q are the same parameters is the whole gradient, where they are fixed
+# that without the score term.
+reference_elbo <- function(z, p, target, q = p) {
+  reference_expectation(z, p, function(x) target(x) - reference_log_density(x, q))
+}

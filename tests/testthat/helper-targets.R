@@ -1,0 +1,144 @@
+# Targets of variational fits, list(log_density, gradient, d), and quick fits to them.
+
+# Eight Gaussians of standard deviation 0.35 on a circle of radius 4.
+ring_centres <- function() 4 * cbind(cos(pi * 0:7 / 4), sin(pi * 0:7 / 4))
+
+ring_target <- function() {
+  centres <- ring_centres()
+  terms <- function(x) {
+    vapply(1:8, function(k) {
+      rowSums(matrix(dnorm(x, rep(centres[k, ], each = nrow(x)), 0.35, log = TRUE), nrow(x)))
+    }, double(nrow(x)))
+  }
+  list(
+    log_density = function(x) apply(terms(x), 1, reference_log_sum_exp) - log(8),
+    gradient = function(x) {
+      a <- terms(x)
+      v <- exp(a - apply(a, 1, reference_log_sum_exp))
+      (v %*% centres - x) / 0.35^2
+    },
+    d = 2
+  )
+}
+
+# The share of draws nearest to each of the ring's modes.
+ring_shares <- function(x) tabulate(max.col(x %*% t(ring_centres())), 8) / nrow(x)
+
+# x1 ~ N(0, 2^2), x2 | x1 ~ N(x1^2 / 4, 0.5^2).
+banana_target <- function() {
+  list(
+    log_density = function(x) {
+      dnorm(x[, 1], 0, 2, log = TRUE) + dnorm(x[, 2], x[, 1]^2 / 4, 0.5, log = TRUE)
+    },
+    gradient = function(x) {
+      r <- (x[, 2] - x[, 1]^2 / 4) / 0.25
+      cbind(-x[, 1] / 4 + r * x[, 1] / 2, -r)
+    },
+    d = 2
+  )
+}
+
+# exp(2.5) times a normal of mean (1, -2) and this covariance.
+normal_covariance <- function() matrix(c(4, 1.5, 1.5, 1), 2)
+
+normal_target <- function() {
+  precision <- solve(normal_covariance())
+  centred <- function(x) x - rep(c(1, -2), each = nrow(x))
+  list(
+    log_density = function(x) {
+      r <- centred(x)
+      2.5 - rowSums((r %*% precision) * r) / 2 - log(2 * pi) - log(det(normal_covariance())) / 2
+    },
+    gradient = function(x) -centred(x) %*% precision,
+    d = 2
+  )
+}
+
+# exp(-1) times gamma(3, rate 2) and beta(2, 5), independent.
+bounded_target <- function() {
+  list(
+    log_density = function(x) {
+      dgamma(x[, 1], 3, 2, log = TRUE) + dbeta(x[, 2], 2, 5, log = TRUE) - 1
+    },
+    gradient = function(x) cbind(2 / x[, 1] - 2, 1 / x[, 2] - 4 / (1 - x[, 2])),
+    d = 2, support = list(c(0, Inf), c(0, 1))
+  )
+}
+
+# N(3, 2^2).
+line_target <- function() {
+  list(
+    log_density = function(x) dnorm(x[, 1], 3, 2, log = TRUE), gradient = function(x) (3 - x) / 4,
+    d = 1
+  )
+}
+
+quick_vi_control <- function(..., steps = 20, points = 16, evaluation = 64, every = 10,
+                             searches = 5, draws = 300) {
+  cwmix_vi_control(
+    steps = steps, points = points, evaluation = evaluation, every = every, searches = searches,
+    draws = draws, ...
+  )
+}
+
+fit_vi <- function(target, K = 2, ..., gradient = target$gradient, hidden = 4, seed = 1,
+                   control = quick_vi_control()) {
+  log_density <- target$log_density
+  with_fixed_seed(seed, cwmix_vi(log_density, target$d, K, gradient,
+    ...,
+    hidden = hidden, support = target$support, control = control
+  ))
+}
+
+# What training knows of a target besides its state, for parameters on a scale of its own.
+vi_problem_of <- function(target, p, ..., center = double(target$d), scale = rep(1, target$d)) {
+  control <- quick_vi_control(...)
+  support <- read_support(target$support, target$d, NULL, NULL)
+  list(
+    target = new_target(
+      target$log_density, target$gradient, support, new_columns(NULL, "matrix"), scale
+    ),
+    center = center, scale = scale, activation = p$activation, control = control,
+    template = reference_coef(p), evaluation = evaluation_points(target$d, control)
+  )
+}
+
+# elbo_gradient() shaped like coef().
+elbo_gradient_of <- function(p, z, power, problem) {
+  unflatten(elbo_gradient(reference_coef(p), z, power, problem, NULL), reference_coef(p))
+}
+
+# A function that notes how many rows it is given, and the fewest so far.
+counting_rows <- function(f) {
+  fewest <- Inf
+  list(
+    f = function(x) {
+      fewest <<- min(fewest, nrow(x))
+      f(x)
+    },
+    fewest = function() fewest
+  )
+}
+
+# Feeds scores to record_vi(): the learning rates in turn, and why it ended.
+record_scores <- function(scores, annealing = FALSE, ...) {
+  p <- make_parameters(1, 1)
+  problem <- vi_problem_of(line_target(), p, ...)
+  run <- new.env()
+  run$state <- new_state(reference_coef(p))
+  run$trace <- list()
+  run$rate <- problem$control$learning_rate
+  run$since <- 0
+  reason <- NULL
+  rates <- double()
+  for (score in scores) {
+    run$state$parameters <- run$state$average <- run$state$first <- 0 * run$state$average + score
+    run$state$epoch <- run$state$epoch + 1L
+    reason <- with_replaced(
+      "evaluate_elbo", function(...) c(score, 0.1), record_vi(run, problem, NULL, annealing)
+    )
+    rates <- c(rates, run$rate)
+    if (!is.null(reason)) break
+  }
+  list(run = run, rates = rates, reason = reason)
+}
