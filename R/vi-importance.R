@@ -113,7 +113,7 @@ warn_poor_fit <- function(object, call) {
 #' )
 #' posterior::summarise_draws(posterior::as_draws_df(fit))
 #' @exportS3Method posterior::as_draws_df
-as_draws_df.cwmix_vi <- function(x, log_weights = FALSE, ...) {
+as_draws_df.cwmix_vi <- function(x, log_weights = FALSE, ...) { # nolint: object_name_linter.
   call <- user_call()
   check_dots_empty(..., call = call)
   check_flag(log_weights, "log_weights", call)
@@ -136,4 +136,6 @@ resampled <- function(weights) {
 }
 
 #' @exportS3Method posterior::as_draws
-as_draws.cwmix_vi <- function(x, ...) posterior::as_draws_df(x, ...)
+as_draws.cwmix_vi <- function(x, ...) { # nolint: object_name_linter.
+  posterior::as_draws_df(x, ...)
+}
