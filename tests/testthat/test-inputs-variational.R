@@ -158,7 +158,9 @@ test_that("starts are searches, draws or densities of the same shape", {
     "start a picture" = fails("start", vi(start = picture)),
     "start a control" = fails("start", vi(start = quick_vi)),
     "start integer draws" = works(vi(start = rep(1:9, 7))$columns, vi()$columns),
-    "start a data frame" = works(coef(vi(start = data.frame(a = v))), coef(vi(start = v)))
+    "start a data frame" = works(
+      suppressWarnings(coef(vi(start = data.frame(a = v)))), suppressWarnings(coef(vi(start = v)))
+    )
   ))
   expect_inputs(cases)
   expect_snapshot(writeLines(input_messages(cases)))

@@ -401,3 +401,21 @@ test_that("a variational fit whose functions are gone is one error", {
     )
   }
 })
+
+test_that("variational fits of bounded, named columns and of one component go on", {
+  log_density <- bounded_target()$log_density
+  support <- list(share = c(0, 1), rate = c(0, Inf))
+  for (covariance in c("diagonal", "full")) {
+    for (K in c(1, 3)) {
+      fit <- with_fixed_seed(1, suppressMessages(cwmix_vi(log_density, 2, K,
+        hidden = integer(), covariance = covariance, support = support,
+        names = c("rate", "share"), control = quick_vi_control()
+      )))
+      expect_silent(more <- with_fixed_seed(2, update(fit, steps = 10)))
+      expect_identical(max(more$trace$step), 30L)
+      expect_identical(more$support, fit$support)
+      expect_identical(dimnames(more$mean), dimnames(fit$mean))
+      expect_lt(abs(more$log_evidence[["estimate"]] + 1), 0.1)
+    }
+  }
+})
