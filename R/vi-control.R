@@ -46,7 +46,7 @@ cwmix_vi_control <- function(steps = 5000, points = 64, learning_rate = 0.01, pa
                              draws = 4000, exact = FALSE, threads = NULL,
                              verbose = interactive(), ...) {
   call <- user_call()
-  check_dots_empty(..., call = call)
+  check_dots_empty(..., call = call, control = "cwmix_vi_control")
   above_zero <- function(x, arg) check_number(x, arg, call, 0, open = TRUE)
   structure(
     list(

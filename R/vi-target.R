@@ -137,14 +137,22 @@ read_target <- function(log_density, gradient, d, support, names, control, call)
   )
 }
 
-# Calls both functions at points of the region searched.
-check_target <- function(target, call) {
-  y <- matrix(stats::rnorm(20 * target$d, sd = target$step), 20, byrow = TRUE)
+# Calls both functions at points of the start that is given or of the region searched.
+check_target <- function(target, start, call) {
+  given <- !is.character(start)
+  y <- if (is.matrix(start)) {
+    start[sample.int(nrow(start), 20, replace = TRUE), , drop = FALSE]
+  } else if (given) {
+    unname(draw(unbounded(start), 20L))
+  } else {
+    matrix(stats::rnorm(20 * target$d, sd = target$step), 20, byrow = TRUE)
+  }
   value <- target_log_density(target, y, call)
   if (all(value == -Inf)) {
-    stop_input("`log_density` must be finite in the region searched, normal with standard ",
-      "deviation `spread` (", format(target$step[1]), "), but at all of 20 points it is -Inf.",
-      " Columns with bounds need `support`.",
+    stop_input("`log_density` must be finite in the region ",
+      if (given) "of `start`" else "searched, normal with standard deviation `spread` (",
+      if (!given) paste0(format(target$step[1]), ")"),
+      ", but at all of 20 points it is -Inf. Columns with bounds need `support`.",
       call = call
     )
   }

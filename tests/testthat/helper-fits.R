@@ -188,6 +188,7 @@ persistent_models <- function() {
     formula = list(gaussian_mixture(~ log(eruptions) + waiting, faithful, K = 2), faithful),
     average = list(make_average(2, "mixed"), make_points(20, 2)),
     stacked = list(ring_fit(), make_points(20, 2)),
+    variational = list(fit_vi(bounded_target(), covariance = "full"), matrix(1:9 / 10, 9, 2)),
     specified = list(make_model(2, 3, c(5, 4), "full"), make_points(20, 2)),
     fn = list(
       cwmix_model(c(-1, 1), sd = c(1, 2), classifier = function(z) cbind(plogis(z), plogis(-z))),

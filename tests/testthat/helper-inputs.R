@@ -25,6 +25,15 @@ make_input_objects <- function() {
       with_fixed_seed(1, cwmix(x, K = K, hidden = hidden, ..., control = control))
     }
     o$stack <- fit_stack
+    o$ld <- line_target()$log_density
+    o$gr <- line_target()$gradient
+    o$quick_vi <- quick_vi_control(steps = 1, draws = 100, searches = 2)
+    o$vi <- function(log_density = o$ld, d = 1, K = 2, gradient = o$gr, ..., hidden = 3,
+                     control = o$quick_vi) {
+      with_fixed_seed(
+        1, cwmix_vi(log_density, d, K, gradient, ..., hidden = hidden, control = control)
+      )
+    }
     o$density <- function(fit, x) predict(fit, x, log = TRUE)
     o$g <- o$fit(o$df)
     o$gv <- o$fit(o$v)
@@ -33,6 +42,7 @@ make_input_objects <- function() {
     # fits whose calls name data that can be found from where cases are evaluated
     o$direct <- eval(quote(cwmix(df, K = 2, hidden = 3, control = quick)), o)
     o$direct_mixture <- eval(quote(gaussian_mixture(df, K = 2)), o)
+    o$direct_vi <- eval(quote(cwmix_vi(ld, 1, 2, gr, hidden = 3, control = quick_vi)), o)
     o$stacked <- eval(quote(cwmix(df, hidden = NULL, control = cwmix_control(folds = 2))), o)
     o$bounded <- o$fit(o$p, support = c(0, Inf))
     o$formula <- with_fixed_seed(1, gaussian_mixture(~ exp(a) + b, o$df, K = 2))

@@ -142,3 +142,25 @@ record_scores <- function(scores, annealing = FALSE, ...) {
   }
   list(run = run, rates = rates, reason = reason)
 }
+
+# Variational fits to print: numbers that no platform rounds in its own way.
+printed_vi_fits <- function() {
+  fit <- fit_vi(bounded_target(), 3, names = c("rate", "share"))
+  fit$elbo <- c(estimate = -1.02345, se = 0.00123)
+  fit$log_evidence <- c(estimate = -1.00012, se = 0.0034)
+  fit$search_evidence <- c(estimate = -1.0011, se = 0.004)
+  fit$ess <- 287.4
+  fit$pareto_k <- 0.31
+  fit$best_step <- 20L
+  poor <- fit
+  poor$log_evidence[["estimate"]] <- -2.01
+  poor$ess <- 2.2
+  poor$pareto_k <- 1.234
+  poor$stopped <- "interrupt"
+  unknown <- fit_vi(line_target(), 1)
+  unknown$elbo <- unknown$log_evidence <- c(estimate = 0, se = 0)
+  unknown$ess <- 300
+  unknown$pareto_k <- NA_real_
+  unknown$best_step <- 10L
+  list(good = fit, poor = poor, unknown = unknown)
+}

@@ -356,3 +356,21 @@ test_that("points take their look from the dots, and limits must be a range", {
     )
   }
 })
+
+test_that("a variational fit is drawn without points, its training by the bound", {
+  grDevices::pdf(NULL)
+  on.exit(grDevices::dev.off())
+  ball <- list(log_density = function(x) -rowSums(x^2) / 2, gradient = function(x) -x, d = 3)
+  for (target in list(line_target(), bounded_target(), ball)) {
+    fit <- fit_vi(target)
+    shown <- c("density", "components", if (target$d < 3) c("weights", "classifier"))
+    for (what in shown) expect_silent(drawn <- plot(fit, what = what))
+    expect_identical(expect_silent(plot(fit, what = "training")), fit$trace)
+  }
+  x <- simulate(fit, 30, seed = 1)
+  expect_identical(dim(plot(fit, x, what = "residuals")), c(30L, 3L))
+  expect_error(plot(fit, what = "residuals"), "no data", class = "cwmix_input_error")
+  expect_error(plot(fit, what = "candidates"), "variational fit", class = "cwmix_input_error")
+  none <- fit_vi(line_target(), control = quick_vi_control(steps = 0))
+  expect_error(plot(none, what = "training"), "one row only", class = "cwmix_input_error")
+})

@@ -42,3 +42,16 @@ test_that("logLik, AIC, BIC and nobs agree", {
   expect_equal(BIC(fit), -2 * fit$log_likelihood + log(272) * 9)
   expect_error(logLik(printed_fits()$model), "must be a fit", class = "cwmix_input_error")
 })
+
+test_that("a variational fit says how far it can be trusted", {
+  fits <- printed_vi_fits()
+  for (fit in fits) expect_lte(length(capture.output(print(fit))), 8)
+  expect_snapshot({
+    fits$good
+    fits$poor
+    fits$unknown
+  })
+  expect_identical(summary(fits$poor)$header, format(fits$poor))
+  expect_equal(sum(summary(fits$good)$components$proportion), 1)
+  expect_error(format(fits$good, 3), class = "cwmix_input_error")
+})

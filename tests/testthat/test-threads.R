@@ -197,3 +197,22 @@ test_that("forks after a threaded fit neither hang nor differ", {
   for (fork in forks[hanging]) tools::pskill(fork$pid)
   expect_identical(there, here)
 })
+
+test_that("variational fits are the same, by the option and by cwmix_vi_control()", {
+  target <- ring_target()
+  fit <- function(threads = NULL, exact = FALSE) {
+    control <- cwmix_vi_control(
+      steps = 6, every = 3, draws = 500, searches = 5, threads = threads, exact = exact
+    )
+    fit <- suppressWarnings(
+      fit_vi(target, 12, hidden = c(32, 32), control = control),
+      classes = "cwmix_poor_fit"
+    )
+    fit[setdiff(names(fit), c("control", "call"))]
+  }
+  without_limits({
+    expect_same_bits(fit())
+    expect_same_bits(fit(exact = TRUE))
+    expect_identical(fit(2), fit(1))
+  })
+})

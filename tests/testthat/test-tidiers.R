@@ -44,3 +44,19 @@ test_that("bad arguments are refused", {
   expect_error(glance(model), "`x` must be a fit", class = "cwmix_input_error")
   expect_named(tidy(model), c("component", "mean.x", "sd.x"))
 })
+
+test_that("glance of a variational fit has its bound, evidence and diagnostics", {
+  fit <- fit_vi(bounded_target(), 3, covariance = "full")
+  row <- glance(fit)
+  expect_identical(nrow(row), 1L)
+  expect_named(row, c(
+    "K", "d", "covariance", "elbo", "elbo.std.error", "log_evidence", "log_evidence.std.error",
+    "ess", "pareto_k"
+  ))
+  expect_identical(c(row$K, row$d), 3:2)
+  expect_identical(row$covariance, "full")
+  expect_identical(row$elbo, fit$elbo[["estimate"]])
+  expect_identical(row$log_evidence.std.error, fit$log_evidence[["se"]])
+  expect_identical(row$pareto_k, fit$pareto_k)
+  expect_error(glance(fit, 3), class = "cwmix_input_error")
+})

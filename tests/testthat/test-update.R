@@ -275,3 +275,147 @@ test_that("an argument may be changed to NULL", {
   stack <- with_fixed_seed(1, cwmix(x, control = quick))
   expect_null(with_fixed_seed(1, update(stack, hidden = NULL))$hidden)
 })
+
+test_that("a variational fit goes on: the trace, the state and the best of all", {
+  log_density <- banana_target()$log_density
+  gradient <- banana_target()$gradient
+  control <- quick_vi_control(steps = 30, evaluation = 512)
+  more <- function() {
+    set.seed(1)
+    fit <- cwmix_vi(log_density, 2, 6, gradient, hidden = 8, control = control)
+    list(fit, update(fit, steps = 25))
+  }
+  fits <- suppressWarnings(more(), classes = "cwmix_poor_fit")
+  expect_identical(fits[[2]]$trace$step, c(0L, 10L, 20L, 30L, 40L, 50L, 55L))
+  expect_identical(fits[[2]]$trace[1:4, ], fits[[1]]$trace)
+  expect_identical(fits[[2]]$optimiser$state$step, 55)
+  expect_gt(fits[[2]]$best_step, 30)
+  expect_gt(fits[[2]]$elbo[["estimate"]], fits[[1]]$elbo[["estimate"]])
+  expect_identical(fits[[2]]$call, fits[[1]]$call)
+  expect_identical(fits[[2]]$search_evidence, fits[[1]]$search_evidence)
+})
+
+test_that("further steps of a variational fit are not annealed and have their own control", {
+  log_density <- line_target()$log_density
+  gradient <- line_target()$gradient
+  fit <- with_fixed_seed(
+    1, cwmix_vi(log_density, 1, 2, gradient, hidden = 4, control = quick_vi_control())
+  )
+  real <- elbo_gradient
+  powers <- double()
+  noted <- function(parameters, z, power, ...) {
+    powers <<- c(powers, power)
+    real(parameters, z, power, ...)
+  }
+  more <- with_replaced("elbo_gradient", noted, with_fixed_seed(1, {
+    update(fit, steps = 6, control = quick_vi_control(every = 3, learning_rate = 0.002))
+  }))
+  expect_identical(powers, rep(1, 6))
+  expect_identical(more$trace$step, c(0L, 10L, 20L, 23L, 26L))
+  expect_identical(more$trace$learning_rate, c(0.01, 0.01, 0.01, 0.002, 0.002))
+  # steps that spoil it leave the best
+  spoilt <- with_fixed_seed(1, {
+    update(fit, steps = 6, control = quick_vi_control(every = 3, learning_rate = 1))
+  })
+  expect_identical(spoilt$best_step, fit$best_step)
+  expect_identical(coef(spoilt), coef(fit))
+})
+
+test_that("what was the best of a variational fit is judged at the base points of what follows", {
+  log_density <- line_target()$log_density
+  gradient <- line_target()$gradient
+  control <- quick_vi_control(steps = 0)
+  start <- cwmix_model(c(-1, 1), sd = c(1, 1), classifier = c(0.5, 0.5))
+  fit <- suppressWarnings(
+    cwmix_vi(log_density, 1, 2, gradient, start = start, hidden = 4, control = control),
+    classes = "cwmix_poor_fit"
+  )
+  # as if those of the first steps had been very lucky ones
+  fit$optimiser$state$best_score <- 100
+  more <- with_fixed_seed(1, suppressWarnings(
+    update(fit, steps = 50),
+    classes = "cwmix_poor_fit"
+  ))
+  expect_gt(more$best_step, 0)
+  expect_lt(more$optimiser$state$best_score, 1)
+})
+
+test_that("a variational fit that was interrupted, diverged or saved goes on", {
+  log_density <- line_target()$log_density
+  gradient <- line_target()$gradient
+  fit <- function(...) {
+    with_fixed_seed(1, cwmix_vi(log_density, 1, 2, gradient,
+      hidden = 4, control = quick_vi_control(...)
+    ))
+  }
+  expect_warning(
+    broken <- with_interrupt("elbo_gradient", 13, fit()),
+    class = "cwmix_interrupted"
+  )
+  more <- with_fixed_seed(2, update(broken, steps = 10))
+  expect_identical(more$trace$step, c(0L, 10L, 22L))
+  expect_identical(more$stopped, "steps")
+  again <- unserialize(serialize(broken, NULL))
+  expect_identical(with_fixed_seed(2, update(again, steps = 10)), more)
+  expect_warning(far <- fit(learning_rate = 1e4), class = "cwmix_numerical_warning")
+  more <- with_fixed_seed(2, update(far, steps = 20, control = quick_vi_control()))
+  expect_identical(more$stopped, "steps")
+  expect_lt(abs(more$elbo[["estimate"]]), 0.05)
+})
+
+test_that("any other change fits a variational target anew", {
+  log_density <- line_target()$log_density
+  gradient <- line_target()$gradient
+  fit <- with_fixed_seed(
+    1, cwmix_vi(log_density, 1, 2, gradient, hidden = 4, control = quick_vi_control())
+  )
+  three <- with_fixed_seed(2, update(fit, K = 3, hidden = NULL))
+  expected <- with_fixed_seed(
+    2, cwmix_vi(log_density, 1, 3, gradient, hidden = NULL, control = quick_vi_control())
+  )
+  expect_identical(coef(three), coef(expected))
+  none <- with_fixed_seed(2, update(fit, control = quick_vi_control(steps = 0)))
+  expect_identical(none$trace$step, 0L)
+  expect_message(
+    with_fixed_seed(2, update(fit, gradient = NULL)),
+    class = "cwmix_differences_message"
+  )
+})
+
+test_that("a variational fit whose functions are gone is one error", {
+  fit <- fit_vi(line_target())
+  for (code in list(quote(update(fit, steps = 2)), quote(update(fit, K = 3)))) {
+    expect_error(eval(code), class = "cwmix_input_error")
+  }
+  expect_error(update(fit, steps = 2), "with a `log_density` that can be found")
+  log_density <- line_target()$log_density
+  expect_error(
+    update(fit, steps = 2), "with a `gradient` that can be found",
+    class = "cwmix_input_error"
+  )
+  expect_error(update(fit, 3), "must be named", class = "cwmix_input_error")
+  for (control in list(cwmix_control(), list(), "fast")) {
+    expect_error(
+      update(fit, steps = 2, control = control), "`control`",
+      class = "cwmix_input_error"
+    )
+  }
+})
+
+test_that("variational fits of bounded, named columns and of one component go on", {
+  log_density <- bounded_target()$log_density
+  support <- list(share = c(0, 1), rate = c(0, Inf))
+  for (covariance in c("diagonal", "full")) {
+    for (K in c(1, 3)) {
+      fit <- with_fixed_seed(1, suppressMessages(cwmix_vi(log_density, 2, K,
+        hidden = integer(), covariance = covariance, support = support,
+        names = c("rate", "share"), control = quick_vi_control()
+      )))
+      expect_silent(more <- with_fixed_seed(2, update(fit, steps = 10)))
+      expect_identical(max(more$trace$step), 30L)
+      expect_identical(more$support, fit$support)
+      expect_identical(dimnames(more$mean), dimnames(fit$mean))
+      expect_lt(abs(more$log_evidence[["estimate"]] + 1), 0.1)
+    }
+  }
+})

@@ -96,6 +96,24 @@ test_that("draws start a fit by EM on the working scale", {
   expect_equal(as.vector(fit_vi(line_target(), 1, start = line, control = none)$mean), mean(line))
 })
 
+test_that("a start far from where one would search is enough", {
+  # a target that is zero around 0
+  far <- list(
+    log_density = function(x) ifelse(x[, 1] > 50, dnorm(x[, 1], 100, 1, log = TRUE), -Inf),
+    gradient = function(x) ifelse(x > 50, 100 - x, NaN), d = 1
+  )
+  expect_error(fit_vi(far), "finite in the region searched", class = "cwmix_input_error")
+  draws <- with_fixed_seed(1, rnorm(100, 100, 1.2))
+  for (start in list(draws, fit_mixture(draws, 1), fit_mixture(draws, 2))) {
+    fit <- fit_vi(far, if (is.list(start)) nrow(start$mean) else 2, start = start)
+    expect_lt(abs(fit$log_evidence[["estimate"]]), 0.05)
+  }
+  expect_error(
+    fit_vi(far, 1, start = draws - 100), "finite in the region of `start`, but at all of 20",
+    class = "cwmix_input_error"
+  )
+})
+
 test_that("a density is the start as it is, with constant weights or a network", {
   none <- quick_vi_control(steps = 0)
   for (covariance in c("diagonal", "full")) {
