@@ -25,16 +25,11 @@ em_start <- function(x, K, full, weights, floor) {
   n <- nrow(x)
   d <- ncol(x)
   blocks <- row_blocks(n, d)
-  # Not sample.int(prob =): it sorts, and near ties would then hang on rounding.
-  pick <- function(weight) {
-    cumulated <- cumsum(weight)
-    findInterval(stats::runif(1) * cumulated[n], cumulated) + 1L
-  }
   mass <- weights %||% rep(1, n)
   nearest <- rep(Inf, n)
   chosen <- integer(K)
   for (k in seq_len(K)) {
-    chosen[k] <- pick(mass)
+    chosen[k] <- pick_rows(mass, 1)
     for (rows in blocks) {
       distance <- 0
       for (j in seq_len(d)) distance <- distance + (x[rows, j] - x[chosen[k], j])^2
@@ -46,6 +41,12 @@ em_start <- function(x, K, full, weights, floor) {
   }
   sd <- pmax(sqrt(total / sum(weights %||% n) / d), floor, 1e-8)
   mixture_parameters(x[chosen, , drop = FALSE], sd, full, rep(-log(K), K))
+}
+
+# Not sample.int(prob =): it sorts, and near ties would then hang on rounding.
+pick_rows <- function(weight, size) {
+  cumulated <- cumsum(weight)
+  findInterval(stats::runif(size) * cumulated[length(weight)], cumulated) + 1L
 }
 
 # All components with the same standard deviations (one a column).

@@ -12,7 +12,7 @@
 #' - `"crude"`: the mean of f over n draws. It has no gradient, as the component is discrete.
 #' - `"score-function"` (REINFORCE): the same estimate; the gradient is the mean of
 #'   (f(x_i) - b_i) times the gradient of log p(x_i), the baseline b_i being the mean of f over the
-#'   other draws. It does not need the gradient of f, and is unbiased, but varies more.
+#'   other draws, with lattices those of the other replicates. It does not need the gradient of f, and is unbiased, but varies more.
 #' - `"gumbel-softmax"`: the mean of f at relaxed draws, the sum over k of y_k x_ik with
 #'   y = softmax((log w(z_i) + g_i) / `temperature`), g_i standard Gumbel. Its gradient is that of
 #'   one path; both are biased, less so at a low temperature, where the gradient varies more.
@@ -29,8 +29,8 @@
 #' @param estimator A string, see above.
 #' @param gradient `NULL` for no gradient; the gradient of `f`, a function of an n x d matrix that
 #'   returns the n x d matrix of partial derivatives, or an n x d x m array for m functions; or
-#'   `TRUE` for central differences of `f`, with a message. With `estimator = "score-function"`,
-#'   `TRUE` is enough.
+#'   `TRUE` for central differences of `f`, with a message. `estimator = "score-function"` needs
+#'   neither: `TRUE` asks for its gradient, and a function is not called.
 #' @param points A string: base points from randomly shifted lattices (`"lattice"`, up to 249
 #'   columns), a quasi-Monte Carlo method with which the error for smooth functions falls much
 #'   faster than 1 / sqrt(n); or independent ones from R's generator (`"random"`).
@@ -41,7 +41,8 @@
 #' @param ... Must be empty.
 #' @return A numeric vector of class `"cwmix_expectation"`, the m estimates, with the attributes
 #'   - `"se"`, their standard errors (of random points as of independent rows; of lattices between
-#'     replicates). For `"gumbel-softmax"` they leave out the bias;
+#'     replicates, with `replicates - 1` degrees of freedom: for functions with jumps, whose counts
+#'     may agree by chance, 16 or more are advisable), `NA` of an infinite estimate. For `"gumbel-softmax"` they leave out the bias;
 #'   - `"gradient"`, if asked for: a list with the names and shapes of
 #'     [coef()][coef.cwmix_density], the derivatives of the estimate (not merely of its limit, but
 #'     for `"score-function"`) with respect to the unconstrained parameters; with a matrix of
@@ -110,15 +111,21 @@ read_base <- function(z, n, points, replicates, object, call) {
     }
     return(list(z = as_matrix(z, NROW(z), d)))
   }
+  do.call(base_points, check_base(n, points, replicates, object, call))
+}
+
+# Arguments of base_points().
+check_base <- function(n, points, replicates, object, call) {
   n <- check_count(n, "n", call, min = 2)
+  d <- ncol(object$mean)
   points <- check_choice(points, c("lattice", "random"), "points", call)
   replicates <- check_count(replicates, "replicates", call, min = 2)
   check_base_points(n, d, points, replicates, call)
-  base_points(n, d, points, replicates)
+  list(n = n, d = d, points = points, replicates = replicates)
 }
 
 check_gradient <- function(gradient, object, estimator, call) {
-  if (is.null(gradient) || identical(gradient, FALSE)) {
+  if (is.null(gradient)) {
     return(NULL)
   }
   if (!is.function(gradient) && !identical(gradient, TRUE)) {
@@ -175,10 +182,12 @@ expect_score <- function(object, base, f, gradient, call) {
   out <- list(values = values, evaluations = nrow(y))
   if (!is.null(gradient)) {
     n <- nrow(values)
-    total <- colSums(values)
+    # Other draws are those that are independent: of other replicates, where there are any.
+    group <- base$replicate %||% seq_len(n)
+    own <- rowsum(values, group)[group, , drop = FALSE]
+    others <- (rep(colSums(values), each = n) - own) / (n - tabulate(group)[group])
     out$gradient <- lapply(seq_len(ncol(values)), function(m) {
-      others <- (total[m] - values[, m]) / (n - 1)
-      gradient_working(object, y, (values[, m] - others) / n)
+      gradient_working(object, y, (values[, m] - others[, m]) / n)
     })
   }
   out
@@ -241,7 +250,8 @@ relaxed <- function(temperature) {
   function(object, z, log_w, f, gradient, n, call) {
     K <- ncol(log_w)
     gumbel <- -log(-log(stats::runif(length(log_w))))
-    logits <- (log_w + gumbel) / temperature
+    logits <- log_w + gumbel
+    logits <- (logits - row_max(logits)) / temperature
     share <- exp(logits - log_row_sums(logits))
     nodes <- array(node_matrix(object, z), c(dim(log_w), ncol(z)))
     y <- matrix(apply(nodes, 3, function(x) rowSums(share * x)), nrow(z))
@@ -330,7 +340,9 @@ call_gradient <- function(gradient, f, x, y, m, object, call) {
   if (!is.function(gradient)) {
     inform_differences("f", call)
     at <- function(y) call_f(f, data_points(object, y), call)
-    return(central_differences(at, y, m, smallest_sd(object)))
+    slopes <- central_differences(at, y, m, smallest_sd(object))
+    check_slopes(matrix(slopes, nrow(x)), x, "f", call)
+    return(slopes)
   }
   slopes <- call_user(gradient, x, "gradient", call)
   shape <- if (m == 1 && length(dim(slopes)) < 3) dim(x) else c(dim(x), m)
@@ -343,13 +355,22 @@ call_gradient <- function(gradient, f, x, y, m, object, call) {
       call = call
     )
   }
-  if (!all(is.finite(slopes))) {
-    stop_input("`gradient` must return finite numbers, not ",
-      format(slopes[!is.finite(slopes)][1]), ".",
-      call = call
-    )
-  }
+  check_slopes(matrix(slopes, nrow(x)), x, "gradient", call)
   array(as.double(slopes) * as.double(inside_slope(x, object$support)), c(dim(x), m))
+}
+
+# Slopes in rows, one a point.
+check_slopes <- function(slopes, x, arg, call) {
+  bad <- which(rowSums(!is.finite(slopes)) > 0)
+  if (length(bad) > 0) {
+    needed <- if (arg == "gradient") "return" else "have differences that are"
+    message <- paste0(
+      "`", arg, "` must ", needed, " finite numbers, but at the point ", describe_point(x, bad[1]),
+      " there is ", format(slopes[bad[1], !is.finite(slopes[bad[1], ])][1]), ".",
+      if (arg == "log_density") " Columns with bounds need `support`."
+    )
+    stop_cwmix(message, c("cwmix_slope_error", "cwmix_input_error"), call)
+  }
 }
 
 inform_differences <- function(arg, call) {
@@ -401,6 +422,8 @@ finish_expectation <- function(estimate, base, estimator) {
 
 # Standard errors of column means: rows are independent, or the means of replicates are.
 column_errors <- function(values, replicate) {
+  # An infinite mean has none.
+  values[, !is.finite(colSums(values))] <- NA
   if (!is.null(replicate)) values <- rowsum(values, replicate) / tabulate(replicate)
   centred <- values - rep(colMeans(values), each = nrow(values))
   sqrt(colSums(centred^2) / (nrow(values) - 1) / nrow(values))

@@ -28,13 +28,13 @@
 mean.cwmix_density <- function(x, n = 4096, points = c("lattice", "random"), replicates = 4, ...) {
   call <- user_call()
   check_dots_empty(..., call = call)
-  base <- read_base(NULL, n, points, replicates, x, call)
+  request <- check_base(n, points, replicates, x, call)
   if (has_closed_moments(x)) {
     value <- closed_moments(x)$mean
     names(value) <- x$columns$names
     return(new_expectation(value, 0 * value))
   }
-  expect_at(x, base, identity, call)
+  expect_at(x, do.call(base_points, request), identity, call)
 }
 
 #' @rdname mean.cwmix_density
@@ -43,7 +43,7 @@ vcov.cwmix_density <- function(object, n = 4096, points = c("lattice", "random")
                                ...) {
   call <- user_call()
   check_dots_empty(..., call = call)
-  base <- read_base(NULL, n, points, replicates, object, call)
+  request <- check_base(n, points, replicates, object, call)
   d <- ncol(object$mean)
   square <- function(values) {
     labels <- column_labels(object)
@@ -52,6 +52,7 @@ vcov.cwmix_density <- function(object, n = 4096, points = c("lattice", "random")
   if (has_closed_moments(object)) {
     return(structure(square(closed_moments(object)$vcov), se = square(0)))
   }
+  base <- do.call(base_points, request)
   center <- bare(expect_at(object, base, identity, call))
   pairs <- expand.grid(row = seq_len(d), column = seq_len(d))
   products <- expect_at(object, base, function(x) {
@@ -63,7 +64,7 @@ vcov.cwmix_density <- function(object, n = 4096, points = c("lattice", "random")
 
 #' @rdname mean.cwmix_density
 #' @export
-probability <- function(object, region, n = 4096, points = c("lattice", "random"), replicates = 4,
+probability <- function(object, region, n = 4096, points = c("lattice", "random"), replicates = 16,
                         ...) {
   call <- user_call()
   check_dots_empty(..., call = call)
@@ -74,8 +75,8 @@ probability <- function(object, region, n = 4096, points = c("lattice", "random"
       call = call
     )
   }
-  base <- read_base(NULL, n, points, replicates, object, call)
-  expect_at(object, base, function(x) {
+  base <- do.call(base_points, check_base(n, points, replicates, object, call))
+  value <- expect_at(object, base, function(x) {
     inside <- call_user(region, x, "region", call)
     if (!is.logical(inside) || length(inside) != nrow(x) || anyNA(inside)) {
       stop_input("`region` must return TRUE or FALSE for each of ", nrow(x), " points, not ",
@@ -85,7 +86,13 @@ probability <- function(object, region, n = 4096, points = c("lattice", "random"
     }
     as.vector(inside)
   }, call)
+  attr(value, "se") <- counting_error(attr(value, "se"), n)
+  value
 }
+
+# The standard error of a mean of indicators: counts of lattice points may agree between replicates,
+# and are no better than one point in n.
+counting_error <- function(se, n) sqrt(se^2 + 1 / (12 * n^2))
 
 expect_at <- function(object, base, f, call) {
   estimate <- estimators[["rao-blackwell"]](object, base, f, NULL, NULL, call)
@@ -116,8 +123,12 @@ entropy.cwmix_density <- function(object, n = 4096, # nolint: object_name_linter
                                   points = c("lattice", "random"), replicates = 4, ...) {
   call <- user_call()
   check_dots_empty(..., call = call)
-  base <- read_base(NULL, n, points, replicates, object, call)
-  expect_at(object, base, function(x) -log_quantity(object, x, "density", call), call)
+  base <- do.call(base_points, check_base(n, points, replicates, object, call))
+  # On the working scale, where points close to a bound keep their digits.
+  free <- unbounded(object)
+  expect_at(free, base, function(y) {
+    log_inside_slope(y, object$support) - log_quantity_working(free, unname(y), "density", call)
+  }, call)
 }
 
 #' Kullback-Leibler divergence between two densities
@@ -158,7 +169,12 @@ kl_divergence <- function(p, q, n = 4096, points = c("lattice", "random"), repli
       call = call
     )
   }
-  base <- read_base(NULL, n, points, replicates, p, call)
+  base <- do.call(base_points, check_base(n, points, replicates, p, call))
+  if (identical(as.vector(p$support), as.vector(q$support))) {
+    # The Jacobians cancel; points close to a bound keep their digits.
+    p <- unbounded(p)
+    q <- unbounded(q)
+  }
   expect_at(p, base, function(x) {
     x <- unname(x)
     log_quantity(p, x, "density", call) - log_quantity(q, x, "density", call)
@@ -178,8 +194,9 @@ kl_divergence <- function(p, q, n = 4096, points = c("lattice", "random"), repli
 #' @param ... Must be empty.
 #' @return Of one function, or one column, a numeric vector named by `probs`, else a matrix with a
 #'   row a probability and a column a function. The attribute `"se"` has the standard errors: those
-#'   of the probability at or below a quantile, carried over (Woodruff 1952); 0 where quantiles are
-#'   exact.
+#'   of the probability at or below a quantile, carried over (Woodruff 1952); 0 of one column, which
+#'   is exact. For probabilities 0 and 1 the columns' bounds are returned, with `f` the extreme
+#'   nodes, which have no standard error (`NA`).
 #' @section Errors: A condition of class `"cwmix_input_error"`.
 #' @references Argouarc'h, Desbouvries, Barat, Kawasaki and Dautremer (2025), Classifier Weighted
 #'   Mixture models, arXiv:2501.02989, equation (19). Woodruff (1952), Confidence intervals for
@@ -192,7 +209,7 @@ kl_divergence <- function(p, q, n = 4096, points = c("lattice", "random"), repli
 #' quantile(fit, 0.5, f = function(x) x[, "waiting"] / x[, "eruptions"])
 #' @export
 quantile.cwmix_density <- function(x, probs = seq(0, 1, 0.25), f = NULL, n = 4096,
-                                   points = c("lattice", "random"), replicates = 4, ...) {
+                                   points = c("lattice", "random"), replicates = 16, ...) {
   call <- user_call()
   check_dots_empty(..., call = call)
   ok <- is_plain_numeric(probs) && is.null(dim(probs)) && !anyNA(probs) && all(probs >= 0) &&
@@ -208,17 +225,23 @@ quantile.cwmix_density <- function(x, probs = seq(0, 1, 0.25), f = NULL, n = 409
       call = call
     )
   }
-  base <- read_base(NULL, n, points, replicates, x, call)
+  request <- check_base(n, points, replicates, x, call)
   names(probs) <- sprintf("%s%%", formatC(100 * probs, format = "fg", width = 1, digits = 7))
   if (is.null(f) && ncol(x$mean) == 1) {
     value <- qcwmix(probs, x)
     return(structure(value, se = 0 * probs))
   }
+  base <- do.call(base_points, request)
   nodes <- weighted_nodes(x, base$z, f %||% identity, call)
   m <- seq_len(ncol(nodes$values))
   both <- vapply(m, function(m) {
     quantile_at(nodes, nodes$values[, m], probs, base)
   }, matrix(0, length(probs), 2))
+  if (is.null(f)) {
+    both[probs == 0, 1, ] <- rep(x$support[, 1], each = sum(probs == 0))
+    both[probs == 1, 1, ] <- rep(x$support[, 2], each = sum(probs == 1))
+  }
+  both[probs %in% 0:1, 2, ] <- if (is.null(f)) 0 else NA
   take <- function(which) {
     out <- matrix(both[, which, ], length(probs), length(m))
     if (length(m) == 1) {
@@ -234,7 +257,7 @@ quantile.cwmix_density <- function(x, probs = seq(0, 1, 0.25), f = NULL, n = 409
 quantile_at <- function(nodes, values, probs, base) {
   value <- weighted_quantile(values, nodes$weights, probs)
   below <- rowsum(nodes$weights * outer(values, value, "<="), nodes$row)
-  se <- column_errors(below, base$replicate)
+  se <- counting_error(column_errors(below, base$replicate), nrow(base$z))
   # The error of the probability below, carried over by the slope there, over a span of many nodes.
   reach <- pmax(se, 1 / sqrt(nrow(base$z)))
   lower <- pmax(probs - reach, 0)

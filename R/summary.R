@@ -118,6 +118,9 @@ format.cwmix_density <- function(x, ...) {
 format.cwmix_vi <- function(x, ...) {
   check_dots_empty(..., call = user_call())
   with_error <- function(value) {
+    if (anyNA(value)) {
+      return("not measured")
+    }
     sprintf("%s (se %s)", fixed(value[["estimate"]], 4), format(signif(value[["se"]], 2)))
   }
   reasons <- poor_fit(x)
@@ -130,7 +133,7 @@ format.cwmix_vi <- function(x, ...) {
     ),
     sprintf("  ELBO        %s", with_error(x$elbo)),
     sprintf("  evidence    %s, log scale, by importance sampling", with_error(x$log_evidence)),
-    sprintf(
+    if (!is.na(x$ess)) sprintf(
       "  trust       effective sample size %.0f of %d, Pareto k %s", x$ess,
       length(x$importance$log_weights), if (is.na(x$pareto_k)) "unknown" else fixed(x$pareto_k, 2)
     ),

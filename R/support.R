@@ -101,24 +101,27 @@ inside_slope <- function(x, support) {
   slope
 }
 
-# log |dx/dy|, the sum over columns, and its gradient in y: 1, -1 or, between two bounds,
-# (upper + lower - 2 x) / (upper - lower).
-log_inside_slope <- function(x, support) {
-  bounded <- rowSums(is.finite(support)) > 0
-  rowSums(log(inside_slope(x, support)[, bounded, drop = FALSE]))
-}
-
-log_inside_slope_gradient <- function(x, support) {
-  slope <- matrix(0, nrow(x), ncol(x))
+# log |dx/dy| at points on the working scale, the sum over columns: y, -y or, between two bounds,
+# log(upper - lower) - |y| - 2 log(1 + exp(-|y|)).
+log_inside_slope <- function(y, support) {
+  log_slope <- double(nrow(y))
   for (j in which(rowSums(is.finite(support)) > 0)) {
     bounded <- is.finite(support[j, ])
-    slope[, j] <- if (all(bounded)) {
-      ((support[j, 2] - x[, j]) - (x[, j] - support[j, 1])) / (support[j, 2] - support[j, 1])
-    } else if (bounded[1]) {
-      1
+    log_slope <- log_slope + if (all(bounded)) {
+      log(support[j, 2] - support[j, 1]) - abs(y[, j]) - 2 * log1p(exp(-abs(y[, j])))
     } else {
-      -1
+      if (bounded[1]) y[, j] else -y[, j]
     }
+  }
+  log_slope
+}
+
+# Its gradient in y: 1, -1 or, between two bounds, -tanh(y / 2).
+log_inside_slope_gradient <- function(y, support) {
+  slope <- matrix(0, nrow(y), ncol(y))
+  for (j in which(rowSums(is.finite(support)) > 0)) {
+    bounded <- is.finite(support[j, ])
+    slope[, j] <- if (all(bounded)) -tanh(y[, j] / 2) else if (bounded[1]) 1 else -1
   }
   slope
 }

@@ -85,12 +85,9 @@ update.cwmix_vi <- function(object, ..., steps = NULL, control = NULL) {
 
 continue_vi <- function(object, steps, control, frame, call) {
   control <- validate_control(control, call, cwmix_vi_control)
-  find <- function(name) {
-    if (is.null(object$call[[name]])) {
-      return(NULL)
-    }
-    found <- tryCatch(eval(object$call[[name]], frame), error = function(e) NULL)
-    if (is.function(found)) {
+  find <- function(name, optional = FALSE) {
+    found <- tryCatch(eval(object$call[[name]], frame), error = function(e) FALSE)
+    if (is.function(found) || (optional && is.null(found))) {
       return(found)
     }
     stop_input("`object` must have been fitted with a `", name, "` that can be found by its call.",
@@ -100,9 +97,8 @@ continue_vi <- function(object, steps, control, frame, call) {
   d <- ncol(object$mean)
   bounds <- unname(split(object$support, row(object$support)))
   target <- read_target(
-    find("log_density"), find("gradient"), d, bounds, object$columns$names, control, call
+    find("log_density"), find("gradient", optional = TRUE), d, bounds, object$columns$names, control, call
   )
-  control$temperature <- 1
   settings <- list(
     hidden = object$hidden, activation = object$classifier$activation, control = control
   )
@@ -111,6 +107,7 @@ continue_vi <- function(object, steps, control, frame, call) {
     object$optimiser[c("center", "scale")]
   )
   problem <- vi_problem(begun, target, settings, "search")
+  problem$temperature <- 1
   finish_vi(
     train_vi(object$optimiser$state, problem, steps, object$trace, call), problem, object$call,
     call

@@ -2,12 +2,12 @@
 #'
 #' @param steps A whole number, the most steps of Adam.
 #' @param points A whole number from 2 of base points a step, a randomly shifted lattice;
-#'   `log_density` is called at K times as many nodes.
+#'   `log_density` is called at K times as many nodes at most, see `exact`.
 #' @param learning_rate A positive number, about the largest change of a parameter in one step;
 #'   means are in units of the start's standard deviations.
 #' @param path A flag: `TRUE` leaves the score term out of the gradient (the path derivative of
 #'   Roeder, Wu and Duvenaud 2017), `FALSE` takes the whole gradient. Both are unbiased; the former
-#'   has no variance left where the fit is exact.
+#'   has no variance left where the fit is exact (and `exact` is `TRUE`).
 #' @param temperature A number of at least 1, or `NULL`: the log density is divided by it at first,
 #'   and over the first three tenths of the steps the divisor falls to 1, so that components find
 #'   separated modes, and none is lost, before they settle. `NULL` stands for 2, but for 10 with
@@ -15,7 +15,7 @@
 #' @param every A whole number: the evidence lower bound is evaluated after so many steps.
 #' @param evaluation A whole number from 16 of base points of these evaluations, the same each time.
 #' @param patience A whole number: after so many evaluations that gain no more than `tolerance`, the
-#'   learning rate falls to a quarter and training goes on from the best; after the third such fall
+#'   learning rate falls to a quarter and training goes on from the best; instead of a fourth fall
 #'   it has converged.
 #' @param tolerance A number of at least 0, in nats.
 #' @param gradient_clip A positive number: the gradient's norm is cut there. `Inf` for no limit.
@@ -24,8 +24,9 @@
 #' @param searches A whole number of at least 0 of starts of the optimiser.
 #' @param draws A whole number from 100 of draws a round of the search, and of those from the fit
 #'   for importance sampling.
-#' @param exact A flag: `FALSE` draws which improbable components take part in the gradient of the
-#'   fit's log density, without bias, see [cwmix_control()]; `TRUE` computes all.
+#' @param exact A flag: `FALSE` draws at random, without bias, which nodes of weight below 0.005 are
+#'   evaluated at all, and which improbable components take part in the gradient of the fit's log
+#'   density there (see [cwmix_control()]); `TRUE` evaluates all.
 #' @param threads A whole number of threads, or `NULL`; see [cwmix_info()]. Results do not depend
 #'   on it.
 #' @param verbose A flag: show progress.

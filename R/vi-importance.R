@@ -1,16 +1,28 @@
 # How far a variational fit can be trusted: importance sampling from it.
 
-# Draws from the fit with their log weights, log p - log q, and what they say:
-# list(log_evidence, ess, pareto_k, importance).
-importance_of <- function(object, target, n, call) {
+# The evidence lower bound of a fit, whose standardised parameters are `best`, and draws from it with
+# their log weights, log p - log q: list(elbo, log_evidence, ess, pareto_k, importance).
+measure_fit <- function(object, best, problem, call) {
+  target <- problem$target
+  n <- problem$control$draws
   free <- unbounded(object)
   y <- unname(draw(free, n))
   log_weights <- target_log_density(target, y, call) - log_quantity_working(free, y, "density")
   list(
+    elbo = stats::setNames(evaluate_elbo(best, problem, call), c("estimate", "se")),
     log_evidence = log_evidence(log_weights),
     ess = effective_size(exp(log_weights - max(log_weights))),
     pareto_k = pareto_k(log_weights),
-    importance = list(draws = target_points(target, y), log_weights = log_weights)
+    importance = list(draws = data_points(target, y), log_weights = log_weights)
+  )
+}
+
+# The same of a fit that an interrupt kept from it.
+not_measured <- function(target) {
+  unknown <- c(estimate = NA_real_, se = NA_real_)
+  list(
+    elbo = unknown, log_evidence = unknown, ess = NA_real_, pareto_k = NA_real_,
+    importance = list(draws = data_points(target, matrix(0, 0, target$d)), log_weights = double())
   )
 }
 
@@ -55,9 +67,13 @@ pareto_k <- function(log_weights) smoothed_weights(log_weights)$k
 # Why a fit should not be trusted, a string a reason.
 poor_fit <- function(object) {
   n <- length(object$importance$log_weights)
-  found <- object$search_evidence
-  lost <- if (!is.null(found)) found[["estimate"]] - object$log_evidence[["estimate"]] else 0
-  error <- if (!is.null(found)) sqrt(found[["se"]]^2 + object$log_evidence[["se"]]^2) else 0
+  if (n == 0) {
+    return("an interrupt came before it was measured")
+  }
+  unknown <- c(estimate = NA_real_, se = NA_real_)
+  found <- object$search_evidence %||% unknown
+  lost <- found[["estimate"]] - object$log_evidence[["estimate"]]
+  error <- sqrt(found[["se"]]^2 + object$log_evidence[["se"]]^2)
   c(
     # Where the weights hardly differ their tail is that of rounding.
     if (isTRUE(object$pareto_k > 0.7) && object$ess < 0.99 * n) {
@@ -66,7 +82,10 @@ poor_fit <- function(object) {
     if (object$ess < n / 100) {
       sprintf("the effective sample size is %.0f of %d draws", object$ess, n)
     },
-    if (lost > 0.05 + 3 * error) {
+    if (!is.null(object$search_evidence) && is.na(found[["estimate"]])) {
+      "the search did not settle, so that missed modes cannot be seen"
+    },
+    if (isTRUE(lost > 0.05 + 3 * error)) {
       sprintf(
         "its log evidence %.2f is below the %.2f of the search: it misses a mode",
         object$log_evidence[["estimate"]], found[["estimate"]]

@@ -3,6 +3,7 @@
 # list(parameters, center, scale, evidence): the parameters of a Gaussian mixture (or a network,
 # from a density) on the standardised scale; the evidence as a search estimates it, else NULL.
 vi_start <- function(start, target, settings, call) {
+  evidence <- NULL
   density <- if (inherits(start, "cwmix_density")) {
     start
   } else if (is.matrix(start)) {
@@ -10,14 +11,16 @@ vi_start <- function(start, target, settings, call) {
   } else if (start == "wide") {
     wide_mixture(target, settings)
   } else {
-    search_mixture(target, settings, call)
+    found <- search_mixture(target, settings, call)
+    evidence <- found$evidence
+    found$mixture
   }
   moments <- closed_moments(if (is_constant(density$classifier)) density else flattened(density))
   center <- moments$mean
   scale <- sqrt(diag(moments$vcov))
   list(
     parameters = standardise_parameters(unnamed_coef(density), center, scale),
-    center = center, scale = scale, evidence = density$evidence
+    center = center, scale = scale, evidence = evidence
   )
 }
 
@@ -117,7 +120,7 @@ mixture_of_draws <- function(y, weights, settings, call, full = settings$full, m
     {
       best <- fit(NULL)
       if (!is.null(means) && nrow(means) <= K) {
-        others <- sample.int(nrow(y), K - nrow(means), replace = TRUE, prob = weights)
+        others <- pick_rows(weights %||% rep(1, nrow(y)), K - nrow(means))
         second <- fit(rbind(means, y[others, , drop = FALSE]))
         if (second$log_likelihood > best$log_likelihood) best <- second
       }
@@ -140,8 +143,8 @@ suppress_convergence <- function(code) {
 # Rounds of importance sampling, the proposal being a mixture with full covariances fitted to the
 # weighted draws of the round before (population Monte Carlo: Cappe et al. 2008). The weights are
 # tempered as far as needed for an effective sample of a tenth of the draws (Koblents and Miguez
-# 2015), so that early rounds move slowly and separated modes are kept; a tenth of the proposal
-# stays wide.
+# 2015), so that early rounds move slowly and separated modes are kept; a part of the proposal stays
+# wide and at the modes. list(mixture, evidence), the evidence NA where weights stay tempered.
 search_mixture <- function(target, settings, call) {
   control <- settings$control
   modes <- normals_at_modes(find_modes(target, control, call))
@@ -164,7 +167,8 @@ search_mixture <- function(target, settings, call) {
     }
     power <- tempering(log_weight, least)
     weights <- exp(power * (log_weight - max(log_weight)))
-    # The power, and where that is 1 the share of draws that is effective.
+    # The power, and where that is 1 the share of draws that is effective: rounds end when it gains
+    # less than two percent.
     quality <- if (power < 1) power else 1 + effective_size(weights) / length(weights)
     settled <- power == 1 && quality < best$quality + 0.02
     if (quality > best$quality) {
@@ -174,11 +178,17 @@ search_mixture <- function(target, settings, call) {
     fit <- mixture_of_draws(y, weights, settings, call, full = TRUE, means = modes$mean)
     proposal <- widened(fit, modes)
   }
-  mixture <- mixture_of_draws(best$y, best$weights, settings, call, means = modes$mean)
-  if (best$quality >= 1) mixture$evidence <- log_evidence(best$log_weight)
-  mixture
+  list(
+    mixture = mixture_of_draws(best$y, best$weights, settings, call, means = modes$mean),
+    evidence = if (best$quality >= 1) {
+      log_evidence(best$log_weight)
+    } else {
+      c(estimate = NA_real_, se = NA_real_)
+    }
+  )
 }
 
+# A tempered search has some four rounds to go by itself; in higher dimensions twenty are not rare.
 search_rounds <- 30
 
 # The largest power up to 1 of the weights with at least the effective size asked for.
@@ -217,7 +227,7 @@ normal_components <- function(normals) {
   )
 }
 
-# Half as wide again as their curvature says; NULL without modes.
+# Half as wide again as their curvature says, as tails may be; NULL without modes.
 normals_at_modes <- function(modes) {
   if (length(modes) > 0) {
     normal_components(lapply(modes, function(mode) list(mean = mode$mean, vcov = 2.25 * mode$vcov)))

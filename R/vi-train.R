@@ -41,6 +41,7 @@ thinned <- function(w, control) {
   replace(w, small, least_weight * (stats::runif(length(small)) < w[small] / least_weight))
 }
 
+# Small enough to add no visible noise, large enough to halve the nodes of a dozen components.
 least_weight <- 0.005
 
 # Base points of a lattice as long as there is one of so many columns.
@@ -67,7 +68,7 @@ standard_target <- function(u, power, problem, call, slope = TRUE) {
   value <- target_log_density(problem$target, y, call)
   if (any(value == -Inf)) {
     stop_input("`log_density` must be finite wherever the fit has mass, but at the point ",
-      describe_point(target_points(problem$target, y), which(value == -Inf)[1]),
+      describe_point(data_points(problem$target, y), which(value == -Inf)[1]),
       " it is -Inf. Columns with bounds need `support`.",
       call = call
     )
@@ -97,7 +98,7 @@ train_vi <- function(state, problem, steps, trace, call) {
   run$state <- state
   run$trace <- list()
   run$rate <- problem$control$learning_rate
-  run$since <- 0
+  run$since <- run$falls <- 0
   if (is.null(trace)) {
     record_vi(run, problem, call)
   } else {
@@ -123,7 +124,7 @@ ascend_vi <- function(run, problem, steps, progress, call) {
   floor <- rep(-Inf, problem$target$d)
   for (step in seq_len(steps)) {
     base <- vi_points(control$points, problem$target$d, 1)
-    power <- annealing(step / steps, control$temperature)
+    power <- annealing(step / steps, problem$temperature)
     parameters <- unflatten(run$state$parameters, problem$template)
     gradient <- elbo_gradient(parameters, base$z, power, problem, call)
     model$parameters <- run$state$parameters
@@ -173,10 +174,11 @@ record_vi <- function(run, problem, call, annealing = FALSE) {
   if (run$since < control$patience) {
     return(NULL)
   }
-  if (run$rate < control$learning_rate * 0.02) {
+  if (run$falls == most_falls) {
     return("converged")
   }
   # On from the best, with a shorter memory.
+  run$falls <- run$falls + 1
   run$rate <- run$rate / 4
   run$since <- 0
   run$state$parameters <- run$state$average <- run$state$best
@@ -184,6 +186,8 @@ record_vi <- function(run, problem, call, annealing = FALSE) {
   run$state$first[] <- run$state$second[] <- 0
   NULL
 }
+
+most_falls <- 3
 
 vi_trace <- function(records) {
   column <- function(name, value) vapply(records, `[[`, value, name)

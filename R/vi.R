@@ -48,9 +48,10 @@
 #'     `proportions`, the components' mean weights, decreasing;
 #'   - `elbo` and `log_evidence`, each `c(estimate, se)` in nats: the ELBO by formula (19) at base
 #'     points of their own, and log Z by importance sampling; `search_evidence`, log Z as the search
-#'     estimates it (`NULL` with another start);
+#'     estimates it (`NULL` with another start, `NA` where the search did not settle);
 #'   - `ess`, the effective sample size of the importance weights, and `pareto_k` (`NA` without loo,
-#'     `-Inf` where all weights are equal);
+#'     `-Inf` where all weights are equal); all of these are `NA` where an interrupt came before
+#'     they were measured;
 #'   - `importance`, a list of the `draws` (a matrix) and their `log_weights`: see
 #'     [as_draws_df()][as_draws_df.cwmix_vi];
 #'   - `trace`, a data frame with `step`, `elbo`, `se` and `learning_rate`, a row an evaluation (at
@@ -126,12 +127,12 @@ vi_problem <- function(begun, target, settings, start) {
     )
   }
   wide <- identical(start, "wide")
-  settings$control$temperature <- settings$control$temperature %||% if (wide) 10 else 2
   c(
     settings[c("hidden", "activation", "control")],
     list(
       target = target, center = begun$center, scale = begun$scale, evidence = begun$evidence,
-      template = template, evaluation = evaluation_points(target$d, settings$control)
+      template = template, temperature = settings$control$temperature %||% if (wide) 10 else 2,
+      evaluation = evaluation_points(target$d, settings$control)
     )
   )
 }
@@ -150,19 +151,23 @@ finish_vi <- function(training, problem, matched, call) {
   weights <- exp(log_classifier(standard_density(best, problem)$classifier, fresh$z))
   order <- order(-colMeans(weights))
   parameters <- unstandardise_parameters(best, problem$center, problem$scale)
+  # At points that did not choose the best.
   problem$evaluation <- fresh
   object <- density_of(
     order_components(parameters, order), problem$activation, target$support, target$columns,
     c("cwmix_vi", "cwmix"),
     proportions = colMeans(weights)[order],
-    elbo = stats::setNames(evaluate_elbo(best, problem, call), c("estimate", "se")),
     trace = training$trace, best_step = state$best_epoch, stopped = training$stopped,
     hidden = problem$hidden, control = problem$control, call = matched,
     search_evidence = problem$evidence,
     optimiser = c(list(state = state), problem[c("template", "center", "scale")])
   )
-  measured <- importance_of(object, target, problem$control$draws, call)
+  measured <- tryCatch(
+    measure_fit(object, best, problem, call),
+    interrupt = function(condition) not_measured(target)
+  )
   object[names(measured)] <- measured
+  if (anyNA(object$log_evidence)) object$stopped <- "interrupt"
   warn_stopped(object$stopped, sprintf("the best step so far, %d", object$best_step), call)
   warn_poor_fit(object, call)
   object

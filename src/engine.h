@@ -94,7 +94,7 @@ struct at_points {
 };
 
 /* Derivatives of a sum over n base points in log w_k(z_i), n x k, and in the nodes mu_k +
- * L_k z_i, n x k x d; NULL stands for zero nodes' derivatives. */
+ * L_k z_i, n x k x d. */
 struct derivatives {
   const double *log_weight, *node;
 };
@@ -173,8 +173,8 @@ struct engine {
 
   /* Adds the gradient of a sum over base points z, rows without an index, of a function
    * of their weights and nodes (formula 19) to `gradient`, by the chain rule from the
-   * derivatives given. expectation_rows is what the number of rows should be a multiple
-   * of. */
+   * derivatives given. expectation_rows is the least that is worth a tile. In double
+   * alone. */
   ptrdiff_t (*expectation_rows)(void);
   size_t (*expectation_bytes)(const struct shape *shape);
   void (*expectation_tile)(double *gradient, const void *model, const struct rows *rows,

@@ -13,14 +13,14 @@ SEXP ffi_nodes(SEXP mean, SEXP scale, SEXP z) {
 }
 
 /* The flat gradient of a sum over the base points z (n x d), given its derivatives in
- * log w_k(z_i) (n x K) and in the nodes (n x K x d, or NULL for zero). */
+ * log w_k(z_i) (n x K) and in the nodes (n x K x d). */
 SEXP ffi_expectation_gradient(SEXP model, SEXP z, SEXP log_weight, SEXP node,
                               SEXP threads) {
   const struct shape shape = ffi_shape(model);
   const struct rows rows = ffi_rows(z, R_NilValue, shape.d);
   const R_xlen_t size = (R_xlen_t)rows.count * shape.k;
   const struct derivatives given = {ffi_doubles(log_weight, size, "log_weight"),
-                                    ffi_doubles_or_null(node, size * shape.d, "node")};
+                                    ffi_doubles(node, size * shape.d, "node")};
   SEXP out = PROTECT(Rf_allocVector(REALSXP, shape_layout(&shape).size));
   double *gradient = REAL(out);
   struct tiles tiles;

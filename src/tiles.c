@@ -11,6 +11,7 @@ static double row_work(const struct shape *shape, enum job job) {
         (double)shape->widths[l] * shape->widths[l + 1] + 10 * shape->widths[l + 1];
   if (job == JOB_DRAW) return network + 100 * (double)shape->d;
   const double map = (double)shape->d * (shape->full ? (double)shape->d : 2) + 20;
+  if (job == JOB_EXPECTATION) return network + map * (double)shape->k;
   return (map + network) * (double)shape->k;
 }
 

@@ -83,8 +83,7 @@ static void expectation_tile(double *gradient, const void *block, const struct r
   struct expectation_work work = expectation_layout(&arena, shape);
   struct activations *a = &work.classifier.rows;
   double *biases = gradient + model->at.biases;
-  if (given->node)
-    nodes_backward(gradient, gradient + model->at.scale, &model->map, rows, given->node);
+  nodes_backward(gradient, gradient + model->at.scale, &model->map, rows, given->node);
   if (model->log_weight) {
     constant_backward(biases, model, rows, given->log_weight);
     return;

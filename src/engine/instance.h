@@ -18,12 +18,11 @@
 #include "density.h"
 #include "gradient.h"
 
-#include "expectation.h"
-
 #if REAL_IS_DOUBLE
 #include "adam.h"
 #include "draw.h"
 #include "em.h"
+#include "expectation.h"
 #endif
 #include "kernels.h"
 
@@ -38,9 +37,6 @@ const struct engine INSTANCE = {
     .gradient_rows = gradient_points,
     .gradient_bytes = gradient_bytes,
     .gradient_tile = gradient_tile,
-    .expectation_rows = expectation_rows,
-    .expectation_bytes = expectation_bytes,
-    .expectation_tile = expectation_tile,
 #if REAL_IS_DOUBLE
     .draw_rows = draw_rows,
     .draw_bytes = draw_bytes,
@@ -50,6 +46,9 @@ const struct engine INSTANCE = {
     .em_rows = em_rows,
     .em_bytes = em_bytes,
     .em_tile = em_tile,
+    .expectation_rows = expectation_rows,
+    .expectation_bytes = expectation_bytes,
+    .expectation_tile = expectation_tile,
     .sum_of_squares = sum_of_squares,
     .adam_update = adam_update,
 #endif
