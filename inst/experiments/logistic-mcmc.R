@@ -3,7 +3,7 @@
 # whether a woman is a case of secondary infertility, given her age, parity, and numbers of induced
 # and spontaneous abortions, each standardised; all coefficients have the prior N(0, 2.5^2).
 # Writes the posterior's means, standard deviations and quantiles with their Monte Carlo errors, and
-# the log evidence by importance sampling from a multivariate t. Takes about a minute.
+# the log evidence by importance sampling from a multivariate t. Takes about half a minute and needs the posterior package.
 #   Rscript inst/experiments/logistic-mcmc.R inst/extdata/logistic-mcmc.csv
 file <- commandArgs(trailingOnly = TRUE)
 seed <- 1
