@@ -3,7 +3,8 @@
 # whether a woman is a case of secondary infertility, given her age, parity, and numbers of induced
 # and spontaneous abortions, each standardised; all coefficients have the prior N(0, 2.5^2).
 # Writes the posterior's means, standard deviations and quantiles with their Monte Carlo errors, and
-# the log evidence by importance sampling from a multivariate t. Takes about half a minute and needs the posterior package.
+# the log evidence by importance sampling from a multivariate t. Needs the posterior package; takes
+# about two minutes.
 #   Rscript inst/experiments/logistic-mcmc.R inst/extdata/logistic-mcmc.csv
 file <- commandArgs(trailingOnly = TRUE)
 seed <- 1
@@ -35,11 +36,11 @@ laplace <- optim(
 root <- t(chol(solve(laplace$hessian)))
 from_unit <- function(u) tcrossprod(u, root) + rep(laplace$par, each = nrow(u))
 
-# One transition of all chains, a row each: leapfrog steps of a size that varies, so that no
-# trajectory returns to where it began; accepted by Metropolis. Returns the points, with the share
-# accepted as an attribute.
+# One transition of all chains, a row each: leapfrog steps of sizes that vary, so that no trajectory
+# returns to where it began; accepted by Metropolis. Returns the points, with the share accepted as
+# an attribute.
 transition <- function(u, steps = 6) {
-  size <- runif(1, 0.15, 0.35)
+  size <- runif(nrow(u), 0.15, 0.35)
   slope <- function(u) gradient(from_unit(u)) %*% root
   energy <- function(u, p) rowSums(p^2) / 2 - log_density(from_unit(u))
   p <- matrix(rnorm(length(u)), nrow(u))
@@ -57,7 +58,7 @@ transition <- function(u, steps = 6) {
 
 chains <- 20
 warmup <- 500
-iterations <- 20000
+iterations <- 50000
 u <- matrix(2 * rnorm(chains * d), chains)
 draws <- array(0, c(iterations, chains, d), list(NULL, NULL, colnames(design)))
 accepted <- 0
