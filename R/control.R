@@ -127,6 +127,9 @@ format.cwmix_control <- function(x, ...) {
   check_dots_empty(..., call = user_call())
   values <- vapply(x, function(v) if (is.null(v)) "chosen by the data" else format(v), "")
   if (is.null(x$threads)) values["threads"] <- "see ?cwmix_info"
+  if ("temperature" %in% names(x) && is.null(x$temperature)) {
+    values["temperature"] <- "2, from a wide start 10"
+  }
   paste0("  ", format(names(x)), "  ", values)
 }
 

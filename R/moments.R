@@ -192,7 +192,7 @@ kl_divergence <- function(p, q, n = 4096, points = c("lattice", "random"), repli
 #'   and returns their n values, or an n x m matrix.
 #' @inheritParams expectation
 #' @param ... Must be empty.
-#' @return Of one function, or one column, a numeric vector named by `probs`, else a matrix with a
+#' @return Of one function, or one column, a `"cwmix_expectation"` named by `probs`, else a matrix with a
 #'   row a probability and a column a function. The attribute `"se"` has the standard errors: those
 #'   of the probability at or below a quantile, carried over (Woodruff 1952); 0 of one column, which
 #'   is exact. For probabilities 0 and 1 the columns' bounds are returned, with `f` the extreme
@@ -228,8 +228,7 @@ quantile.cwmix_density <- function(x, probs = seq(0, 1, 0.25), f = NULL, n = 409
   request <- check_base(n, points, replicates, x, call)
   names(probs) <- sprintf("%s%%", formatC(100 * probs, format = "fg", width = 1, digits = 7))
   if (is.null(f) && ncol(x$mean) == 1) {
-    value <- qcwmix(probs, x)
-    return(structure(value, se = 0 * probs))
+    return(new_expectation(qcwmix(probs, x), 0 * probs))
   }
   base <- do.call(base_points, request)
   nodes <- weighted_nodes(x, base$z, f %||% identity, call)
@@ -250,7 +249,7 @@ quantile.cwmix_density <- function(x, probs = seq(0, 1, 0.25), f = NULL, n = 409
     dimnames(out) <- list(names(probs), colnames(nodes$values))
     out
   }
-  structure(take(1), se = take(2))
+  if (length(m) == 1) new_expectation(take(1), take(2)) else structure(take(1), se = take(2))
 }
 
 # Quantiles of values at nodes and, in a second column, their standard errors.

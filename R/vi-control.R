@@ -42,7 +42,7 @@
 #' cwmix_vi_control(steps = 1000, path = FALSE)
 #' @export
 cwmix_vi_control <- function(steps = 5000, points = 64, learning_rate = 0.01, path = TRUE,
-                             temperature = NULL, every = 50, evaluation = 512, patience = 8,
+                             temperature = NULL, every = 50, evaluation = 1024, patience = 8,
                              tolerance = 1e-4, gradient_clip = 100, spread = 5, searches = 100,
                              draws = 4000, exact = FALSE, threads = NULL,
                              verbose = interactive(), ...) {

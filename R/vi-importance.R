@@ -87,7 +87,7 @@ poor_fit <- function(object) {
     },
     if (isTRUE(lost > 0.05 + 3 * error)) {
       sprintf(
-        "its log evidence %.2f is below the %.2f of the search: it misses a mode",
+        "its log evidence %.2f is below the %.2f of the search: it misses a mode or a tail",
         object$log_evidence[["estimate"]], found[["estimate"]]
       )
     }

@@ -81,13 +81,17 @@ quick_vi_control <- function(..., steps = 20, points = 16, evaluation = 64, ever
   )
 }
 
+# Quick fits are poor ones: of that nothing is said where they are not `judged`.
 fit_vi <- function(target, K = 2, ..., gradient = target$gradient, hidden = 4, seed = 1,
-                   control = quick_vi_control()) {
+                   control = quick_vi_control(), judged = FALSE) {
   log_density <- target$log_density
-  with_fixed_seed(seed, cwmix_vi(log_density, target$d, K, gradient,
-    ...,
-    hidden = hidden, support = target$support, control = control
-  ))
+  suppressWarnings(
+    with_fixed_seed(seed, cwmix_vi(log_density, target$d, K, gradient,
+      ...,
+      hidden = hidden, support = target$support, control = control
+    )),
+    classes = if (judged) "none" else "cwmix_poor_fit"
+  )
 }
 
 # What training knows of a target besides its state, for parameters on a scale of its own.
@@ -128,7 +132,7 @@ record_scores <- function(scores, annealing = FALSE, ...) {
   run$state <- new_state(reference_coef(p))
   run$trace <- list()
   run$rate <- problem$control$learning_rate
-  run$since <- 0
+  run$since <- run$falls <- 0
   reason <- NULL
   rates <- double()
   for (score in scores) {

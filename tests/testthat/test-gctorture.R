@@ -48,7 +48,6 @@ test_that("nodes and the way back from them survive", {
   node <- seq_len(252) / 100
   for (model in torture_models()) {
     expect_survives_gc(ffi_expectation_gradient, model, z, log_weight, node, 2L)
-    expect_survives_gc(ffi_expectation_gradient, model, z, log_weight, NULL, 1L)
   }
 })
 

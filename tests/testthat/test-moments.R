@@ -329,3 +329,49 @@ test_that("what a region or function does wrong is said of the argument", {
     expectation(model, cos, gradient = function(x) stop("no slope"))
   })
 })
+
+test_that("standard errors of probabilities cover them, though counts of lattices may agree", {
+  model <- cwmix_model(cbind(0, 0), sd = cbind(1, 1), classifier = 1)
+  covered <- function(threshold) {
+    truth <- stats::pnorm(threshold, lower.tail = FALSE)
+    inside <- replicate(100, {
+      value <- probability(model, function(x) x[, 1] > threshold)
+      abs(as.numeric(value) - truth) < stats::qt(0.975, 15) * attr(value, "se")
+    })
+    mean(inside)
+  }
+  # at least the 95 percent promised, up to three standard errors of 100 replications
+  for (threshold in c(0, 0.3, 1.2, 2)) {
+    expect_gt(with_fixed_seed(1, covered(threshold)), 0.88)
+  }
+})
+
+test_that("what is exact draws nothing", {
+  model <- vector_model()
+  with_fixed_seed(1, {
+    before <- .Random.seed
+    mean(model)
+    vcov(model)
+    quantile(model)
+    expect_identical(.Random.seed, before)
+  })
+})
+
+test_that("extreme quantiles of columns are their bounds, those of functions have no error", {
+  model <- moving_model(2)
+  both <- seeded(quantile(model, 0:1, n = 64))
+  expect_identical(as.numeric(both), c(-Inf, Inf, -Inf, Inf))
+  expect_identical(as.numeric(attr(both, "se")), double(4))
+  expect_identical(
+    as.numeric(attr(seeded(quantile(model, 0:1, f = rowSums, n = 64)), "se")), c(NA_real_, NA_real_)
+  )
+})
+
+test_that("the entropy of columns with two bounds keeps its digits close to them", {
+  # of a logit-normal: that of the normal and the mean log slope, -E|y| - 2 E log(1 + exp(-|y|))
+  model <- cwmix_model(0, sd = 20, classifier = 1, support = c(0, 1))
+  slope <- function(y) -(abs(y) + 2 * log1p(exp(-abs(y)))) * stats::dnorm(y, sd = 20)
+  truth <- log(20) + log(2 * pi * exp(1)) / 2 +
+    2 * stats::integrate(slope, 0, Inf, rel.tol = 1e-10)$value
+  expect_close(as.numeric(seeded(entropy(model, n = 2^14))), truth, 1e-3)
+})

@@ -75,7 +75,7 @@ test_that("heavy tails of the target are told by Pareto k", {
     gradient = function(x) -2 * x / (1 + x^2), d = 1
   )
   expect_warning(
-    fit <- fit_vi(heavy, 1, control = quick_vi_control(steps = 100, draws = 4000)),
+    fit <- fit_vi(heavy, 1, control = quick_vi_control(steps = 100, draws = 4000), judged = TRUE),
     "The fit should not be trusted: Pareto k of the importance weights is [0-9.]+, above 0.7",
     class = "cwmix_poor_fit"
   )
@@ -85,7 +85,7 @@ test_that("heavy tails of the target are told by Pareto k", {
 test_that("modes that are missed are told by the evidence of the search", {
   control <- quick_vi_control(steps = 800, draws = 1000, learning_rate = 0.05, searches = 20)
   expect_warning(
-    fit <- fit_vi(ring_target(), 1, control = control), "it misses a mode",
+    fit <- fit_vi(ring_target(), 1, control = control, judged = TRUE), "it misses a mode",
     class = "cwmix_poor_fit"
   )
   expect_lt(fit$log_evidence[["estimate"]], -0.5)
@@ -100,7 +100,7 @@ test_that("few effective draws are told", {
   expect_warning(
     fit <- fit_vi(narrow, 1,
       start = cwmix_model(t(c(0, 0)), sd = t(c(1, 1)), classifier = 1),
-      control = quick_vi_control(steps = 0)
+      control = quick_vi_control(steps = 0), judged = TRUE
     ),
     "the effective sample size is [12] of 300 draws",
     class = "cwmix_poor_fit"
@@ -109,7 +109,7 @@ test_that("few effective draws are told", {
 })
 
 test_that("a good fit is not warned of", {
-  expect_silent(fit <- fit_vi(bounded_target(), 3))
+  expect_silent(fit <- fit_vi(bounded_target(), 3, judged = TRUE))
   expect_identical(poor_fit(fit), NULL)
 })
 

@@ -183,7 +183,7 @@ test_that("training ends where nothing is gained", {
 test_that("an interrupt returns the best so far with a warning", {
   expect_warning(
     fit <- with_interrupt("elbo_gradient", 16, fit_vi(line_target())),
-    "interrupted: the best parameters so far, of step 1?0,",
+    "interrupted: the best step so far, 1?0,",
     class = "cwmix_interrupted"
   )
   expect_identical(fit$stopped, "interrupt")

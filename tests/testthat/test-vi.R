@@ -30,7 +30,7 @@ test_that("the whole gradient gets there too", {
 
 test_that("the ring's modes all have their mass, and the bound is near the evidence", {
   control <- cwmix_vi_control(steps = 400, draws = 1000, searches = 30)
-  expect_no_warning(fit <- fit_vi(ring_target(), 12, hidden = 16, control = control))
+  expect_no_warning(fit <- fit_vi(ring_target(), 12, hidden = 16, control = control, judged = TRUE))
   expect_lt(abs(fit$elbo[["estimate"]]), 0.1)
   expect_lt(abs(fit$log_evidence[["estimate"]]), 0.05)
   expect_close(ring_shares(simulate(fit, 8000, seed = 1)), rep(1 / 8, 8), tolerance = 0.3)
