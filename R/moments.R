@@ -192,8 +192,8 @@ kl_divergence <- function(p, q, n = 4096, points = c("lattice", "random"), repli
 #'   and returns their n values, or an n x m matrix.
 #' @inheritParams expectation
 #' @param ... Must be empty.
-#' @return Of one function, or one column, a `"cwmix_expectation"` named by `probs`, else a matrix with a
-#'   row a probability and a column a function. The attribute `"se"` has the standard errors: those
+#' @return Of one function, or one column, a `"cwmix_expectation"` named by `probs`, else a matrix
+#'   with a row a probability and a column a function. The attribute `"se"` has the standard errors: those
 #'   of the probability at or below a quantile, carried over (Woodruff 1952); 0 of one column, which
 #'   is exact. For probabilities 0 and 1 the columns' bounds are returned, with `f` the extreme
 #'   nodes, which have no standard error (`NA`).

@@ -97,7 +97,8 @@ continue_vi <- function(object, steps, control, frame, call) {
   d <- ncol(object$mean)
   bounds <- unname(split(object$support, row(object$support)))
   target <- read_target(
-    find("log_density"), find("gradient", optional = TRUE), d, bounds, object$columns$names, control, call
+    find("log_density"), find("gradient", optional = TRUE), d, bounds, object$columns$names,
+    control, call
   )
   settings <- list(
     hidden = object$hidden, activation = object$classifier$activation, control = control

@@ -1,7 +1,7 @@
 # How far a variational fit can be trusted: importance sampling from it.
 
-# The evidence lower bound of a fit, whose standardised parameters are `best`, and draws from it with
-# their log weights, log p - log q: list(elbo, log_evidence, ess, pareto_k, importance).
+# The evidence lower bound of a fit, whose standardised parameters are `best`, and draws from it
+# with their log weights, log p - log q: list(elbo, log_evidence, ess, pareto_k, importance).
 measure_fit <- function(object, best, problem, call) {
   target <- problem$target
   n <- problem$control$draws
