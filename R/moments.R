@@ -193,10 +193,10 @@ kl_divergence <- function(p, q, n = 4096, points = c("lattice", "random"), repli
 #' @inheritParams expectation
 #' @param ... Must be empty.
 #' @return Of one function, or one column, a `"cwmix_expectation"` named by `probs`, else a matrix
-#'   with a row a probability and a column a function. The attribute `"se"` has the standard errors: those
-#'   of the probability at or below a quantile, carried over (Woodruff 1952); 0 of one column, which
-#'   is exact. For probabilities 0 and 1 the columns' bounds are returned, with `f` the extreme
-#'   nodes, which have no standard error (`NA`).
+#'   with a row a probability and a column a function. The attribute `"se"` has the standard errors:
+#'   those of the probability at or below a quantile, carried over (Woodruff 1952); 0 of one column,
+#'   which is exact. For probabilities 0 and 1 the columns' bounds are returned, with `f` the
+#'   extreme nodes, which have no standard error (`NA`).
 #' @section Errors: A condition of class `"cwmix_input_error"`.
 #' @references Argouarc'h, Desbouvries, Barat, Kawasaki and Dautremer (2025), Classifier Weighted
 #'   Mixture models, arXiv:2501.02989, equation (19). Woodruff (1952), Confidence intervals for
@@ -212,14 +212,7 @@ quantile.cwmix_density <- function(x, probs = seq(0, 1, 0.25), f = NULL, n = 409
                                    points = c("lattice", "random"), replicates = 16, ...) {
   call <- user_call()
   check_dots_empty(..., call = call)
-  ok <- is_plain_numeric(probs) && is.null(dim(probs)) && !anyNA(probs) && all(probs >= 0) &&
-    all(probs <= 1)
-  if (!ok) {
-    stop_input("`probs` must be probabilities from 0 to 1, not ",
-      if (is_plain_numeric(probs) && length(probs) <= 6) deparse(probs) else describe(probs), ".",
-      call = call
-    )
-  }
+  check_probs(probs, call)
   if (!is.null(f) && !is.function(f)) {
     stop_input("`f` must be NULL or a function of an n x d matrix, not ", describe(f), ".",
       call = call
@@ -232,27 +225,43 @@ quantile.cwmix_density <- function(x, probs = seq(0, 1, 0.25), f = NULL, n = 409
   }
   base <- do.call(base_points, request)
   nodes <- weighted_nodes(x, base$z, f %||% identity, call)
-  m <- seq_len(ncol(nodes$values))
-  both <- vapply(m, function(m) {
-    quantile_at(nodes, nodes$values[, m], probs, base)
-  }, matrix(0, length(probs), 2))
-  if (is.null(f)) {
-    both[probs == 0, 1, ] <- rep(x$support[, 1], each = sum(probs == 0))
-    both[probs == 1, 1, ] <- rep(x$support[, 2], each = sum(probs == 1))
+  both <- lapply(seq_len(ncol(nodes$values)), function(m) {
+    at <- quantile_at(nodes, nodes$values[, m], probs, base)
+    if (is.null(f)) bounded_extremes(at, probs, x$support[m, ]) else at
+  })
+  if (length(both) == 1) {
+    column <- function(which) stats::setNames(both[[1]][, which], names(probs))
+    return(new_expectation(column("value"), column("se")))
   }
-  both[probs %in% 0:1, 2, ] <- if (is.null(f)) 0 else NA
-  take <- function(which) {
-    out <- matrix(both[, which, ], length(probs), length(m))
-    if (length(m) == 1) {
-      return(stats::setNames(out[, 1], names(probs)))
-    }
-    dimnames(out) <- list(names(probs), colnames(nodes$values))
-    out
+  table <- function(which) {
+    values <- matrix(unlist(lapply(both, function(at) at[, which])), length(probs), length(both))
+    dimnames(values) <- list(names(probs), colnames(nodes$values))
+    values
   }
-  if (length(m) == 1) new_expectation(take(1), take(2)) else structure(take(1), se = take(2))
+  structure(table("value"), se = table("se"))
 }
 
-# Quantiles of values at nodes and, in a second column, their standard errors.
+check_probs <- function(probs, call) {
+  ok <- is_plain_numeric(probs) && is.null(dim(probs)) && !anyNA(probs) && all(probs >= 0) &&
+    all(probs <= 1)
+  if (!ok) {
+    stop_input("`probs` must be probabilities from 0 to 1, not ",
+      if (is_plain_numeric(probs) && length(probs) <= 6) deparse(probs) else describe(probs), ".",
+      call = call
+    )
+  }
+}
+
+# A column's extreme quantiles are its bounds.
+bounded_extremes <- function(at, probs, support) {
+  at[probs == 0, "value"] <- support[1]
+  at[probs == 1, "value"] <- support[2]
+  at[probs == 0 | probs == 1, "se"] <- 0
+  at
+}
+
+# Quantiles of values at nodes and their standard errors, which the extremes have none of: a matrix
+# with columns value and se.
 quantile_at <- function(nodes, values, probs, base) {
   value <- weighted_quantile(values, nodes$weights, probs)
   below <- rowsum(nodes$weights * outer(values, value, "<="), nodes$row)
@@ -263,7 +272,8 @@ quantile_at <- function(nodes, values, probs, base) {
   upper <- pmin(probs + reach, 1)
   ends <- weighted_quantile(values, nodes$weights, c(lower, upper))
   span <- diff(matrix(ends, 2, byrow = TRUE))[1, ]
-  cbind(value, se * span / (upper - lower))
+  se <- se * span / (upper - lower)
+  cbind(value = value, se = ifelse(probs == 0 | probs == 1, NA, se))
 }
 
 # The nodes of weight above 0: list(row, weights, values), the base point of each, its weight, and
