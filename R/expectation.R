@@ -12,7 +12,8 @@
 #' - `"crude"`: the mean of f over n draws. It has no gradient, as the component is discrete.
 #' - `"score-function"` (REINFORCE): the same estimate; the gradient is the mean of
 #'   (f(x_i) - b_i) times the gradient of log p(x_i), the baseline b_i being the mean of f over the
-#'   other draws, with lattices those of the other replicates. It does not need the gradient of f, and is unbiased, but varies more.
+#'   other draws, with lattices those of the other replicates. It does
+#'   not need the gradient of f, and is unbiased, but varies more.
 #' - `"gumbel-softmax"`: the mean of f at relaxed draws, the sum over k of y_k x_ik with
 #'   y = softmax((log w(z_i) + g_i) / `temperature`), g_i standard Gumbel. Its gradient is that of
 #'   one path; both are biased, less so at a low temperature, where the gradient varies more.
@@ -42,7 +43,8 @@
 #' @return A numeric vector of class `"cwmix_expectation"`, the m estimates, with the attributes
 #'   - `"se"`, their standard errors (of random points as of independent rows; of lattices between
 #'     replicates, with `replicates - 1` degrees of freedom: for functions with jumps, whose counts
-#'     may agree by chance, 16 or more are advisable), `NA` of an infinite estimate. For `"gumbel-softmax"` they leave out the bias;
+#'     may agree by chance, 16 or more are advisable), `NA` of an infinite estimate. For
+#'     `"gumbel-softmax"` they leave out the bias;
 #'   - `"gradient"`, if asked for: a list with the names and shapes of
 #'     [coef()][coef.cwmix_density], the derivatives of the estimate (not merely of its limit, but
 #'     for `"score-function"`) with respect to the unconstrained parameters; with a matrix of
