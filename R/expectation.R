@@ -29,8 +29,8 @@
 #'   generator.
 #' @param estimator A string, see above.
 #' @param gradient `NULL` for no gradient; the gradient of `f`, a function of an n x d matrix that
-#'   returns the n x d matrix of partial derivatives, or an n x d x m array for m functions; or
-#'   `TRUE` for central differences of `f`, with a message. `estimator = "score-function"` needs
+#'   returns the n x d matrix of partial derivatives, or an n x d x m array for m functions, taken
+#'   on trust; or `TRUE` for central differences of `f`, with a message. `estimator = "score-function"` needs
 #'   neither: `TRUE` asks for its gradient, and a function is not called.
 #' @param points A string: base points from randomly shifted lattices (`"lattice"`, up to 249
 #'   columns), a quasi-Monte Carlo method with which the error for smooth functions falls much
@@ -43,7 +43,8 @@
 #' @return A numeric vector of class `"cwmix_expectation"`, the m estimates, with the attributes
 #'   - `"se"`, their standard errors (of random points as of independent rows; of lattices between
 #'     replicates, with `replicates - 1` degrees of freedom: for functions with jumps, whose counts
-#'     may agree by chance, 16 or more are advisable), `NA` of an infinite estimate. For
+#'     may agree by chance, and for those that grow in the tails, which few shifts reach, 16 or more
+#'     make better error bars), `NA` of an infinite estimate. For
 #'     `"gumbel-softmax"` they leave out the bias;
 #'   - `"gradient"`, if asked for: a list with the names and shapes of
 #'     [coef()][coef.cwmix_density], the derivatives of the estimate (not merely of its limit, but

@@ -25,21 +25,21 @@
 #' set.seed(1)
 #' probability(fit, function(x) x[, "waiting"] > 80)
 #' @export
-mean.cwmix_density <- function(x, n = 4096, points = c("lattice", "random"), replicates = 4, ...) {
+mean.cwmix_density <- function(x, n = 4096, points = c("lattice", "random"), replicates = 16, ...) {
   call <- user_call()
   check_dots_empty(..., call = call)
   request <- check_base(n, points, replicates, x, call)
   if (has_closed_moments(x)) {
     value <- closed_moments(x)$mean
-    names(value) <- x$columns$names
+    names(value) <- colnames(labelled(x)(x$mean))
     return(new_expectation(value, 0 * value))
   }
-  expect_at(x, do.call(base_points, request), identity, call)
+  expect_at(x, do.call(base_points, request), labelled(x), call)
 }
 
 #' @rdname mean.cwmix_density
 #' @export
-vcov.cwmix_density <- function(object, n = 4096, points = c("lattice", "random"), replicates = 4,
+vcov.cwmix_density <- function(object, n = 4096, points = c("lattice", "random"), replicates = 16,
                                ...) {
   call <- user_call()
   check_dots_empty(..., call = call)
@@ -94,6 +94,14 @@ probability <- function(object, region, n = 4096, points = c("lattice", "random"
 # and are no better than one point in n.
 counting_error <- function(se, n) sqrt(se^2 + 1 / (12 * n^2))
 
+# The columns themselves as functions; of several, all have names.
+labelled <- function(object) {
+  function(x) {
+    if (ncol(x) > 1) colnames(x) <- column_labels(object)
+    x
+  }
+}
+
 expect_at <- function(object, base, f, call) {
   estimate <- estimators[["rao-blackwell"]](object, base, f, NULL, NULL, call)
   finish_expectation(estimate, base, "rao-blackwell")
@@ -120,7 +128,7 @@ closed_moments <- function(object) {
 #' @rdname entropy
 #' @export
 entropy.cwmix_density <- function(object, n = 4096, # nolint: object_name_linter.
-                                  points = c("lattice", "random"), replicates = 4, ...) {
+                                  points = c("lattice", "random"), replicates = 16, ...) {
   call <- user_call()
   check_dots_empty(..., call = call)
   base <- do.call(base_points, check_base(n, points, replicates, object, call))
@@ -150,7 +158,7 @@ entropy.cwmix_density <- function(object, n = 4096, # nolint: object_name_linter
 #' set.seed(1)
 #' kl_divergence(p, q)
 #' @export
-kl_divergence <- function(p, q, n = 4096, points = c("lattice", "random"), replicates = 4, ...) {
+kl_divergence <- function(p, q, n = 4096, points = c("lattice", "random"), replicates = 16, ...) {
   call <- user_call()
   check_dots_empty(..., call = call)
   check_given(c("p", "q"), call)
@@ -224,7 +232,7 @@ quantile.cwmix_density <- function(x, probs = seq(0, 1, 0.25), f = NULL, n = 409
     return(new_expectation(qcwmix(probs, x), 0 * probs))
   }
   base <- do.call(base_points, request)
-  nodes <- weighted_nodes(x, base$z, f %||% identity, call)
+  nodes <- weighted_nodes(x, base$z, f %||% labelled(x), call)
   both <- lapply(seq_len(ncol(nodes$values)), function(m) {
     at <- quantile_at(nodes, nodes$values[, m], probs, base)
     if (is.null(f)) bounded_extremes(at, probs, x$support[m, ]) else at

@@ -78,7 +78,12 @@ update.cwmix_vi <- function(object, ..., steps = NULL, control = NULL) {
     for (name in names(changes)) again[name] <- list(changes[[name]])
     return(evaluate_again(again, NULL, frame, call))
   }
-  check_dots_empty(..., call = call)
+  if (...length() > 0) {
+    stop_input("`steps` must be given alone or with `control`, not with ",
+      paste0("`", ...names()[1], "`"), ".",
+      call = call
+    )
+  }
   steps <- check_count(steps, "steps", call)
   continue_vi(object, steps, control %||% object$control, frame, call)
 }

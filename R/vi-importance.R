@@ -79,7 +79,7 @@ poor_fit <- function(object) {
     if (isTRUE(object$pareto_k > 0.7) && object$ess < 0.99 * n) {
       sprintf("Pareto k of the importance weights is %.2f, above 0.7", object$pareto_k)
     },
-    if (object$ess < n / 100) {
+    if (object$ess < n / 20) {
       sprintf("the effective sample size is %.0f of %d draws", object$ess, n)
     },
     if (!is.null(object$search_evidence) && is.na(found[["estimate"]])) {
@@ -87,7 +87,7 @@ poor_fit <- function(object) {
     },
     if (isTRUE(lost > 0.05 + 3 * error)) {
       sprintf(
-        "its log evidence %.2f is below the %.2f of the search: it misses a mode or a tail",
+        "its log evidence %.3f is below the %.3f of the search: it misses a mode or a tail",
         object$log_evidence[["estimate"]], found[["estimate"]]
       )
     }

@@ -234,7 +234,7 @@ normals_at_modes <- function(modes) {
   }
 }
 
-# Modes from several starts, each a list(mean, vcov): R's BFGS, and the inverse of minus the Hessian
+# Modes from several starts, each a list(mean, vcov, precision): R's BFGS, and the inverse of minus the Hessian
 # with standard deviations of at most the spread.
 find_modes <- function(target, control, call) {
   d <- target$d
@@ -261,20 +261,29 @@ find_modes <- function(target, control, call) {
       cwmix_slope_error = function(e) NULL
     )
     if (is.null(hessian) || !all(is.finite(hessian))) next
-    modes[[length(modes) + 1]] <- list(mean = run$par, vcov = laplace(hessian, control$spread))
+    mode <- c(list(mean = run$par), laplace(hessian, control$spread))
+    # Where the density has no upper bound a run ends at a spike that no normal describes.
+    if (is_definite(mode$vcov)) modes[[length(modes) + 1]] <- mode
   }
   modes
 }
 
+# list(vcov, precision).
 laplace <- function(hessian, spread) {
   parts <- eigen(-(hessian + t(hessian)) / 2, symmetric = TRUE)
-  variance <- 1 / pmax(parts$values, 1 / spread^2)
-  parts$vectors %*% (variance * t(parts$vectors))
+  precision <- pmax(parts$values, 1 / spread^2)
+  of <- function(values) parts$vectors %*% (values * t(parts$vectors))
+  list(vcov = of(1 / precision), precision = of(precision))
+}
+
+is_definite <- function(vcov) {
+  factor <- tryCatch(chol(vcov), error = function(e) NULL)
+  !is.null(factor) && all(is.finite(factor))
 }
 
 # Within half a standard deviation of a mode.
 is_known <- function(y, modes) {
   any(vapply(modes, function(mode) {
-    stats::mahalanobis(y, mode$mean, mode$vcov) < 0.25
+    stats::mahalanobis(y, mode$mean, mode$precision, inverted = TRUE) < 0.25
   }, NA))
 }

@@ -20,7 +20,9 @@
 #' the Pareto k of the weights (Vehtari et al. 2024, by the loo package): above 0.7, and unless the
 #' weights hardly differ (an effective sample of 99 percent), the fit misses too much of a tail. The
 #' search's own estimate of the evidence tells when a fit misses a mode, which weights of draws from
-#' the fit cannot see. Either gives a warning, as does an effective sample below one percent.
+#' the fit cannot see. Either gives a warning, as does an effective sample below five percent.
+#' Not every bad fit is found out: where neither draws nor the search went, tails and modes stay
+#' unseen. The difference of evidence and ELBO estimates the fit's divergence from the target.
 #'
 #' @param log_density A function that takes an n x d matrix of points, with column names if `names`
 #'   are given, and returns the n values of the log density, up to a constant. `-Inf`, no density,
@@ -55,7 +57,8 @@
 #'   - `importance`, a list of the `draws` (a matrix) and their `log_weights`: see
 #'     [as_draws_df()][as_draws_df.cwmix_vi];
 #'   - `trace`, a data frame with `step`, `elbo`, `se` and `learning_rate`, a row an evaluation (at
-#'     fixed base points: the best of them is a little optimistic), `best_step`, and `stopped`, why
+#'     fixed base points: the best of them is a little optimistic; while the target is tempered it
+#'     may fall), `best_step`, and `stopped`, why
 #'     training ended: `"converged"`, `"steps"` (all done), `"interrupt"` or `"diverged"`;
 #'   - `hidden`, `control`, `call`; `optimiser`, what [update()][update.cwmix_vi] needs to go on.
 #'

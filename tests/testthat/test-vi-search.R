@@ -10,10 +10,10 @@ test_that("the search finds the modes with their spread", {
 })
 
 test_that("a mode that is flat has the spread as its standard deviation", {
-  expect_equal(laplace(diag(c(-4, 0)), 5), diag(c(0.25, 25)))
-  expect_equal(laplace(diag(c(-4, 3)), 5), diag(c(0.25, 25)))
+  expect_equal(laplace(diag(c(-4, 0)), 5)$vcov, diag(c(0.25, 25)))
+  expect_equal(laplace(diag(c(-4, 3)), 5)$vcov, diag(c(0.25, 25)))
   hessian <- -solve(normal_covariance())
-  expect_equal(laplace(hessian, 5), normal_covariance())
+  expect_equal(laplace(hessian, 5)$vcov, normal_covariance())
 })
 
 test_that("weights are tempered to the effective size that is asked for", {
@@ -169,4 +169,18 @@ test_that("a fit of any kind is a start, bounds and all", {
     fit <- fit_vi(bounded_target(), start = start)
     expect_lt(abs(fit$log_evidence[["estimate"]] + 1), 0.05)
   }
+})
+
+test_that("spikes of a density without an upper bound are no modes", {
+  # the second column is the log standard deviation of the first, which may be as small as it likes
+  spike <- list(
+    log_density = function(x) dnorm(x[, 1], 0, exp(x[, 2]), log = TRUE) - exp(x[, 2]),
+    gradient = function(x) {
+      cbind(-x[, 1] * exp(-2 * x[, 2]), x[, 1]^2 * exp(-2 * x[, 2]) - 1 - exp(x[, 2]))
+    },
+    d = 2
+  )
+  target <- vi_problem_of(spike, make_parameters(2, 1))$target
+  modes <- with_fixed_seed(1, find_modes(target, cwmix_vi_control(searches = 20), NULL))
+  for (mode in modes) expect_true(is_definite(mode$vcov))
 })
