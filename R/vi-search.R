@@ -234,8 +234,8 @@ normals_at_modes <- function(modes) {
   }
 }
 
-# Modes from several starts, each a list(mean, vcov, precision): R's BFGS, and the inverse of minus the Hessian
-# with standard deviations of at most the spread.
+# Modes from several starts, each a list(mean, vcov, precision): R's BFGS, and the inverse of minus
+# the Hessian with standard deviations of at most the spread.
 find_modes <- function(target, control, call) {
   d <- target$d
   starts <- matrix(stats::rnorm(control$searches * d, sd = control$spread), control$searches)
