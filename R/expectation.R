@@ -30,8 +30,9 @@
 #' @param estimator A string, see above.
 #' @param gradient `NULL` for no gradient; the gradient of `f`, a function of an n x d matrix that
 #'   returns the n x d matrix of partial derivatives, or an n x d x m array for m functions, taken
-#'   on trust; or `TRUE` for central differences of `f`, with a message. `estimator = "score-function"` needs
-#'   neither: `TRUE` asks for its gradient, and a function is not called.
+#'   on trust; or `TRUE` for central differences of `f`, with a message.
+#'   `estimator = "score-function"` needs neither: `TRUE` asks for its gradient, and a function is
+#'   not called.
 #' @param points A string: base points from randomly shifted lattices (`"lattice"`, up to 249
 #'   columns), a quasi-Monte Carlo method with which the error for smooth functions falls much
 #'   faster than 1 / sqrt(n); or independent ones from R's generator (`"random"`).
