@@ -198,13 +198,13 @@ expect_score <- function(object, base, f, gradient, call) {
 }
 
 # An estimator at the nodes of all components, block by block: summed_out() or relaxed().
-expect_nodes <- function(object, base, f, gradient, way, call) {
+expect_nodes <- function(object, base, f, gradient, estimate_block, call) {
   n <- nrow(base$z)
   size <- prod(dim(object$mean))
   parts <- lapply(row_blocks(n, size), function(rows) {
     z <- base$z[rows, , drop = FALSE]
     log_w <- log_classifier(object$classifier, z, call)
-    way(object, z, log_w, f, gradient, n, call)
+    estimate_block(object, z, log_w, f, gradient, n, call)
   })
   gradients <- lapply(parts, `[[`, "gradient")
   list(
@@ -227,12 +227,12 @@ summed_out <- function(object, z, log_w, f, gradient, n, call) {
   w <- exp(log_w)
   y <- node_matrix(object, z)
   # A node of weight 0 has no part, whatever f is there.
-  heard <- if (all(w > 0)) NULL else which(w > 0)
-  if (!is.null(heard)) y <- y[heard, , drop = FALSE]
+  used <- if (all(w > 0)) NULL else which(w > 0)
+  if (!is.null(used)) y <- y[used, , drop = FALSE]
   x <- data_points(object, y)
   values <- call_f(f, x, call)
   spread <- function(values) {
-    if (is.null(heard)) values else replace(double(length(w)), heard, values)
+    if (is.null(used)) values else replace(double(length(w)), used, values)
   }
   terms <- lapply(seq_len(ncol(values)), function(m) w * spread(values[, m]))
   out <- list(
@@ -323,7 +323,7 @@ call_f <- function(f, x, call) {
 call_user <- function(f, x, arg, call) {
   tryCatch(f(x), error = function(e) {
     # What this package found wrong within is said as it is.
-    if (inherits(e, "cwmix_input_error") && identical(conditionCall(e), call)) stop(e)
+    if (inherits(e, "cwmix_error") && identical(conditionCall(e), call)) stop(e)
     stop_input("`", arg, "` must be a function of an n x d matrix, but called with one of ",
       nrow(x), " x ", ncol(x), " it failed: ", as_sentence(conditionMessage(e)),
       call = call

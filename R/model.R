@@ -127,3 +127,9 @@ density_of <- function(parameters, activation, support, columns, class, ...) {
     support = support, columns = columns, class = class, ...
   )
 }
+
+# The same without bounds or names of columns.
+plain_density <- function(parameters, activation = "tanh") {
+  d <- ncol(parameters$mean)
+  density_of(parameters, activation, no_support(d), new_columns(NULL, "matrix"), "cwmix_model")
+}

@@ -103,7 +103,7 @@ labelled <- function(object) {
 }
 
 expect_at <- function(object, base, f, call) {
-  estimate <- estimators[["rao-blackwell"]](object, base, f, NULL, NULL, call)
+  estimate <- expect_nodes(object, base, f, NULL, summed_out, call)
   finish_expectation(estimate, base, "rao-blackwell")
 }
 
@@ -288,10 +288,10 @@ quantile_at <- function(nodes, values, probs, base) {
 # the values of m functions there.
 weighted_nodes <- function(object, z, f, call) {
   weights <- exp(as.double(log_classifier(object$classifier, z, call)))
-  heard <- which(weights > 0)
-  y <- node_matrix(object, z)[heard, , drop = FALSE]
+  used <- which(weights > 0)
+  y <- node_matrix(object, z)[used, , drop = FALSE]
   list(
-    row = (heard - 1) %% nrow(z) + 1, weights = weights[heard],
+    row = (used - 1) %% nrow(z) + 1, weights = weights[used],
     values = call_f(f, data_points(object, y), call)
   )
 }

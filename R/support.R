@@ -4,12 +4,23 @@
 # A d x 2 matrix of bounds from NULL, a pair for every column, or a list with a pair (or NULL)
 # a column, by position or by name.
 read_support <- function(support, d, names, call) {
-  bounds <- matrix(c(-Inf, Inf), d, 2, byrow = TRUE, dimnames = list(NULL, c("lower", "upper")))
+  bounds <- no_support(d)
   pairs <- support_pairs(support, d, names, call)
   for (j in seq_along(pairs)) {
     if (!is.null(pairs[[j]])) bounds[j, ] <- check_pair(pairs[[j]], call)
   }
   bounds
+}
+
+# Bounds of d columns without any.
+no_support <- function(d) {
+  matrix(c(-Inf, Inf), d, 2, byrow = TRUE, dimnames = list(NULL, c("lower", "upper")))
+}
+
+# The density on the working scale, where nothing is bounded.
+unbounded <- function(density) {
+  density$support[] <- no_support(nrow(density$support))
+  density
 }
 
 # A pair or NULL for each of the d columns.

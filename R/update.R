@@ -108,11 +108,11 @@ continue_vi <- function(object, steps, control, frame, call) {
   settings <- list(
     hidden = object$hidden, activation = object$classifier$activation, control = control
   )
-  begun <- c(
+  started <- c(
     list(parameters = object$optimiser$template, evidence = object$search_evidence),
     object$optimiser[c("center", "scale")]
   )
-  problem <- vi_problem(begun, target, settings, "search")
+  problem <- vi_problem(started, target, settings, "search")
   problem$temperature <- 1
   finish_vi(
     train_vi(object$optimiser$state, problem, steps, object$trace, call), problem, object$call,

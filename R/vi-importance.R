@@ -19,9 +19,8 @@ measure_fit <- function(object, best, problem, call) {
 
 # The same of a fit that an interrupt kept from it.
 not_measured <- function(target) {
-  unknown <- c(estimate = NA_real_, se = NA_real_)
   list(
-    elbo = unknown, log_evidence = unknown, ess = NA_real_, pareto_k = NA_real_,
+    elbo = unknown_evidence, log_evidence = unknown_evidence, ess = NA_real_, pareto_k = NA_real_,
     importance = list(draws = data_points(target, matrix(0, 0, target$d)), log_weights = double())
   )
 }
@@ -35,6 +34,8 @@ log_evidence <- function(log_weights) {
     estimate = top + log(mean(weights)), se = stats::sd(weights) / mean(weights) / sqrt(n)
   )
 }
+
+unknown_evidence <- c(estimate = NA_real_, se = NA_real_)
 
 effective_size <- function(weights) sum(weights)^2 / sum(weights^2)
 
@@ -70,8 +71,7 @@ poor_fit <- function(object) {
   if (n == 0) {
     return("an interrupt came before it was measured")
   }
-  unknown <- c(estimate = NA_real_, se = NA_real_)
-  found <- object$search_evidence %||% unknown
+  found <- object$search_evidence %||% unknown_evidence
   lost <- found[["estimate"]] - object$log_evidence[["estimate"]]
   error <- sqrt(found[["se"]]^2 + object$log_evidence[["se"]]^2)
   c(

@@ -91,15 +91,7 @@ wide_mixture <- function(target, settings) {
   spread <- settings$control$spread
   sd <- spread * K^(-1 / d) * if (K > 1) 0.7 else 1
   mean <- matrix(stats::rnorm(K * d, sd = if (K > 1) 0.7 * spread else 0), K)
-  unbounded(density_of(
-    mixture_parameters(mean, rep(sd, d), settings$full, rep(-log(K), K)), "tanh",
-    matrix(c(-Inf, Inf), d, 2, byrow = TRUE), new_columns(NULL, "matrix"), "cwmix_model"
-  ))
-}
-
-unbounded <- function(density) {
-  density$support[] <- rep(c(-Inf, Inf), each = nrow(density$support))
-  density
+  plain_density(mixture_parameters(mean, rep(sd, d), settings$full, rep(-log(K), K)))
 }
 
 # EM on points of the working scale, with weights: from its own starts and, where means are given
@@ -180,11 +172,7 @@ search_mixture <- function(target, settings, call) {
   }
   list(
     mixture = mixture_of_draws(best$y, best$weights, settings, call, means = modes$mean),
-    evidence = if (best$quality >= 1) {
-      log_evidence(best$log_weight)
-    } else {
-      c(estimate = NA_real_, se = NA_real_)
-    }
+    evidence = if (best$quality >= 1) log_evidence(best$log_weight) else unknown_evidence
   )
 }
 
@@ -223,7 +211,7 @@ normal_components <- function(normals) {
   new_density(
     t(matrix(vapply(normals, `[[`, double(d), "mean"), d)), NULL,
     array(unlist(factors), c(d, d, length(normals))), constant_classifier(rep(1, length(normals))),
-    matrix(c(-Inf, Inf), d, 2, byrow = TRUE), new_columns(NULL, "matrix"), "cwmix_model"
+    no_support(d), new_columns(NULL, "matrix"), "cwmix_model"
   )
 }
 

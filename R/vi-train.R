@@ -9,12 +9,12 @@
 # Duvenaud 2017).
 elbo_gradient <- function(parameters, z, power, problem, call) {
   control <- problem$control
-  density <- standard_density(parameters, problem)
+  density <- plain_density(parameters, problem$activation)
   model <- engine_model(parameters, problem$activation)
   w <- thinned(exp(log_classifier(density$classifier, z)), control)
-  heard <- which(w > 0)
-  weight <- w[heard] / nrow(z)
-  u <- node_matrix(density, z)[heard, , drop = FALSE]
+  used <- which(w > 0)
+  weight <- w[used] / nrow(z)
+  u <- node_matrix(density, z)[used, , drop = FALSE]
   target <- standard_target(u, power, problem, call)
   q <- .Call(
     ffi_gradient, model, u, weight, TRUE, sampling(control), FALSE, thread_count(control$threads)
@@ -22,7 +22,7 @@ elbo_gradient <- function(parameters, z, power, problem, call) {
   h <- target$value - q$log_density
   # A constant in h has no part but as noise, where thinned() leaves weights that do not sum to 1.
   h <- h - sum(weight * h) / sum(weight)
-  spread <- function(values) replace(double(length(w)), heard, values)
+  spread <- function(values) replace(double(length(w)), used, values)
   dnode <- weight * target$slope - q$dx
   gradient <- .Call(
     ffi_expectation_gradient, model, z, spread(weight * h),
@@ -49,19 +49,11 @@ vi_points <- function(n, d, replicates) {
   base_points(n, d, if (d > most_lattice_columns) "random" else "lattice", replicates)
 }
 
-# The density of standardised points.
-standard_density <- function(parameters, problem) {
-  support <- matrix(c(-Inf, Inf), problem$target$d, 2, byrow = TRUE)
-  density_of(
-    parameters, problem$activation, support, new_columns(NULL, "matrix"), "cwmix_model"
-  )
-}
-
 # The target's log density, tempered, and its slope at standardised points.
 standard_target <- function(u, power, problem, call, slope = TRUE) {
   # No place for a component: steps that were too long led there.
   if (!all(abs(u) < 1e8)) {
-    stop_cwmix("Training diverged.", c("cwmix_divergence", "cwmix_input_error"), call)
+    stop_cwmix("Training diverged.", "cwmix_divergence", call)
   }
   scale <- rep(problem$scale, each = nrow(u))
   y <- u * scale + rep(problem$center, each = nrow(u))
@@ -83,12 +75,12 @@ standard_target <- function(u, power, problem, call, slope = TRUE) {
 # are those of the parameters: c(elbo, se).
 evaluate_elbo <- function(parameters, problem, call) {
   base <- problem$evaluation
-  density <- standard_density(parameters, problem)
+  density <- plain_density(parameters, problem$activation)
   h <- function(u) {
     standard_target(u, 1, problem, call, slope = FALSE)$value -
       log_quantity_working(density, u, "density")
   }
-  out <- estimators[["rao-blackwell"]](density, base, h, NULL, NULL, call)
+  out <- expect_nodes(density, base, h, NULL, summed_out, call)
   c(mean(out$values), column_errors(out$values, base$replicate))
 }
 
@@ -177,13 +169,10 @@ record_vi <- function(run, problem, call, annealing = FALSE) {
   if (run$falls == most_falls) {
     return("converged")
   }
-  # On from the best, with a shorter memory.
   run$falls <- run$falls + 1
   run$rate <- run$rate / 4
   run$since <- 0
-  run$state$parameters <- run$state$average <- run$state$best
-  run$state$step <- 0
-  run$state$first[] <- run$state$second[] <- 0
+  run$state <- restarted(run$state)
   NULL
 }
 

@@ -121,9 +121,9 @@ cwmix_vi <- function(log_density, d, K, gradient = NULL, ..., hidden = c(32, 32)
 }
 
 # What training needs to know besides its state. `template` are the parameters it starts from.
-vi_problem <- function(begun, target, settings, start) {
-  target$step <- begun$scale
-  template <- begun$parameters
+vi_problem <- function(started, target, settings, start) {
+  target$step <- started$scale
+  template <- started$parameters
   if (length(template$weights) == 0 && !is.null(settings$hidden)) {
     template[c("weights", "biases")] <- random_network(
       target$d, settings$hidden, template$biases[[1]], settings$activation
@@ -133,7 +133,7 @@ vi_problem <- function(begun, target, settings, start) {
   c(
     settings[c("hidden", "activation", "control")],
     list(
-      target = target, center = begun$center, scale = begun$scale, evidence = begun$evidence,
+      target = target, center = started$center, scale = started$scale, evidence = started$evidence,
       template = template, temperature = settings$control$temperature %||% if (wide) 10 else 2,
       evaluation = evaluation_points(target$d, settings$control)
     )
@@ -151,7 +151,7 @@ finish_vi <- function(training, problem, matched, call) {
   target <- problem$target
   best <- unflatten(state$best, problem$template)
   fresh <- evaluation_points(target$d, problem$control)
-  weights <- exp(log_classifier(standard_density(best, problem)$classifier, fresh$z))
+  weights <- exp(log_classifier(plain_density(best, problem$activation)$classifier, fresh$z))
   order <- order(-colMeans(weights))
   parameters <- unstandardise_parameters(best, problem$center, problem$scale)
   # At points that did not choose the best.

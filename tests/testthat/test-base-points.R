@@ -54,7 +54,8 @@ test_that("replicates share the points as evenly as they can and are shifted on 
   expect_identical(tabulate(base$replicate), rep(4:3, c(2, 6)))
   first <- base$z[!duplicated(base$replicate), 1]
   expect_identical(anyDuplicated(first), 0L)
-  expect_true(all(base$u > 0 & base$u < 1))
+  expect_gt(min(base$u), 0)
+  expect_lt(max(base$u), 1)
 })
 
 test_that("random points are those of simulate()", {
