@@ -140,27 +140,37 @@ poolings <- function(p) {
 em_parameters <- function(p) p[setdiff(names(reference_coef(p)), "weights")]
 
 # What coef() should say of these parameters.
-reference_coef <- function(p) p[setdiff(names(p), c("activation", "log_likelihood"))]
+reference_coef <- function(p) p[setdiff(names(p), c("activation", "log_likelihood", "map"))]
 
-# The blocks of a gradient: c("mean"), ..., c("weights", "1"), ..., c("biases", "1").
+# The blocks of a gradient: c("mean"), ..., c("weights", "1"), ..., c("biases", "1"), and of a flow
+# c("flow", "weights", "1", "1"), ...
 gradient_blocks <- function(p) {
-  c(
-    as.list(intersect(c("mean", "log_sd", "log_cholesky"), names(p))),
-    lapply(seq_along(p$weights), function(l) c("weights", l)),
-    lapply(seq_along(p$biases), function(l) c("biases", l))
-  )
+  network <- function(parameters, ...) {
+    unlist(lapply(c("weights", "biases"), function(name) {
+      lapply(seq_along(parameters[[name]]), function(l) c(..., name, l))
+    }), recursive = FALSE)
+  }
+  within_flow <- unlist(lapply(network(p$flow, "flow"), function(layer) {
+    lapply(seq_along(get_block(p, layer)), function(l) c(layer, l))
+  }), recursive = FALSE)
+  if (isTRUE(p$map$fixed)) {
+    return(within_flow)
+  }
+  scale <- intersect(c("mean", "log_sd", "log_cholesky"), names(p))
+  c(as.list(scale), network(p), within_flow)
 }
 
+# Names and, as text, numbers, one level each.
+block_entry <- function(at) if (grepl("^[0-9]+$", at)) as.integer(at) else at
+
 get_block <- function(p, block) {
-  if (length(block) == 1L) p[[block]] else p[[block[1L]]][[as.integer(block[2L])]]
+  for (at in block) p <- p[[block_entry(at)]]
+  p
 }
 
 set_block <- function(p, block, value) {
-  if (length(block) == 1L) {
-    p[[block]] <- value
-  } else {
-    p[[block[1L]]][[as.integer(block[2L])]] <- value
-  }
+  at <- block_entry(block[1L])
+  p[[at]] <- if (length(block) == 1L) value else set_block(p[[at]], block[-1L], value)
   p
 }
 

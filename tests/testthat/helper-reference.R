@@ -5,13 +5,15 @@
 #
 # (12) is the same formula for any invertible map. `p` is always a plain list of
 # mean (K x d), log_sd (K x d) or log_cholesky (d x d x K), weights, biases and
-# activation, and `x` an n x d matrix on the scale of `mean`.
+# activation, and `x` an n x d matrix on the scale of `mean`. Where `p` has a `flow`
+# (weights and biases of a coupling layer after the other) and its `map` (the rest of
+# what it is), `x` is on the other side of it: see reference_flow().
 
 reference_activate <- function(a, activation) {
   switch(activation,
     tanh = tanh(a),
-    relu = ifelse(a > 0, a, 0),
-    silu = a * plogis(a)
+    relu = ifelse(Re(a) > 0, a, 0), # of complex numbers: see complex_step()
+    silu = a / (1 + exp(-a))
   )
 }
 
@@ -114,6 +116,9 @@ reference_log_posterior <- function(x, p) reference_log_quantities(x, p)$posteri
 
 # Everything predict() knows, as logarithms, by its type.
 reference_log_quantities <- function(x, p) {
+  if (!is.null(p$flow)) {
+    return(reference_quantities_behind_flow(x, p))
+  }
   component <- reference_log_component(x, p)
   weights <- reference_log_weights(x, p)
   density <- apply(weights + component, 1L, reference_log_sum_exp)
@@ -125,6 +130,9 @@ reference_log_quantities <- function(x, p) {
 
 # Gradient of sum_i a_i log p(x_i), in the names and shapes of coef().
 reference_gradient <- function(x, p, a = rep(1, nrow(x))) {
+  if (!is.null(p$flow)) {
+    return(reference_gradient_behind_flow(x, p, a))
+  }
   g <- reference_zero(p)
   v <- exp(reference_log_posterior(x, p))
   for (k in seq_len(nrow(p$mean))) {
@@ -138,7 +146,7 @@ reference_gradient <- function(x, p, a = rep(1, nrow(x))) {
 
 # Zeros in the names and shapes of coef().
 reference_zero <- function(p) {
-  g <- p[intersect(c("mean", "log_sd", "log_cholesky", "weights", "biases"), names(p))]
+  g <- p[intersect(c("mean", "log_sd", "log_cholesky", "weights", "biases", "flow"), names(p))]
   g <- rapply(g, function(entry) entry * 0, how = "replace")
   # -Inf, the log of a zero weight, times 0 is NaN
   g$biases <- lapply(p$biases, function(b) numeric(length(b)))
@@ -294,11 +302,11 @@ reference_adam <- function(p, x, a, batches, rates, decay, clip, recency, log_fl
       m[[b]] <- b1 * m[[b]] + (1 - b1) * clipped
       v[[b]] <- b2 * v[[b]] + (1 - b2) * clipped^2
       value <- get_block(p, blocks[[b]])
-      if (blocks[[b]][1L] == "weights") value <- value * (1 - rates[t] * decay)
+      if ("weights" %in% blocks[[b]]) value <- value * (1 - rates[t] * decay)
       step <- rates[t] * (m[[b]] / (1 - b1^t)) / (sqrt(v[[b]] / (1 - b2^t)) + epsilon)
       p <- set_block(p, blocks[[b]], value + step)
     }
-    p <- reference_raise_scales(p, log_floor)
+    if (!isTRUE(p$map$fixed)) p <- reference_raise_scales(p, log_floor)
     iterates[[t]] <- unlist(reference_coef(p))
   }
   average <- unflatten(reference_average(iterates, recency), reference_coef(p))
@@ -453,6 +461,9 @@ reference_held_out <- function(search, candidate, activation = "tanh") {
 # a_i times the gradient of log p(x_i) in x_i, n x d. The density depends on x - mu_k alone: moving
 # a point is moving all means the other way.
 reference_point_gradient <- function(x, p, a = rep(1, nrow(x))) {
+  if (!is.null(p$flow)) {
+    return(reference_point_gradient_behind_flow(x, p, a))
+  }
   value <- x
   for (i in seq_len(nrow(x))) {
     value[i, ] <- -colSums(reference_gradient(x[i, , drop = FALSE], p, a[i])$mean)
@@ -577,4 +588,162 @@ reference_score_gradient <- function(x, p, f) {
 # that without the score term.
 reference_elbo <- function(z, p, target, q = p) {
   reference_expectation(z, p, function(x) target(x) - reference_log_density(x, q))
+}
+
+# A flow F at the rows of x: list(x, log_det), layer by layer. Layer l = 0, 1, ... leaves the
+# coordinates j = 0, 1, ... with j %% 2 == l %% 2 as they are; a network of these says how each of
+# the others is transformed. A single coordinate is transformed in each layer, by its biases. The
+# inverse undoes the layers, last to first, and has the log-determinant of its own map.
+reference_flow <- function(x, p, inverse = FALSE) {
+  log_det <- double(nrow(x))
+  layers <- seq_len(p$map$layers) - 1
+  for (l in if (inverse) rev(layers) else layers) {
+    passed <- (seq_len(ncol(x)) - 1) %% 2 == l %% 2
+    if (ncol(x) == 1) passed <- FALSE
+    raw <- reference_coupling_network(
+      x[, passed, drop = FALSE], p$flow$weights[[l + 1]], p$flow$biases[[l + 1]], p$map$activation
+    )
+    outputs <- ncol(raw) / sum(!passed)
+    for (c in seq_len(sum(!passed))) {
+      j <- which(!passed)[c]
+      mine <- raw[, (c - 1) * outputs + seq_len(outputs), drop = FALSE]
+      out <- if (p$map$map == "realnvp") {
+        reference_affine_coupling(x[, j], mine, inverse)
+      } else {
+        reference_spline_coupling(x[, j], mine, p$map$bins, p$map$tail_bound, inverse)
+      }
+      x[, j] <- out$x
+      log_det <- log_det + out$log_det
+    }
+  }
+  list(x = x, log_det = log_det)
+}
+
+# The outputs of a network at all rows of x, n x outputs.
+reference_coupling_network <- function(x, weights, biases, activation) {
+  for (l in seq_along(weights)) {
+    x <- x %*% t(weights[[l]]) + rep(biases[[l]], each = nrow(x))
+    if (l < length(weights)) x <- reference_activate(x, activation)
+  }
+  x
+}
+
+# y = x exp(s) + t,  s = 2 tanh(raw / 2).
+reference_affine_coupling <- function(x, raw, inverse) {
+  s <- 2 * tanh(raw[, 1] / 2)
+  t <- raw[, 2]
+  if (inverse) {
+    list(x = (x - t) / exp(s), log_det = -s)
+  } else {
+    list(x = x * exp(s) + t, log_det = s)
+  }
+}
+
+# The rational quadratic spline of Durkan et al. (2019), equations 4 to 8, from K raw widths, K raw
+# heights and K - 1 raw derivatives a row.
+reference_spline_coupling <- function(x, raw, K, bound, inverse) {
+  least <- 1e-3
+  n <- length(x)
+  sizes <- function(a) {
+    a <- exp(a - apply(Re(a), 1, max))
+    2 * bound * (least + (1 - K * least) * a / rowSums(a))
+  }
+  knots <- function(sizes) {
+    inner <- matrix(0 * sizes, n)
+    for (k in seq_len(K)) inner[, k] <- -bound + rowSums(sizes[, seq_len(k), drop = FALSE])
+    cbind(-bound, inner[, -K, drop = FALSE], bound)
+  }
+  widths <- sizes(raw[, seq_len(K), drop = FALSE])
+  heights <- sizes(raw[, K + seq_len(K), drop = FALSE])
+  slopes <- reference_softplus(raw[, 2 * K + seq_len(K - 1), drop = FALSE] + log(expm1(1 - least)))
+  slopes <- cbind(1, least + slopes, 1)
+
+  inside <- abs(Re(x)) <= bound
+  at <- ifelse(inside, x, 0)
+  ends <- Re(knots(if (inverse) heights else widths))
+  bin <- 1 + rowSums(Re(at) >= ends[, -c(1, K + 1), drop = FALSE])
+  pick <- function(a, offset = 0) a[cbind(seq_len(n), bin + offset)]
+  w <- pick(widths)
+  h <- pick(heights)
+  s <- h / w
+  left <- pick(slopes)
+  right <- pick(slopes, 1)
+  bend <- left + right - 2 * s
+  if (inverse) {
+    rise <- at - pick(knots(heights))
+    a <- h * (s - left) + rise * bend
+    b <- h * left - rise * bend
+    c <- -s * rise
+    xi <- 2 * c / (-b - sqrt(reference_positive_part(b^2 - 4 * a * c)))
+    value <- pick(knots(widths)) + xi * w
+  } else {
+    xi <- (at - pick(knots(widths))) / w
+    value <- pick(knots(heights)) +
+      h * (s * xi^2 + left * xi * (1 - xi)) / (s + bend * xi * (1 - xi))
+  }
+  slope <- s^2 * (right * xi^2 + 2 * s * xi * (1 - xi) + left * (1 - xi)^2) /
+    (s + bend * xi * (1 - xi))^2
+  log_det <- if (inverse) -log(slope) else log(slope)
+  list(x = ifelse(inside, value, x), log_det = ifelse(inside, log_det, 0))
+}
+
+reference_softplus <- function(a) ifelse(Re(a) > 0, a + log(1 + exp(-a)), log(1 + exp(a)))
+
+reference_positive_part <- function(a) ifelse(Re(a) > 0, a, 0)
+
+# Derivatives of a real function f that also takes complex numbers, in the entries of x, to the last
+# digit: f(x + ih) = f(x) + ih f'(x) for an h whose square is nothing.
+complex_step <- function(f, x) {
+  h <- 1e-30
+  vapply(seq_along(x), function(i) Im(f(replace(x, i, x[i] + h * 1i))) / h, 0)
+}
+
+# What stands behind a flow, as a density of u = F(x).
+without_flow <- function(p) p[setdiff(names(p), c("flow", "map"))]
+
+# p(x) = p(u) |det dF|, and so for each component.
+reference_quantities_behind_flow <- function(x, p) {
+  u <- reference_flow(x, p)
+  q <- reference_log_quantities(u$x, without_flow(p))
+  q$density <- q$density + u$log_det
+  q$component <- q$component + u$log_det
+  q
+}
+
+# The chain rule for a_i log p(x_i) = a_i log p(u_i) + a_i log |det dF|: a function with the same
+# derivatives in what moves u, which is the flow or x.
+reference_linearised <- function(x, p, a) {
+  du <- reference_point_gradient(reference_flow(x, p)$x, without_flow(p), a)
+  function(u) sum(du * u$x) + sum(a * u$log_det)
+}
+
+reference_gradient_behind_flow <- function(x, p, a) {
+  u <- reference_flow(x, p)$x
+  value <- reference_linearised(x, p, a)
+  g <- reference_gradient(u, without_flow(p), a)
+  flat <- complex_step(function(theta) {
+    value(reference_flow(x, replace_flow(p, theta)))
+  }, flatten(p$flow))
+  g$flow <- unflatten(flat, p$flow)
+  g
+}
+
+reference_point_gradient_behind_flow <- function(x, p, a) {
+  value <- reference_linearised(x, p, a)
+  x[] <- complex_step(function(y) value(reference_flow(matrix(y, nrow(x)), p)), as.vector(x))
+  x
+}
+
+replace_flow <- function(p, theta) {
+  p$flow <- unflatten(theta, p$flow)
+  p
+}
+
+# From derivatives dy in y = F^-1(x) to those in x and in the flow's parameters, list(dx, flow).
+reference_pullback <- function(x, p, dy) {
+  value <- function(x, p) sum(dy * reference_flow(x, p, inverse = TRUE)$x)
+  dx <- x
+  dx[] <- complex_step(function(x) value(matrix(x, nrow(dy)), p), as.vector(x))
+  flat <- complex_step(function(theta) value(x, replace_flow(p, theta)), flatten(p$flow))
+  list(dx = dx, flow = unflatten(flat, p$flow))
 }
