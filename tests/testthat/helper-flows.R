@@ -15,7 +15,7 @@ coupling_outputs <- function(map) if (map$map == "realnvp") 2 else 3 * map$bins 
 make_map <- function(map = "realnvp", layers = 3, hidden = c(5, 4), bins = 4, tail_bound = 3,
                      activation = "tanh", fixed = FALSE) {
   list(
-    map = map, layers = layers, hidden = hidden, bins = bins, tail_bound = tail_bound,
+    map = map, layers = as.integer(layers), hidden = hidden, bins = bins, tail_bound = tail_bound,
     activation = activation, fixed = fixed
   )
 }
@@ -73,4 +73,111 @@ flow_model <- function(p) {
     )
   )
   model
+}
+
+# What the engine says of the points x: list(x, log_det).
+through_flow <- function(p, x, inverse = FALSE, single = FALSE, instance = NULL, threads = 1L) {
+  with_engine(
+    .Call(ffi_flow, flow_model(p), x, inverse, single, threads),
+    instance = instance
+  )
+}
+
+# As reference_log_quantities(), of the engine.
+engine_log_quantities <- function(p, x, single = FALSE, instance = NULL, threads = 1L) {
+  types <- c("density", "posterior", "weights", "component")
+  quantity <- function(type) {
+    .Call(ffi_density, flow_model(p), x, quantities[[type]], single, threads)
+  }
+  with_engine(
+    {
+      values <- lapply(stats::setNames(types, types), quantity)
+      values$density <- as.vector(values$density)
+      values
+    },
+    instance = instance
+  )
+}
+
+# The engine's gradients of sum_i a_i log p(x_i): list(value, gradient, log_density, dx), the
+# gradient a list; of a flow alone only that of the flow counts.
+flow_gradient <- function(p, x, a = NULL, sampling = double(3), single = FALSE, instance = NULL,
+                          threads = 1L) {
+  out <- with_engine(
+    .Call(ffi_gradient, flow_model(p), x, a, TRUE, sampling, single, threads),
+    instance = instance
+  )
+  out$gradient <- trained_part(unflatten(out$gradient, reference_coef(p)), p)
+  out
+}
+
+trained_part <- function(gradient, p) if (p$map$fixed) gradient["flow"] else gradient
+
+flow_pulled_back <- function(p, y, dy, instance = NULL, threads = 1L) {
+  out <- with_engine(
+    .Call(ffi_flow_pullback, flow_model(p), y, dy, threads),
+    instance = instance
+  )
+  c(out["dx"], unflatten(out$gradient, reference_coef(p))["flow"])
+}
+
+# Flows of every kind, activation and some dimensions, before mixtures of every kind and alone;
+# odd numbers of rows. Each comes with its name, parameters and points, some of them beyond the
+# bounds of a spline.
+flow_scenarios <- function(d = c(1, 2, 3, 5), n = c(1, 7, 19), size = 0.4) {
+  grid <- expand.grid(
+    d = d, map = c("realnvp", "spline"), activation = c("tanh", "relu", "silu"),
+    stringsAsFactors = FALSE
+  )
+  turn <- function(values, i) values[[(i - 1) %% length(values) + 1]]
+  unlist(lapply(seq_len(nrow(grid)), function(i) {
+    g <- grid[i, ]
+    map <- make_map(
+      g$map,
+      layers = turn(c(3, 2, 4, 1), i + i %/% 4), hidden = turn(list(c(5, 4), 9, integer(0)), i %/% 3),
+      bins = turn(c(4, 2, 3, 5), i), activation = g$activation
+    )
+    hidden <- turn(list(NULL, 5, integer(0), c(4, 3)), i + i %/% 4)
+    K <- turn(c(1, 4), i + i %/% 2)
+    covariance <- turn(c("diagonal", "full"), i %/% 3)
+    x <- make_points(turn(n, i), g$d, i)
+    name <- sprintf(
+      "%s, d = %d, %d layers, %d hidden, %s, n = %d", g$map, g$d, map$layers, length(map$hidden),
+      g$activation, nrow(x)
+    )
+    list(
+      list(
+        name = paste(name, K, length(hidden), covariance), x = x,
+        p = make_flow_mixture(map, g$d, K, hidden, covariance, g$activation, size = size, seed = i)
+      ),
+      list(name = paste(name, "alone"), x = x, p = make_flow_alone(map, g$d, size = size, seed = i))
+    )
+  }), recursive = FALSE)
+}
+
+# More rows than pass a flow at a time and than a tile has, with remainders.
+large_flow_scenarios <- function() {
+  one <- function(map, d, K, classifier, alone = FALSE, ...) {
+    map <- make_map(map, ...)
+    p <- if (alone) {
+      make_flow_alone(map, d, size = 0.5, seed = 7)
+    } else {
+      make_flow_mixture(map, d, K, classifier, "full", size = 0.5, seed = 7)
+    }
+    list(name = paste(map$map, d, K, alone), p = p, x = make_points(1201, d, 7))
+  }
+  list(
+    one("realnvp", 2, 6, c(24, 16), hidden = c(33, 20)),
+    one("spline", 3, 6, NULL, hidden = c(20, 17), activation = "silu"),
+    one("realnvp", 19, 2, 5, hidden = 24, activation = "relu"),
+    one("spline", 2, 1, NULL, TRUE, hidden = c(24, 24)),
+    one("realnvp", 1, 1, NULL, TRUE), one("spline", 1, 3, 8)
+  )
+}
+
+# Where the bins of the first layer's first transform begin and end: of one column only.
+first_knots <- function(p) {
+  raw <- p$flow$biases[[1]][[1]][seq_len(p$map$bins)]
+  sizes <- 1e-3 + (1 - 1e-3 * p$map$bins) * exp(raw) / sum(exp(raw))
+  -p$map$tail_bound + 2 * p$map$tail_bound * c(0, cumsum(sizes))
 }

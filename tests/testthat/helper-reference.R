@@ -698,13 +698,13 @@ complex_step <- function(f, x) {
   vapply(seq_along(x), function(i) Im(f(replace(x, i, x[i] + h * 1i))) / h, 0)
 }
 
-# What stands behind a flow, as a density of u = F(x).
-without_flow <- function(p) p[setdiff(names(p), c("flow", "map"))]
+# The mixture behind a flow, a density of u = F(x).
+reference_base <- function(p) p[setdiff(names(p), c("flow", "map"))]
 
 # p(x) = p(u) |det dF|, and so for each component.
 reference_quantities_behind_flow <- function(x, p) {
   u <- reference_flow(x, p)
-  q <- reference_log_quantities(u$x, without_flow(p))
+  q <- reference_log_quantities(u$x, reference_base(p))
   q$density <- q$density + u$log_det
   q$component <- q$component + u$log_det
   q
@@ -713,14 +713,14 @@ reference_quantities_behind_flow <- function(x, p) {
 # The chain rule for a_i log p(x_i) = a_i log p(u_i) + a_i log |det dF|: a function with the same
 # derivatives in what moves u, which is the flow or x.
 reference_linearised <- function(x, p, a) {
-  du <- reference_point_gradient(reference_flow(x, p)$x, without_flow(p), a)
+  du <- reference_point_gradient(reference_flow(x, p)$x, reference_base(p), a)
   function(u) sum(du * u$x) + sum(a * u$log_det)
 }
 
 reference_gradient_behind_flow <- function(x, p, a) {
   u <- reference_flow(x, p)$x
   value <- reference_linearised(x, p, a)
-  g <- reference_gradient(u, without_flow(p), a)
+  g <- reference_gradient(u, reference_base(p), a)
   flat <- complex_step(function(theta) {
     value(reference_flow(x, replace_flow(p, theta)))
   }, flatten(p$flow))
@@ -739,11 +739,18 @@ replace_flow <- function(p, theta) {
   p
 }
 
-# From derivatives dy in y = F^-1(x) to those in x and in the flow's parameters, list(dx, flow).
-reference_pullback <- function(x, p, dy) {
-  value <- function(x, p) sum(dy * reference_flow(x, p, inverse = TRUE)$x)
-  dx <- x
-  dx[] <- complex_step(function(x) value(matrix(x, nrow(dy)), p), as.vector(x))
-  flat <- complex_step(function(theta) value(x, replace_flow(p, theta)), flatten(p$flow))
+# From derivatives dy in y = F^-1(x) to those in x and in the flow's parameters, list(dx, flow). With
+# J the derivative of F at y, dx = J^-T dy; where x stays and F changes, F(y) + J dy_F = x.
+reference_pullback <- function(y, p, dy) {
+  dx <- dy
+  for (i in seq_len(nrow(y))) {
+    jacobian <- vapply(seq_len(ncol(y)), function(j) {
+      complex_step(function(at) reference_flow(matrix(at, 1), p)$x[j], y[i, ])
+    }, y[i, ])
+    dx[i, ] <- solve(matrix(jacobian, ncol(y)), dy[i, ]) # a column of `jacobian` is a row of J
+  }
+  flat <- complex_step(function(theta) {
+    -sum(dx * reference_flow(y, replace_flow(p, theta))$x)
+  }, flatten(p$flow))
   list(dx = dx, flow = unflatten(flat, p$flow))
 }
