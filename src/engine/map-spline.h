@@ -121,6 +121,12 @@ static inline mask spline_inside(const struct spline *spline, vec x) {
   return vec_greater(bound, x) & vec_greater(x, -bound);
 }
 
+/* The place t in a bin, which rounding must not carry beyond it: D would lose its sign
+ * where slopes are large. */
+static inline vec spline_place(vec t) {
+  return vec_min(vec_max(t, vec_splat(0)), C(1.0));
+}
+
 /* N, D and M of the formulas. */
 struct ratio {
   vec n, d, m;
@@ -146,7 +152,8 @@ static inline vec spline_forward(vec *log_slope, vec x, const struct spline *spl
   const vec at = spline_clip(spline, x);
   const struct bin bin = spline_bin(spline, spline->left, at);
   const vec s = bin.h / bin.w;
-  const struct ratio ratio = spline_ratio(&bin, s, (at - bin.left) / bin.w);
+  const vec t = spline_place((at - bin.left) / bin.w);
+  const struct ratio ratio = spline_ratio(&bin, s, t);
   *log_slope = vec_clear(~inside, vec_log(spline_slope(&ratio, s)));
   return vec_select(inside, bin.low + bin.h * (ratio.n / ratio.d), x);
 }
@@ -161,7 +168,9 @@ static inline vec lanes_root(vec x) {
 
 /* x of y, and the log of dx/dy; after spline_prepare(). With v = y - low and
  * e = d0 + d1 - 2 s, t solves a t^2 + b t + c = 0:
- *   a = h (s - d0) + v e,  b = h d0 - v e,  c = -s v,  t = 2 c / (-b - sqrt(b^2 - 4 a c)) */
+ *   a = h (s - d0) + v e,  b = h d0 - v e,  c = -s v,  t = 2 c / (-b - sqrt(b^2 - 4 a c))
+ * and, where b < 0 (then a > h s), t = (-b + sqrt(b^2 - 4 a c)) / (2 a): no difference of
+ * what is nearly equal. */
 static inline vec spline_inverse(vec *log_slope, vec y, const struct spline *spline) {
   const mask inside = spline_inside(spline, y);
   const vec at = spline_clip(spline, y), zero = vec_splat(0);
@@ -170,7 +179,10 @@ static inline vec spline_inverse(vec *log_slope, vec y, const struct spline *spl
   const vec e = v * (bin.d0 + bin.d1 - C(2.0) * s);
   const vec a = bin.h * (s - bin.d0) + e, b = bin.h * bin.d0 - e;
   const vec discriminant = vec_max(b * b + C(4.0) * a * s * v, zero);
-  const vec t = C(2.0) * s * v / (b + lanes_root(discriminant));
+  const vec root = lanes_root(discriminant);
+  const mask falls = vec_greater(zero, b);
+  const vec t = spline_place(vec_select(falls, root - b, C(2.0) * s * v) /
+                             vec_select(falls, C(2.0) * a, b + root));
   const struct ratio ratio = spline_ratio(&bin, s, t);
   *log_slope = vec_clear(~inside, -vec_log(spline_slope(&ratio, s)));
   return vec_select(inside, bin.left + bin.w * t, y);
@@ -189,7 +201,8 @@ struct bin_slopes {
 static inline struct bin_slopes bin_backward(vec dy, vec dlog, const struct bin *bin,
                                              vec x) {
   const vec one = C(1.0), two = C(2.0);
-  const vec s = bin->h / bin->w, t = (x - bin->left) / bin->w, rest = one - t;
+  const vec s = bin->h / bin->w, t = spline_place((x - bin->left) / bin->w);
+  const vec rest = one - t;
   const vec q = t * rest, e = bin->d0 + bin->d1 - two * s, turn = one - two * t;
   const struct ratio at = spline_ratio(bin, s, t);
   const vec over = one / at.d, n_over = at.n * over;
