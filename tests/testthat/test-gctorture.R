@@ -40,6 +40,27 @@ test_that("gradients survive", {
   }
 })
 
+test_that("flows and models with one survive", {
+  y <- make_points(21, 3)
+  for (model in list(
+    flow_model(make_flow_mixture(make_map("spline"), 3, 2, 4)),
+    flow_model(make_flow_alone(make_map("realnvp"), 3))
+  )) {
+    for (single in c(FALSE, TRUE)) {
+      expect_survives_gc(ffi_flow, model, y, single, single, 2L)
+      expect_survives_gc(ffi_density, model, y, 1L, single, 2L)
+      expect_survives_gc(
+        ffi_gradient, model, y, seq_len(21) / 7, TRUE, c(0.1, 0.2, 0.3), single, 2L
+      )
+      expect_survives_gc(
+        ffi_steps, model, first_state(model), y, NULL, 0:20, 15L, c(1e-3, 2e-3), rep(-5, 3),
+        c(0.9, 0.999, 1e-8, 1e-3, 10, 20), double(3), single, 2L
+      )
+    }
+    expect_survives_gc(ffi_flow_pullback, model, y, y / 2, 2L)
+  }
+})
+
 test_that("nodes and the way back from them survive", {
   z <- make_points(21, 3)
   scales <- list(matrix(1.5, 4, 3), array(diag(3), c(3, 3, 4)))
