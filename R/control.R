@@ -7,11 +7,12 @@
 #'   `NULL` for batches of nearly equal size: a twentieth of the rows, at least 16 and at most 500,
 #'   and from 50,000 rows on a hundredth, at most 2,000 (Smith et al. 2018).
 #' @param learning_rate A positive number, about the largest change of a parameter in one step of
-#'   Adam; means are in units of their column's standard deviation.
+#'   Adam; means are in units of their column's standard deviation. `NULL` for 0.005, in a model
+#'   with a flow for 0.002.
 #' @param schedule A string: `"one-cycle"` warms the learning rate up over the first three tenths
 #'   of the steps and lets it fall to zero along a cosine (Smith and Topin 2019), `"constant"`
 #'   leaves it.
-#' @param weight_decay A number of at least 0: for Adam the decoupled decay of the network's weights
+#' @param weight_decay A number of at least 0: for Adam the decoupled decay of the networks' weights
 #'   (Loshchilov and Hutter 2019), for L-BFGS twice the factor of their sum of squares in a penalty
 #'   on the mean log density. `NULL` for 200 (Adam) or 1 (L-BFGS) over the number of training rows.
 #' @param gradient_clip A positive number: the gradient's norm is cut there. `Inf` for no limit.
@@ -62,7 +63,7 @@
 #' @examples
 #' cwmix_control(epochs = 50, optimiser = "adam")
 #' @export
-cwmix_control <- function(epochs = NULL, batch_size = NULL, learning_rate = 5e-3,
+cwmix_control <- function(epochs = NULL, batch_size = NULL, learning_rate = NULL,
                           schedule = c("one-cycle", "constant"), weight_decay = NULL,
                           gradient_clip = 10, patience = 30, em_iterations = 500,
                           em_tolerance = 1e-6, starts = 5, folds = NULL, sd_floor = 1e-3,
@@ -76,7 +77,9 @@ cwmix_control <- function(epochs = NULL, batch_size = NULL, learning_rate = 5e-3
     list(
       epochs = count_or_null(epochs, "epochs", 0),
       batch_size = count_or_null(batch_size, "batch_size", 1),
-      learning_rate = check_number(learning_rate, "learning_rate", call, 0, open = TRUE),
+      learning_rate = if (!is.null(learning_rate)) {
+        check_number(learning_rate, "learning_rate", call, 0, open = TRUE)
+      },
       schedule = check_choice(schedule, c("one-cycle", "constant"), "schedule", call),
       weight_decay = if (!is.null(weight_decay)) {
         check_number(weight_decay, "weight_decay", call, 0)

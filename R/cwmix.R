@@ -123,7 +123,8 @@ cwmix <- function(x, ...) {
 #' @export
 cwmix.default <- function(x, K = NULL, ..., hidden = "auto",
                           covariance = c("auto", "diagonal", "full"),
-                          activation = c("tanh", "relu", "silu"), support = NULL, weights = NULL,
+                          activation = c("tanh", "relu", "silu"),
+                          map = c("affine", "realnvp", "spline"), support = NULL, weights = NULL,
                           validation = NULL, start = NULL, control = cwmix_control(),
                           keep_data = FALSE) {
   call <- user_call()
@@ -132,7 +133,7 @@ cwmix.default <- function(x, K = NULL, ..., hidden = "auto",
   check_flag(keep_data, "keep_data", call)
   settings <- list(
     K = K, hidden = hidden, covariance = covariance, activation = activation, support = support,
-    weights = weights, validation = validation, start = start, control = control
+    weights = weights, validation = validation, start = start, control = control, map = map
   )
   kept <- if (keep_data) list(x = x, weights = weights)
   settings <- check_network(settings, call)
@@ -146,8 +147,9 @@ cwmix.default <- function(x, K = NULL, ..., hidden = "auto",
 cwmix.formula <- function(x, data, K = NULL, ..., hidden = "auto",
                           covariance = c("auto", "diagonal", "full"),
                           activation = c("tanh", "relu", "silu"),
-                          support = NULL, weights = NULL, validation = NULL, start = NULL,
-                          control = cwmix_control(), keep_data = FALSE) {
+                          map = c("affine", "realnvp", "spline"), support = NULL, weights = NULL,
+                          validation = NULL, start = NULL, control = cwmix_control(),
+                          keep_data = FALSE) {
   call <- user_call()
   matched <- match.call()
   check_dots_empty(..., call = call)
@@ -156,7 +158,7 @@ cwmix.formula <- function(x, data, K = NULL, ..., hidden = "auto",
   check_flag(keep_data, "keep_data", call)
   settings <- list(
     K = K, hidden = hidden, covariance = covariance, activation = activation, support = support,
-    weights = weights, validation = validation, start = start, control = control
+    weights = weights, validation = validation, start = start, control = control, map = map
   )
   kept <- if (keep_data) list(data = data, weights = weights)
   settings <- check_network(settings, call)
@@ -168,7 +170,9 @@ cwmix.formula <- function(x, data, K = NULL, ..., hidden = "auto",
 # What can be checked before the data are read.
 check_network <- function(settings, call) {
   settings$activation <- check_choice(settings$activation, activations, "activation", call)
-  settings$stacked <- is.null(settings$K) && is.null(settings$start) && is.null(settings$validation)
+  settings["map"] <- list(read_map(settings$map, call))
+  one_model <- c("K", "start", "validation", "map")
+  settings$stacked <- all(vapply(settings[one_model], is.null, NA))
   settings$covariance <- check_choice(
     settings$covariance, c("auto", "diagonal", "full"), "covariance", call
   )
@@ -186,8 +190,11 @@ fit_cwmix <- function(problem, settings, kept, matched, call) {
   activation <- settings$activation
   hidden <- settings$hidden
   start <- read_start(settings$start, problem, call)
+  problem <- add_map(problem, if (!is.null(settings$map)) unclass(settings$map))
+  # A mixture with constant weights and affine maps is fitted by EM alone.
+  by_em <- is.null(hidden) && is.null(problem$flow)
 
-  held <- if (is.null(hidden)) 0 else held_count(settings$validation, nrow(problem$y))
+  held <- if (by_em) 0 else held_count(settings$validation, nrow(problem$y))
   if (nrow(problem$y) - held < problem$K) {
     stop_input(
       "`K` must be at most the number of training rows, ", nrow(problem$y) - held, ", not ",
@@ -198,16 +205,17 @@ fit_cwmix <- function(problem, settings, kept, matched, call) {
   held_rows <- if (held > 0) sort(sample.int(nrow(problem$y), held)) else integer()
   sets <- split_sets(problem, held_rows)
   em <- start_by_em(start, sets$training, problem, hidden, activation, call)
-  parameters <- add_network(em$parameters, hidden, activation)
+  parameters <- add_flow(add_network(em$parameters, hidden, activation), problem$flow)
 
   epochs <- problem$control$epochs %||% default_epochs(nrow(sets$training$x), problem$control)
-  if (is.null(hidden) || em$interrupted) epochs <- 0L
+  if (by_em || em$interrupted) epochs <- 0L
   training <- train(new_state(parameters), parameters, sets, activation, problem, epochs)
-  if (is.null(hidden) || em$interrupted) warn_em(em, problem$control, call)
-  finish_cwmix(training, parameters, activation, problem, matched, call,
+  if (by_em || em$interrupted) warn_em(em, problem$control, call)
+  fields <- list(
     hidden = hidden, starts = em$log_likelihoods, converged = em$converged, held_rows = held_rows,
     data = kept
   )
+  finish_cwmix(training, parameters, activation, problem, matched, fields, call)
 }
 
 # More than some thousand rows tell epochs no better apart, and they are missed in training.
@@ -229,15 +237,15 @@ check_validation <- function(validation, call) {
   validation
 }
 
-check_hidden <- function(hidden, call, others = "") {
+# `others` and `last` are what else may be given.
+check_hidden <- function(hidden, call, others = "", last = "NULL for constant weights") {
   if (is.null(hidden)) {
     return(NULL)
   }
   is_width <- function(h) !is.na(h) & h >= 1 & h <= 1e5 & h == round(h)
   if (!is_plain_numeric(hidden) || !all(is_width(hidden))) {
     stop_input(
-      "`hidden` must be whole numbers from 1 to 100,000, ", others, "or NULL for constant ",
-      "weights, not ",
+      "`hidden` must be whole numbers from 1 to 100,000, ", others, "or ", last, ", not ",
       if (is_plain_numeric(hidden)) deparse(hidden) else describe(hidden), ".",
       call = call
     )
@@ -295,13 +303,16 @@ add_network <- function(parameters, hidden, activation) {
   parameters
 }
 
-finish_cwmix <- function(training, template, activation, problem, matched, call, ...) {
+# A trained fit of cwmix() or of a flow alone, with further fields.
+finish_cwmix <- function(training, template, activation, problem, matched, fields, call) {
   state <- training$state
+  class <- if (isTRUE(problem$flow$fixed)) "flow" else "cwmix"
   object <- finish_fit(
-    unflatten(state$best, template), activation, problem, "cwmix", matched,
+    unflatten(state$best, template), activation, problem, class, matched,
     trace = training$trace, best_epoch = state$best_epoch, stopped = training$stopped,
-    optimiser = list(state = state, template = template), ...
+    optimiser = list(state = state, template = template)
   )
+  object <- structure(c(unclass(object), fields), class = class(object))
   best <- sprintf("the best epoch so far, %d", state$best_epoch)
   warn_stopped(training$stopped, best, call)
   object

@@ -59,12 +59,11 @@ gradient_working <- function(object, y, weights) {
   if (is_average(object$classifier)) {
     return(gradient_average(object, y, weights))
   }
-  parameters <- coef(object)
-  model <- engine_model(parameters, object$classifier$activation)
   flat <- .Call(
-    ffi_gradient, model, y, weights, FALSE, double(3), engine_single(), thread_count()
+    ffi_gradient, full_model(object), standard_points(y, object$flow), weights, FALSE, double(3),
+    engine_single(), thread_count()
   )$gradient
-  unflatten(flat, parameters)
+  free_parameters(unflatten(flat, all_parameters(object)), object$flow)
 }
 
 #' Log-likelihood of a fit

@@ -7,7 +7,8 @@
 #'   10 to 95 percent of the mass (Hyndman 1996), with the points; more, the points of every pair
 #'   of columns and as many draws from the model, with the histograms of both.
 #' - `"components"`: one column, every pi_k(x) N(x; mu_k, Sigma_k) and their sum; two, the
-#'   ellipses that hold 90 percent of each N(mu_k, Sigma_k), their means, and the points in the
+#'   ellipses that hold 90 percent of each N(mu_k, Sigma_k), their means (both as the inverse of the
+#'   flow bends them, where there is one), and the points in the
 #'   colour of their most probable component; more, the points (draws, without any) of every
 #'   pair of columns, coloured alike.
 #' - `"weights"`: the functional weights pi_k(x) in one or two columns; in two, those of the nine
@@ -348,12 +349,13 @@ plot_training <- function(object, dots, call) {
   }
   step <- trace[[1]]
   variational <- inherits(object, "cwmix_vi")
-  main <- if (inherits(object, "cwmix")) "Training" else "EM"
+  em <- inherits(object, "gaussian_mixture")
+  main <- if (em) "EM" else "Training"
   known <- c("log_likelihood", "training", "validation", "elbo")
   scores <- as.matrix(trace[intersect(known, names(trace))])
   scores <- scores[, colSums(is.finite(scores)) > 0, drop = FALSE]
   ylim <- grDevices::extendrange(scores[is.finite(scores)])
-  unit <- if (variational) "Step" else if (inherits(object, "cwmix")) "Epoch" else "Iteration"
+  unit <- if (variational) "Step" else if (em) "Iteration" else "Epoch"
   value <- if (variational) "Evidence lower bound" else "Mean log density"
   taken <- panel(range(step), ylim, unit, value, main, dots, xaxs = "r")
   best <- if (variational) object$best_step else object$best_epoch

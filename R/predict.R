@@ -147,6 +147,11 @@ log_quantity_working <- function(object, y, quantity, call = NULL, single = engi
   if (is_average(object$classifier)) {
     return(log_quantity_average(object, y, quantity, call, single, threads))
   }
+  if (!is.null(object$flow)) {
+    at <- flow_forward(object, y, single, threads)
+    values <- log_quantity_working(without_flow(object), at$u, quantity, call, single, threads)
+    return(if (quantity %in% c("density", "component")) values + at$log_det else values)
+  }
   if (is.null(object$classifier$fn)) {
     return(log_quantity_engine(object, y, quantity, single, threads))
   }

@@ -27,7 +27,8 @@ train <- function(state, template, sets, activation, problem, epochs, trace = NU
   run$from <- state$epoch
   run$trace <- list()
   run$stopped <- NULL
-  model <- engine_model(unflatten(state$parameters, template), activation)
+  problem$control <- settled_control(problem$control, problem$flow)
+  model <- engine_model(unflatten(state$parameters, template), activation, problem$flow)
   run$started <- trace$training[1]
   if (is.null(trace)) {
     start <- score(model, sets$training, problem$control)
@@ -56,6 +57,15 @@ trace_frame <- function(records) {
     validation = column("validation", 0), learning_rate = column("learning_rate", 0)
   )
 }
+
+# What cwmix_control() leaves to the model.
+settled_control <- function(control, flow) {
+  control$learning_rate <- control$learning_rate %||%
+    default_learning_rates[[if (is.null(flow)) "affine" else "flow"]]
+  control
+}
+
+default_learning_rates <- c(affine = 5e-3, flow = 2e-3)
 
 in_single <- function(control) control$precision == "single" && control$optimiser == "adam"
 
@@ -149,7 +159,9 @@ ascend_adam <- function(run, model, sets, problem, epochs) {
   plan <- plan_batches(n, control)
   steps <- seq_len(plan$count)
   sizes <- pmin(plan$size, n - (steps - 1) * plan$size)
-  work <- plan$size * model$K * (length(model$parameters) + 100)
+  # A row goes through a flow once and then to every component.
+  flow <- sum(flow_counts(model$flow))
+  work <- plan$size * (model$K * (length(model$parameters) - flow + 100) + flow)
   calls <- split(steps, (steps - 1) %/% max(1, work_per_call %/% work))
   progress <- training_progress(epochs, n, control)
   on.exit(progress$done())
@@ -260,13 +272,16 @@ penalised <- function(model, set, control) {
   )
 }
 
-# Where the network's weights stand in the flat parameters: see src/engine.h.
+# Where the networks' weights stand in the flat parameters, those of the classifier and those of a
+# flow: see src/engine.h.
 weight_positions <- function(model) {
-  if (length(model$widths) == 0) {
-    return(integer())
-  }
   before <- model$K * model$d * (if (model$full) 1 + model$d else 2)
-  before + seq_len(sum(model$widths[-1] * model$widths[-length(model$widths)]))
+  flow <- flow_counts(model$flow)
+  before_flow <- length(model$parameters) - sum(flow)
+  c(
+    before + seq_len(sum(model$widths[-1] * model$widths[-length(model$widths)])),
+    before_flow + seq_len(flow[["weights"]])
+  )
 }
 
 # Lower bounds of the flat parameters: the floor under the standard deviations.
