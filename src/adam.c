@@ -40,10 +40,12 @@ enum status adam_step(struct adam_state *state, const double *gradient, double s
                            .epsilon = options->epsilon,
                            .rate = rate / (1 - pow(options->beta1, state->step)),
                            .unbias = 1 / (1 - pow(options->beta2, state->step))};
-  const ptrdiff_t end[3] = {at.weights, at.biases, at.size};
-  for (ptrdiff_t part = 0, begin = 0; part < 3; begin = end[part++]) {
+  /* Of the networks, the weights decay and the biases do not. */
+  const ptrdiff_t end[5] = {at.weights, at.biases, at.flow_weights, at.flow_biases,
+                            at.size};
+  for (ptrdiff_t part = 0, begin = 0; part < 5; begin = end[part++]) {
     const struct adam_state from = state_from(state, begin);
-    pace.keep = part == 1 ? 1 - rate * options->weight_decay : 1;
+    pace.keep = part % 2 == 1 ? 1 - rate * options->weight_decay : 1;
     engine->adam_update(&from, gradient + begin, end[part] - begin, &pace);
   }
   raise_scales(state->parameters + at.scale, shape, options->log_floor);

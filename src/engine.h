@@ -25,6 +25,20 @@ enum activation { ACTIVATION_TANH, ACTIVATION_RELU, ACTIVATION_SILU };
 enum quantity { LOG_DENSITY, LOG_POSTERIOR, LOG_WEIGHT, LOG_COMPONENT };
 enum status { STATUS_OK, STATUS_NOT_FINITE, STATUS_NOT_POSITIVE_DEFINITE };
 
+/* A flow F that points pass before the components, or none: see engine/flow.h. The two
+ * networks' shapes take turns: `widths` of couplings 0, 2, ... and of 1, 3, ... */
+enum flow_kind { FLOW_NONE, FLOW_REALNVP, FLOW_SPLINE };
+
+struct flow_shape {
+  enum flow_kind kind;
+  int fixed; /* u = F(x) is N(0, I): one component, whose parameters do not count */
+  enum activation activation;
+  ptrdiff_t couplings, n_layers;
+  const int *widths[2]; /* n_layers + 1 each */
+  ptrdiff_t bins;       /* of a spline, and where it ends: on [-bound, bound] */
+  double bound;
+};
+
 /* The shape of a model. A constant classifier has no layers; otherwise `widths` holds
  * n_layers + 1 numbers: d, the hidden widths, k. */
 struct shape {
@@ -33,6 +47,7 @@ struct shape {
   enum activation activation;
   ptrdiff_t n_layers;
   const int *widths;
+  struct flow_shape flow;
 };
 
 /* Where a model's unconstrained parameters stand in their one flat vector of doubles:
@@ -41,9 +56,10 @@ struct shape {
  *            the diagonal, zero above)
  *   weights  a layer after the other, out x in
  *   biases   a layer after the other; the log weights of a constant classifier
+ *   flow     weights of the flow's networks, a coupling after the other, then biases
  * all in R's column-major order. */
 struct layout {
-  ptrdiff_t scale, weights, biases, size;
+  ptrdiff_t scale, weights, biases, flow_weights, flow_biases, size;
 };
 
 static inline struct layout shape_layout(const struct shape *shape) {
@@ -56,7 +72,15 @@ static inline struct layout shape_layout(const struct shape *shape) {
     at.biases += (ptrdiff_t)shape->widths[l] * shape->widths[l + 1];
     n_biases += shape->widths[l + 1];
   }
-  at.size = at.biases + n_biases;
+  at.flow_weights = at.biases + n_biases;
+  at.flow_biases = at.size = at.flow_weights;
+  const struct flow_shape *flow = &shape->flow;
+  for (ptrdiff_t c = 0; flow->kind != FLOW_NONE && c < flow->couplings; c++)
+    for (ptrdiff_t l = 0; l < flow->n_layers; l++) {
+      const ptrdiff_t n_in = flow->widths[c % 2][l], n_out = flow->widths[c % 2][l + 1];
+      at.flow_biases += n_in * n_out;
+      at.size += (n_in + 1) * n_out;
+    }
   return at;
 }
 
@@ -91,6 +115,18 @@ struct sampling {
  * to `dx`. */
 struct at_points {
   double *log_density, *dx;
+};
+
+/* What passing a flow gives at each row, n x d where not said otherwise.
+ *   FORWARD   u = F(x) and `log_det` (n) = log |det dF/dx|, of rows x
+ *   INVERSE   x = F^-1(u) and the log determinant of that, of rows u
+ *   PULLBACK  of rows x and the derivatives dx of a function g(x): those of g(F^-1(u)) in
+ *             u and, F^-1 changing with them, in the flow's parameters */
+enum direction { FORWARD, INVERSE, PULLBACK };
+
+struct passage {
+  double *to, *log_det; /* log_det: not for PULLBACK */
+  const double *dx;     /* PULLBACK only */
 };
 
 /* Derivatives of a sum over n base points in log w_k(z_i), n x k, and in the nodes mu_k +
@@ -141,8 +177,9 @@ struct engine {
   size_t (*model_bytes)(const struct shape *shape);
   void (*model_prepare)(void *model, const double *parameters, const struct shape *shape);
 
-  /* A quantity of the paper's formula (16) on the log scale, for a tile: out[row + j *
-   * stride], j < 1 for LOG_DENSITY and j < k otherwise. Overwrites. */
+  /* A quantity of the paper's formula (16), or (12) behind a flow, on the log scale, for a
+   * tile without an index: out[row + j * stride], j < 1 for LOG_DENSITY and j < k
+   * otherwise. Overwrites. */
   ptrdiff_t (*density_rows)(const struct shape *shape);
   size_t (*density_bytes)(const struct shape *shape);
   void (*density_tile)(double *out, ptrdiff_t stride, const void *model,
@@ -179,6 +216,13 @@ struct engine {
   size_t (*expectation_bytes)(const struct shape *shape);
   void (*expectation_tile)(double *gradient, const void *model, const struct rows *rows,
                            const struct derivatives *given, void *work);
+
+  /* A tile, without an index, through the flow: see struct passage. The gradient, where
+   * asked for, is added to. flow_rows is the least that is worth a tile. */
+  ptrdiff_t (*flow_rows)(const struct shape *shape);
+  size_t (*flow_bytes)(const struct shape *shape);
+  void (*flow_tile)(const struct passage *out, double *gradient, const void *model,
+                    enum direction direction, const struct rows *rows, void *work);
 
   /* E step of a tile of any number of rows, without an index; em_rows is what that number
    * should be a multiple of. Adds to statistics (k x em_statistics) and to `score`. The

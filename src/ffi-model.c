@@ -1,11 +1,17 @@
 #include "ffi.h"
 
-SEXP ffi_element(SEXP list, const char *name) {
+SEXP ffi_element_or_null(SEXP list, const char *name) {
   SEXP names = Rf_getAttrib(list, R_NamesSymbol);
   if (TYPEOF(list) == VECSXP && TYPEOF(names) == STRSXP)
     for (R_xlen_t i = 0; i < Rf_xlength(list); i++)
       if (strcmp(CHAR(STRING_ELT(names, i)), name) == 0) return VECTOR_ELT(list, i);
-  Rf_error("Internal error: no element `%s`.", name);
+  return R_NilValue;
+}
+
+SEXP ffi_element(SEXP list, const char *name) {
+  SEXP element = ffi_element_or_null(list, name);
+  if (element == R_NilValue) Rf_error("Internal error: no element `%s`.", name);
+  return element;
 }
 
 const double *ffi_doubles(SEXP x, R_xlen_t n, const char *what) {
@@ -22,6 +28,37 @@ int ffi_int(SEXP x, const char *what) {
   if ((TYPEOF(x) != INTSXP && TYPEOF(x) != LGLSXP) || Rf_xlength(x) != 1)
     Rf_error("Internal error: `%s` must be one integer.", what);
   return Rf_asInteger(x);
+}
+
+/* The networks' widths must fit the columns: see engine/flow.h. */
+static struct flow_shape flow_shape(SEXP flow, ptrdiff_t d) {
+  SEXP widths = ffi_element(flow, "widths");
+  const int activation = ffi_int(ffi_element(flow, "activation"), "activation");
+  struct flow_shape shape = {
+      .kind = (enum flow_kind)ffi_int(ffi_element(flow, "kind"), "kind"),
+      .fixed = ffi_int(ffi_element(flow, "fixed"), "fixed"),
+      .activation = (enum activation)activation,
+      .couplings = ffi_int(ffi_element(flow, "layers"), "layers"),
+      .bins = ffi_int(ffi_element(flow, "bins"), "bins"),
+      .bound = *ffi_doubles(ffi_element(flow, "bound"), 1, "bound")};
+  const int spline = shape.kind == FLOW_SPLINE;
+  if ((!spline && shape.kind != FLOW_REALNVP) || activation < 0 ||
+      activation > ACTIVATION_SILU || shape.couplings < 1 ||
+      (spline && (shape.bins < 2 || !(shape.bound > 0))) || TYPEOF(widths) != INTSXP ||
+      !Rf_isMatrix(widths) || Rf_ncols(widths) != 2 || Rf_nrows(widths) < 2)
+    Rf_error("Internal error: not a flow.");
+  shape.n_layers = Rf_nrows(widths) - 1;
+  for (int parity = 0; parity < 2; parity++) {
+    const int *w = INTEGER(widths) + parity * (shape.n_layers + 1);
+    const ptrdiff_t left = d == 1 ? 0 : (d + 1 - parity) / 2;
+    const ptrdiff_t each = spline ? 3 * shape.bins - 1 : 2;
+    if (w[0] != left || w[shape.n_layers] != each * (d - left))
+      Rf_error("Internal error: the networks do not fit the flow.");
+    for (ptrdiff_t l = 1; l < shape.n_layers; l++)
+      if (w[l] < 1) Rf_error("Internal error: a layer of no width.");
+    shape.widths[parity] = w;
+  }
+  return shape;
 }
 
 struct shape ffi_shape(SEXP model) {
@@ -41,6 +78,8 @@ struct shape ffi_shape(SEXP model) {
   if (shape.n_layers > 0 &&
       (shape.widths[0] != shape.d || shape.widths[shape.n_layers] != shape.k))
     Rf_error("Internal error: the network does not fit the model.");
+  SEXP flow = ffi_element_or_null(model, "flow");
+  if (flow != R_NilValue) shape.flow = flow_shape(flow, shape.d);
   ffi_doubles(ffi_element(model, "parameters"), shape_layout(&shape).size, "parameters");
   return shape;
 }

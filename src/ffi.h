@@ -4,7 +4,9 @@
  *
  * A `model` is list(parameters, d, K, full, activation, widths): see engine.h for the
  * order of the parameters; activation is 0 (tanh), 1 (ReLU), 2 (SiLU); widths is
- * integer() for constant weights. Points are rows of double matrices. `threads` is the
+ * integer() for constant weights. It may have an element `flow`, NULL or list(kind (1:
+ * Real-NVP, 2: spline), layers, bins, bound, activation, fixed, widths (a matrix of two
+ * columns, for the networks of couplings 0, 2, ... and 1, 3, ...)). Points are rows of double matrices. `threads` is the
  * most to use. */
 #ifndef CWMIX_FFI_H
 #define CWMIX_FFI_H
@@ -32,6 +34,10 @@ SEXP ffi_nodes(SEXP mean, SEXP scale, SEXP z);
 SEXP ffi_expectation_gradient(SEXP model, SEXP z, SEXP log_weight, SEXP node,
                               SEXP threads);
 
+/* ffi-flow.c */
+SEXP ffi_flow(SEXP model, SEXP y, SEXP inverse, SEXP single, SEXP threads);
+SEXP ffi_flow_pullback(SEXP model, SEXP y, SEXP dy, SEXP threads);
+
 /* ffi-simulate.c */
 SEXP ffi_base_draws(SEXP n, SEXP d);
 SEXP ffi_inside(SEXP y, SEXP support);
@@ -50,6 +56,7 @@ SEXP ffi_steps(SEXP model, SEXP state, SEXP x, SEXP weights, SEXP rows, SEXP bat
 
 /* ffi-model.c: reading arguments. */
 SEXP ffi_element(SEXP list, const char *name);
+SEXP ffi_element_or_null(SEXP list, const char *name);
 struct shape ffi_shape(SEXP model);
 const double *ffi_doubles(SEXP x, R_xlen_t n, const char *what);
 const double *ffi_doubles_or_null(SEXP x, R_xlen_t n, const char *what);

@@ -5,14 +5,19 @@ static size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
 /* Multiplications for one row, roughly: what decides whether a thread is worth waking.
  * A normal from the generator counts as 100, and a draw goes through the network once. */
 static double row_work(const struct shape *shape, enum job job) {
-  double network = 0;
+  double network = 0, flow = 0;
+  for (ptrdiff_t c = 0; shape->flow.kind != FLOW_NONE && c < shape->flow.couplings; c++)
+    for (ptrdiff_t l = 0; l < shape->flow.n_layers; l++)
+      flow +=
+          (double)(shape->flow.widths[c % 2][l] + 10) * shape->flow.widths[c % 2][l + 1];
+  if (job == JOB_FLOW || job == JOB_PULLBACK) return flow;
   for (ptrdiff_t l = 0; l < shape->n_layers; l++)
     network +=
         (double)shape->widths[l] * shape->widths[l + 1] + 10 * shape->widths[l + 1];
   if (job == JOB_DRAW) return network + 100 * (double)shape->d;
   const double map = (double)shape->d * (shape->full ? (double)shape->d : 2) + 20;
   if (job == JOB_EXPECTATION) return network + map * (double)shape->k;
-  return (map + network) * (double)shape->k;
+  return flow + (map + network) * (double)shape->k;
 }
 
 /* A thread costs some 20 us to start, about this many multiplications. */
@@ -39,7 +44,8 @@ static ptrdiff_t n_slots(const struct tiles *tiles, ptrdiff_t n_rows) {
 }
 
 static int is_summed(enum job job) {
-  return job == JOB_GRADIENT || job == JOB_EXPECTATION || job == JOB_EM;
+  return job == JOB_GRADIENT || job == JOB_EXPECTATION || job == JOB_EM ||
+         job == JOB_PULLBACK;
 }
 
 /* A slot's rows in one tile, so that it is reduced once. */
@@ -66,6 +72,8 @@ static ptrdiff_t rows_of_tile(enum job job, const struct engine *engine,
     case JOB_EM: return em_tile_rows(engine, n_rows);
     case JOB_GRADIENT: return gradient_tile_rows(engine->gradient_rows(shape), n_rows);
     case JOB_EXPECTATION: return gradient_tile_rows(engine->expectation_rows(), n_rows);
+    case JOB_FLOW: return engine->flow_rows(shape);
+    case JOB_PULLBACK: return gradient_tile_rows(engine->flow_rows(shape), n_rows);
     case JOB_DENSITY:
     case JOB_RESIDUALS: break;
   }
@@ -91,6 +99,8 @@ static size_t scratch_bytes(const struct tiles *tiles, enum job job) {
       return component_bytes(tiles) + aligned(engine->draw_bytes(tiles->shape));
     case JOB_EM: return aligned(engine->em_bytes(tiles->shape));
     case JOB_EXPECTATION: return aligned(engine->expectation_bytes(tiles->shape));
+    case JOB_FLOW:
+    case JOB_PULLBACK: return aligned(engine->flow_bytes(tiles->shape));
     case JOB_GRADIENT: break;
   }
   return aligned(engine->gradient_bytes(tiles->shape));
@@ -154,6 +164,8 @@ struct run {
   const struct at_points *at;
   const struct sampling *sampling;
   const struct derivatives *given;
+  const struct passage *passage;
+  enum direction direction;
 };
 
 static void density_body(void *context, ptrdiff_t tile, int member) {
@@ -193,6 +205,25 @@ static void expectation_body(void *context, ptrdiff_t slot, int member) {
     const struct rows part = tile_of(tiles, run->rows, t);
     tiles->engine->expectation_tile(slot_of(tiles, slot), model_of(tiles), &part,
                                     run->given, scratch_of(tiles, member));
+  }
+}
+
+static void flow_body(void *context, ptrdiff_t tile, int member) {
+  const struct run *run = context;
+  const struct tiles *tiles = run->tiles;
+  const struct rows part = tile_of(tiles, run->rows, tile);
+  tiles->engine->flow_tile(run->passage, NULL, model_of(tiles), run->direction, &part,
+                           scratch_of(tiles, member));
+}
+
+static void pullback_body(void *context, ptrdiff_t slot, int member) {
+  const struct run *run = context;
+  struct tiles *tiles = run->tiles;
+  memset(slot_of(tiles, slot), 0, tiles->slot_bytes);
+  for (ptrdiff_t t = slot; t < n_tiles(tiles, run->rows->count); t += TILES_SLOTS) {
+    const struct rows part = tile_of(tiles, run->rows, t);
+    tiles->engine->flow_tile(run->passage, slot_of(tiles, slot), model_of(tiles),
+                             run->direction, &part, scratch_of(tiles, member));
   }
 }
 
@@ -343,6 +374,18 @@ void tiles_expectation(double *gradient, struct tiles *tiles, const struct rows 
   struct run run = {.tiles = tiles, .rows = rows, .given = given};
   const ptrdiff_t slots = n_slots(tiles, rows->count);
   team_for(team, slots, expectation_body, &run);
+  slots_sum(gradient, tiles, slots, shape_layout(tiles->shape).size, team);
+}
+
+void tiles_flow(const struct passage *out, double *gradient, struct tiles *tiles,
+                enum direction direction, const struct rows *rows, struct team *team) {
+  struct run run = {.tiles = tiles, .rows = rows, .passage = out, .direction = direction};
+  if (!gradient) {
+    team_for(team, n_tiles(tiles, rows->count), flow_body, &run);
+    return;
+  }
+  const ptrdiff_t slots = n_slots(tiles, rows->count);
+  team_for(team, slots, pullback_body, &run);
   slots_sum(gradient, tiles, slots, shape_layout(tiles->shape).size, team);
 }
 

@@ -11,7 +11,16 @@
 
 #define TILES_SLOTS 16
 
-enum job { JOB_DENSITY, JOB_GRADIENT, JOB_EXPECTATION, JOB_EM, JOB_DRAW, JOB_RESIDUALS };
+enum job {
+  JOB_DENSITY,
+  JOB_GRADIENT,
+  JOB_EXPECTATION,
+  JOB_EM,
+  JOB_DRAW,
+  JOB_RESIDUALS,
+  JOB_FLOW,
+  JOB_PULLBACK
+};
 
 /* What a job needs: fill by tiles_plan(), point `block` to `bytes` bytes, then run. */
 struct tiles {
@@ -62,6 +71,10 @@ double tiles_gradient(double *gradient, const struct at_points *at, struct tiles
 /* Overwrites the gradient. */
 void tiles_expectation(double *gradient, struct tiles *tiles, const struct rows *rows,
                        const struct derivatives *given, struct team *team);
+/* Rows through the flow: a JOB_PULLBACK where `gradient` is not NULL, which it overwrites,
+ * and a JOB_FLOW otherwise. */
+void tiles_flow(const struct passage *out, double *gradient, struct tiles *tiles,
+                enum direction direction, const struct rows *rows, struct team *team);
 /* Overwrites the statistics (k x em_statistics); returns the log-likelihood. */
 double tiles_em(double *statistics, struct tiles *tiles, const struct rows *rows,
                 struct team *team);

@@ -45,7 +45,7 @@ static struct classifier_work classifier_layout(struct arena *arena,
 }
 
 /* What either needs. */
-static size_t density_bytes(const struct shape *shape) {
+static size_t mixture_density_bytes(const struct shape *shape) {
   struct arena density = arena_open(NULL), classifier = arena_open(NULL);
   density_layout(&density, shape);
   classifier_layout(&classifier, shape, 0);
@@ -54,7 +54,7 @@ static size_t density_bytes(const struct shape *shape) {
 
 /* Large enough that handing out a tile costs nothing beside it, small enough to
  * balance. */
-static ptrdiff_t density_rows(const struct shape *shape) {
+static ptrdiff_t mixture_density_rows(const struct shape *shape) {
   const ptrdiff_t n = density_points(shape);
   return n > 32 ? n : 32 / n * n;
 }
@@ -63,8 +63,9 @@ static void write_row(double *out, ptrdiff_t stride, const real *values, ptrdiff
   for (ptrdiff_t j = 0; j < n; j++) out[j * stride] = (double)values[j];
 }
 
-static void density_tile(double *out, ptrdiff_t stride, const void *block,
-                         enum quantity quantity, const struct rows *rows, void *scratch) {
+static void mixture_density_tile(double *out, ptrdiff_t stride, const void *block,
+                                 enum quantity quantity, const struct rows *rows,
+                                 void *scratch) {
   const struct model *model = arena_first(block);
   const ptrdiff_t n_k = model->shape.k, across = padded(n_k);
   struct arena arena = arena_open(scratch);

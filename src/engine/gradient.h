@@ -33,21 +33,21 @@ static ptrdiff_t gradient_fit(const struct shape *shape) {
 /* Points that pass the network at a time, and the least that are worth a tile: it has
  * sums of its own to clear and to hand over, a few operations a parameter, of which a row
  * of the network is one or two. */
-static ptrdiff_t gradient_points(const struct shape *shape) {
+static ptrdiff_t mixture_gradient_rows(const struct shape *shape) {
   const ptrdiff_t n = gradient_fit(shape);
   return points_for(shape, n < FORWARD_ROWS ? n : FORWARD_ROWS);
 }
 
 static ptrdiff_t gradient_kept(const struct shape *shape) {
   const ptrdiff_t n = gradient_fit(shape), most = n < KEPT_ROWS ? n : KEPT_ROWS;
-  const ptrdiff_t least = gradient_points(shape) * shape->k;
+  const ptrdiff_t least = mixture_gradient_rows(shape) * shape->k;
   return most > least ? most : least;
 }
 
 static struct gradient_work gradient_layout(struct arena *arena,
                                             const struct shape *shape) {
   struct gradient_work work;
-  const ptrdiff_t points = gradient_points(shape);
+  const ptrdiff_t points = mixture_gradient_rows(shape);
   work.most_kept = gradient_kept(shape);
   work.kept = 0;
   pairs_layout(&work.pairs, arena, shape, points, work.most_kept, 1);
@@ -61,7 +61,7 @@ static struct gradient_work gradient_layout(struct arena *arena,
   return work;
 }
 
-static size_t gradient_bytes(const struct shape *shape) {
+static size_t mixture_gradient_bytes(const struct shape *shape) {
   struct arena arena = arena_open(NULL);
   gradient_layout(&arena, shape);
   return arena_size(&arena);
@@ -102,9 +102,13 @@ static void kept_backward(struct gradient_work *work, const struct model *model,
 }
 
 /* A uniform number in [0, 1) from a seed and a counter: the finaliser of SplitMix64
- * (Steele, Lea and Flood 2014). */
+ * (Steele, Lea and Flood 2014). Counting on from a counter is starting from its seed. */
+static uint64_t counted_seed(uint64_t seed, uint64_t counter) {
+  return seed + counter * 0x9e3779b97f4a7c15u;
+}
+
 static double counted_uniform(uint64_t seed, uint64_t counter) {
-  uint64_t x = seed + (counter + 1) * 0x9e3779b97f4a7c15u;
+  uint64_t x = counted_seed(seed, counter + 1);
   x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
   x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
   return (double)((x ^ (x >> 31)) >> 11) * 0x1p-53;
@@ -176,9 +180,10 @@ static void points_posterior(struct gradient_work *work, double *score,
   }
 }
 
-static void gradient_tile(double *gradient, double *score, const struct at_points *at,
-                          const void *block, const struct rows *rows,
-                          const struct sampling *sampling, void *scratch) {
+static void mixture_gradient_tile(double *gradient, double *score,
+                                  const struct at_points *at, const void *block,
+                                  const struct rows *rows,
+                                  const struct sampling *sampling, void *scratch) {
   const struct model *model = arena_first(block);
   const struct shape *shape = &model->shape;
   struct arena arena = arena_open(scratch);

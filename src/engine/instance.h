@@ -12,11 +12,17 @@
 
 #include "classifier.h"
 #include "map-affine.h"
+#include "map-realnvp.h"
+#include "map-spline.h"
+
+#include "flow.h"
 
 #include "mixture.h"
 
 #include "density.h"
 #include "gradient.h"
+
+#include "flow-tiles.h"
 
 #if REAL_IS_DOUBLE
 #include "adam.h"
@@ -34,9 +40,12 @@ const struct engine INSTANCE = {
     .density_bytes = density_bytes,
     .density_tile = density_tile,
     .classifier_tile = classifier_tile,
-    .gradient_rows = gradient_points,
+    .gradient_rows = gradient_rows,
     .gradient_bytes = gradient_bytes,
     .gradient_tile = gradient_tile,
+    .flow_rows = flow_rows_at_once,
+    .flow_bytes = flow_bytes,
+    .flow_tile = flow_tile,
 #if REAL_IS_DOUBLE
     .draw_rows = draw_rows,
     .draw_bytes = draw_bytes,

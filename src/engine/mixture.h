@@ -5,6 +5,7 @@ struct model {
   struct layout at;
   struct affine map;
   struct mlp mlp;
+  struct flow flow;
   real *log_weight; /* log w of a constant classifier, padded k; NULL for a network */
 };
 
@@ -15,6 +16,7 @@ static struct model *model_layout(struct arena *arena, const struct shape *shape
   local.at = shape_layout(shape);
   affine_layout(&local.map, arena, shape);
   mlp_layout(&local.mlp, arena, shape);
+  flow_layout(&local.flow, arena, shape);
   local.log_weight = shape->n_layers == 0 ? arena_reals(arena, padded(shape->k)) : NULL;
   if (model) *model = local;
   return model;
@@ -41,6 +43,7 @@ static void model_prepare(void *block, const double *parameters,
   const struct layout at = model->at;
   affine_prepare(&model->map, parameters, parameters + at.scale);
   mlp_prepare(&model->mlp, parameters + at.weights, parameters + at.biases);
+  flow_prepare(&model->flow, parameters + at.flow_weights, parameters + at.flow_biases);
   if (shape->n_layers > 0) return;
   const double *log_pi = parameters + at.biases;
   const double normaliser = log_normaliser(log_pi, shape->k);

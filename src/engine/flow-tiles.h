@@ -1,0 +1,271 @@
+/* Tiles of models with a flow, formula (12) with T_k = A_k after F:
+ *   log p(x) = log |det dF/dx| + log sum_k w_k(A_k(u)) N(u; mu_k, Sigma_k),  u = F(x)
+ * The tables' functions for all models: those without a flow are handed on. */
+
+/* Rows that pass the flow at a time: as many as FLOW_BYTES of the networks' values hold
+ * (bench/flows.R), within these numbers. */
+#ifndef FLOW_BYTES
+#define FLOW_BYTES (1024 * 1024)
+#endif
+#define FLOW_ROWS_LEAST 48
+#define FLOW_ROWS_MOST 256
+
+static ptrdiff_t flow_rows_at_once(const struct shape *shape) {
+  ptrdiff_t features = 0;
+  for (ptrdiff_t c = 0; c < shape->flow.couplings; c++)
+    for (ptrdiff_t l = 0; l <= shape->flow.n_layers; l++)
+      features += padded(shape->flow.widths[c % 2][l]);
+  const ptrdiff_t n = FLOW_BYTES / (features * (ptrdiff_t)sizeof(real)) / LANES * LANES;
+  return n < FLOW_ROWS_LEAST ? FLOW_ROWS_LEAST : n > FLOW_ROWS_MOST ? FLOW_ROWS_MOST : n;
+}
+
+static int has_flow(const struct shape *shape) { return shape->flow.kind != FLOW_NONE; }
+
+/* Loads rows of the data; returns how many. */
+static ptrdiff_t load_rows(struct flow_rows *to, const struct flow *flow, ptrdiff_t c,
+                           const struct rows *rows, ptrdiff_t begin, ptrdiff_t most) {
+  const ptrdiff_t left = rows->count - begin, count = left < most ? left : most;
+  for (ptrdiff_t j = 0; j < flow->d; j++) {
+    const double *x = rows->x + j * rows->stride;
+    real *column = column_of(to, flow, c, j);
+    for (ptrdiff_t i = 0; i < count; i++) column[i] = (real)x[row_of(rows, begin + i)];
+    zero_reals(column + count, to->room - count);
+  }
+  return count;
+}
+
+/* Columns of a chunk as the points of the components, count x d. */
+static struct rows chunk_points(double *u, const struct flow_rows *from,
+                                const struct flow *flow, ptrdiff_t count) {
+  for (ptrdiff_t j = 0; j < flow->d; j++) {
+    const real *column = column_of(from, flow, flow->shape.couplings, j);
+    for (ptrdiff_t i = 0; i < count; i++) u[j * count + i] = (double)column[i];
+  }
+  return (struct rows){.x = u, .stride = count, .count = count};
+}
+
+struct flow_density_work {
+  struct flow_rows rows;
+  double *u;
+  void *mixture;
+};
+
+static struct flow_density_work flow_density_layout(struct arena *arena,
+                                                    const struct shape *shape) {
+  struct flow_density_work work;
+  const ptrdiff_t n = flow_rows_at_once(shape);
+  flow_rows_layout(&work.rows, arena, shape, n, 0, 0);
+  work.u = arena_take(arena, (size_t)(n * shape->d) * sizeof(double));
+  work.mixture = arena_take(arena, mixture_density_bytes(shape));
+  return work;
+}
+
+static ptrdiff_t density_rows(const struct shape *shape) {
+  return has_flow(shape) ? flow_rows_at_once(shape) : mixture_density_rows(shape);
+}
+
+static size_t density_bytes(const struct shape *shape) {
+  struct arena arena = arena_open(NULL);
+  if (!has_flow(shape)) return mixture_density_bytes(shape);
+  flow_density_layout(&arena, shape);
+  return arena_size(&arena);
+}
+
+static void density_tile(double *out, ptrdiff_t stride, const void *block,
+                         enum quantity quantity, const struct rows *rows, void *scratch) {
+  const struct model *model = arena_first(block);
+  const struct shape *shape = &model->shape;
+  if (!has_flow(shape)) {
+    mixture_density_tile(out, stride, block, quantity, rows, scratch);
+    return;
+  }
+  struct arena arena = arena_open(scratch);
+  struct flow_density_work work = flow_density_layout(&arena, shape);
+  const ptrdiff_t most = flow_rows_at_once(shape);
+  const ptrdiff_t n_out = quantity == LOG_DENSITY     ? 1
+                          : quantity == LOG_COMPONENT ? shape->k
+                                                      : 0;
+  for (ptrdiff_t begin = 0, count; begin < rows->count; begin += count) {
+    count = load_rows(&work.rows, &model->flow, 0, rows, begin, most);
+    flow_pass(&work.rows, &model->flow, FORWARD, count);
+    const struct rows points = chunk_points(work.u, &work.rows, &model->flow, count);
+    double *to = out + rows->first + begin;
+    mixture_density_tile(to, stride, block, quantity, &points, work.mixture);
+    for (ptrdiff_t k = 0; k < n_out; k++)
+      for (ptrdiff_t i = 0; i < count; i++)
+        to[k * stride + i] += (double)work.rows.log_det[i];
+  }
+}
+
+struct flow_gradient_work {
+  struct flow_rows rows;
+  real *networks;                        /* sums of gradients: flow_gradient_add() */
+  double *u, *du, *log_density, *weight; /* n x d, n x d, n, n */
+  void *mixture;
+};
+
+static struct flow_gradient_work flow_gradient_layout(struct arena *arena,
+                                                      const struct shape *shape) {
+  struct flow_gradient_work work;
+  const ptrdiff_t n = flow_rows_at_once(shape);
+  const size_t column = (size_t)n * sizeof(double), d = (size_t)shape->d;
+  flow_rows_layout(&work.rows, arena, shape, n, 1, 1);
+  work.networks = arena_reals(arena, flow_gradient_size(&shape->flow));
+  work.u = arena_take(arena, d * column);
+  work.du = arena_take(arena, d * column);
+  work.log_density = arena_take(arena, column);
+  work.weight = arena_take(arena, column);
+  work.mixture = arena_take(arena, mixture_gradient_bytes(shape));
+  return work;
+}
+
+/* Sums of gradients are to be cleared and handed over once a tile. */
+#define FLOW_TILE_LEAST 192
+
+static ptrdiff_t gradient_rows(const struct shape *shape) {
+  return has_flow(shape) ? FLOW_TILE_LEAST : mixture_gradient_rows(shape);
+}
+
+static size_t gradient_bytes(const struct shape *shape) {
+  struct arena arena = arena_open(NULL);
+  if (!has_flow(shape)) return mixture_gradient_bytes(shape);
+  flow_gradient_layout(&arena, shape);
+  return arena_size(&arena);
+}
+
+/* Of N(u; 0, I): log densities, and du = -a u. */
+static void normal_gradient(struct flow_gradient_work *work, const struct rows *points,
+                            ptrdiff_t d) {
+  const ptrdiff_t n = points->count;
+  for (ptrdiff_t i = 0; i < n; i++) work->log_density[i] = -0.5 * (double)d * LOG_TWO_PI;
+  for (ptrdiff_t j = 0; j < d; j++)
+    for (ptrdiff_t i = 0; i < n; i++) {
+      const double u = points->x[j * n + i];
+      work->log_density[i] -= 0.5 * u * u;
+      work->du[j * n + i] = -work->weight[i] * u;
+    }
+}
+
+/* The same of the components, and their gradient. The draws are those of the rows' places
+ * in the data. */
+static void components_gradient(double *gradient, struct flow_gradient_work *work,
+                                const void *block, const struct rows *points, ptrdiff_t d,
+                                const struct sampling *sampling, ptrdiff_t first) {
+  struct sampling draw = *sampling;
+  struct rows weighted = *points;
+  const struct at_points at = {work->log_density, work->du};
+  double ignored = 0;
+  draw.seed = counted_seed(sampling->seed, (uint64_t)first);
+  weighted.weights = work->weight;
+  memset(work->du, 0, (size_t)(points->count * d) * sizeof(double));
+  mixture_gradient_tile(gradient, &ignored, &at, block, &weighted, &draw, work->mixture);
+}
+
+static void gradient_tile(double *gradient, double *score, const struct at_points *at,
+                          const void *block, const struct rows *rows,
+                          const struct sampling *sampling, void *scratch) {
+  const struct model *model = arena_first(block);
+  const struct shape *shape = &model->shape;
+  if (!has_flow(shape)) {
+    mixture_gradient_tile(gradient, score, at, block, rows, sampling, scratch);
+    return;
+  }
+  const ptrdiff_t d = shape->d, most = flow_rows_at_once(shape);
+  struct arena arena = arena_open(scratch);
+  struct flow_gradient_work work = flow_gradient_layout(&arena, shape);
+  struct flow_rows *through = &work.rows;
+  zero_reals(work.networks, flow_gradient_size(&shape->flow));
+  for (ptrdiff_t begin = 0, count; begin < rows->count; begin += count) {
+    count = load_rows(through, &model->flow, 0, rows, begin, most);
+    flow_pass(through, &model->flow, FORWARD, count);
+    const struct rows points = chunk_points(work.u, through, &model->flow, count);
+    zero_reals(through->dlog, through->room);
+    for (ptrdiff_t i = 0; i < count; i++) {
+      work.weight[i] = row_weight(rows, begin + i);
+      through->dlog[i] = (real)work.weight[i];
+    }
+    if (shape->flow.fixed)
+      normal_gradient(&work, &points, d);
+    else
+      components_gradient(gradient, &work, block, &points, d, sampling,
+                          rows->first + begin);
+    for (ptrdiff_t i = 0; i < count; i++) {
+      const double log_density = work.log_density[i] + (double)through->log_det[i];
+      *score += work.weight[i] * log_density;
+      if (at->log_density) at->log_density[row_of(rows, begin + i)] = log_density;
+    }
+    zero_reals(through->dx, d * through->room);
+    for (ptrdiff_t j = 0; j < d; j++)
+      for (ptrdiff_t i = 0; i < count; i++)
+        through->dx[j * through->room + i] = (real)work.du[j * count + i];
+    flow_backward(work.networks, through, &model->flow, count);
+    for (ptrdiff_t j = 0; j < d && at->dx; j++)
+      for (ptrdiff_t i = 0; i < count; i++)
+        at->dx[j * rows->stride + row_of(rows, begin + i)] +=
+            (double)through->dx[j * through->room + i];
+  }
+  flow_gradient_add(gradient + model->at.flow_weights, gradient + model->at.flow_biases,
+                    work.networks, &shape->flow);
+}
+
+struct flow_tile_work {
+  struct flow_rows rows;
+  real *networks;
+};
+
+static struct flow_tile_work flow_tile_layout(struct arena *arena,
+                                              const struct shape *shape) {
+  struct flow_tile_work work;
+  flow_rows_layout(&work.rows, arena, shape, flow_rows_at_once(shape), 0, 1);
+  work.networks = arena_reals(arena, flow_gradient_size(&shape->flow));
+  return work;
+}
+
+static size_t flow_bytes(const struct shape *shape) {
+  struct arena arena = arena_open(NULL);
+  flow_tile_layout(&arena, shape);
+  return arena_size(&arena);
+}
+
+/* Derivatives of the rows' columns, for flow_pullback(). */
+static void load_slopes(struct flow_rows *to, const struct rows *rows, const double *dx,
+                        ptrdiff_t begin, ptrdiff_t count, ptrdiff_t d) {
+  zero_reals(to->dx, d * to->room);
+  for (ptrdiff_t j = 0; j < d; j++)
+    for (ptrdiff_t i = 0; i < count; i++)
+      to->dx[j * to->room + i] = (real)dx[rows->first + begin + i + j * rows->stride];
+}
+
+static void flow_tile(const struct passage *out, double *gradient, const void *block,
+                      enum direction direction, const struct rows *rows, void *scratch) {
+  const struct model *model = arena_first(block);
+  const struct flow *flow = &model->flow;
+  const ptrdiff_t d = flow->d, last = flow->shape.couplings;
+  struct arena arena = arena_open(scratch);
+  struct flow_tile_work work = flow_tile_layout(&arena, &model->shape);
+  if (gradient) zero_reals(work.networks, flow_gradient_size(&flow->shape));
+  for (ptrdiff_t begin = 0, count; begin < rows->count; begin += count) {
+    const ptrdiff_t from = direction == INVERSE ? last : 0;
+    count =
+        load_rows(&work.rows, flow, from, rows, begin, flow_rows_at_once(&model->shape));
+    if (direction == PULLBACK) {
+      zero_reals(work.rows.log_det, work.rows.room);
+      load_slopes(&work.rows, rows, out->dx, begin, count, d);
+      flow_pullback(work.networks, &work.rows, flow, count);
+    } else {
+      flow_pass(&work.rows, flow, direction, count);
+    }
+    for (ptrdiff_t j = 0; j < d; j++) {
+      const real *column = direction == PULLBACK
+                               ? work.rows.dx + j * work.rows.room
+                               : column_of(&work.rows, flow, last - from, j);
+      for (ptrdiff_t i = 0; i < count; i++)
+        out->to[rows->first + begin + i + j * rows->stride] = (double)column[i];
+    }
+    for (ptrdiff_t i = 0; i < count && out->log_det; i++)
+      out->log_det[rows->first + begin + i] = (double)work.rows.log_det[i];
+  }
+  if (gradient)
+    flow_gradient_add(gradient + model->at.flow_weights, gradient + model->at.flow_biases,
+                      work.networks, &flow->shape);
+}
