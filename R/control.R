@@ -130,6 +130,11 @@ format.cwmix_control <- function(x, ...) {
   check_dots_empty(..., call = user_call())
   values <- vapply(x, function(v) if (is.null(v)) "chosen by the data" else format(v), "")
   if (is.null(x$threads)) values["threads"] <- "see ?cwmix_info"
+  if (is.null(x$learning_rate)) {
+    values["learning_rate"] <- sprintf(
+      "%g, with a flow %g", default_learning_rates[["affine"]], default_learning_rates[["flow"]]
+    )
+  }
   if ("temperature" %in% names(x) && is.null(x$temperature)) {
     values["temperature"] <- "2, from a wide start 10"
   }

@@ -17,6 +17,11 @@
 #' set aside (before EM) to score every epoch; the best epoch, epoch 0 included, is returned. What
 #' is scored and returned is an average of the last parameters along the way.
 #'
+#' **With a flow** as `map` the components' maps are T_k = A_k o F: one invertible network F, shared
+#' by all, followed by the affine map of each component (equation 12). F starts as the identity, so
+#' that training still starts from EM's mixture. The density is that of the mixture at u = F(x)
+#' times the Jacobian; means, covariances and weights are those of u.
+#'
 #' Columns are standardised inside; the parameters reported are those of the data (of their logs
 #' or logits in bounded columns).
 #'
@@ -25,14 +30,17 @@
 #' @param data A data frame that holds all variables of the formula `x`; its functions must be found
 #'   from the global environment.
 #' @param K A whole number of components, or `NULL`: chosen by the data. With `start`, `NULL` stands
-#'   for its number; with `validation`, for one in 25 rows, at most 10.
+#'   for its number; with `validation` or a flow, for one in 25 rows, at most 10.
 #' @param ... Must be empty.
 #' @param hidden An integer vector, the widths of the network's hidden layers; `integer(0)` for a
-#'   softmax-linear classifier; `NULL` for constant weights, fitted by EM alone. `"auto"` stands for
-#'   `c(64, 64)`, without `K` on at most 2,000 rows for `c(32, 32)`.
+#'   softmax-linear classifier; `NULL` for constant weights, fitted by EM alone, or with a flow a
+#'   mixture of flows. `"auto"` stands for `c(64, 64)`, without `K` on at most 2,000 rows for
+#'   `c(32, 32)`.
 #' @param covariance A string: the components' covariances, `"diagonal"` or `"full"` (without `K`
 #'   also spherical, shrunk and tied ones). `"auto"` stands for diagonal ones, without `K` for both.
 #' @param activation A string, `"tanh"`, `"relu"` or `"silu"`.
+#' @param map A string: the components' maps, `"affine"`, or with a flow before them: `"realnvp"`,
+#'   `"spline"`, or a [cwmix_map()] with the flow's settings.
 #' @param support The columns' bounds: `NULL` for none; a pair such as `c(0, Inf)` for every column;
 #'   or a list with one pair (or `NULL`) a column, by position or by name. The density is exactly
 #'   zero outside. Inside, what is modelled is log(x - lower), -log(upper - x) or, between two
@@ -42,15 +50,15 @@
 #' @param validation A number from 0 to below 1, the share of rows set aside (rounded down); `NULL`
 #'   for a tenth of the rows, at most 5,000. With no such row there is no early stopping, and the
 #'   last epoch is returned. A number asks for one model, `NULL` without `K` and `start` for folds.
-#' @param start `NULL` to start from EM; a density to start from, with the same K, covariances and
-#'   support (and network, if it has one: EM is then skipped), columns in the same order; or a K x d
-#'   matrix of means for EM.
+#' @param start `NULL` to start from EM; a density without a flow to start from, with the same K,
+#'   covariances and support (and network, if it has one: EM is then skipped), columns in the same
+#'   order; or a K x d matrix of means for EM.
 #' @param control A [cwmix_control()].
 #' @param keep_data A flag: keep the data in the fit, for `update()` and `plot()` where the data
 #'   cannot be found by the call.
 #' @return An object of class `c("cwmix", "cwmix_density")`, a plain list with the fields
 #'   - `mean` (K x d), `sd` (K x d) or `cholesky` (d x d x K, lower triangular factors of the
-#'     covariances), `classifier`, `support`;
+#'     covariances), `classifier`, `support`; with a flow, `flow` as in [flow_realnvp()];
 #'   - `proportions`, the components' mean posteriors over the rows, decreasing (without `K`
 #'     member by member, see [cwmix_average()]); `at_floor`, how
 #'     many components have a standard deviation at `sd_floor`, as ties and duplicated rows give;

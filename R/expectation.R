@@ -3,8 +3,8 @@
 #' Estimates E f(X), X from a density of this package, with its standard error and, where asked for,
 #' its gradient in every parameter of the density.
 #'
-#' At base points z_i from N(0, I) every component has a node x_ik = mu_k + L_k z_i (with a flow F its
-#' image under the inverse of F) and a weight w_k(z_i). The estimators are
+#' At base points z_i from N(0, I) every component has a node x_ik = mu_k + L_k z_i, or, with a flow
+#' F, x_ik = F^-1(mu_k + L_k z_i), and a weight w_k(z_i). The estimators are
 #' - `"rao-blackwell"`: the mean over i of sum over k of w_k(z_i) f(x_ik), formula (19). The
 #'   component is summed out, so the estimate varies less than a mean over draws, and it is a
 #'   differentiable function of all parameters: the gradient needs that of f. f is evaluated at

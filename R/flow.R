@@ -20,9 +20,11 @@
 #'   last epoch is returned.
 #' @param control A [cwmix_control()]; what it says of EM plays no role.
 #' @return An object of class `c("flow", "cwmix_density")`, a plain list with the fields
-#'   - `flow`, a list: `map`, `layers`, `hidden`, `bins`, `tail_bound`, `activation` as given; `center`
-#'     and `scale`, of the columns (of their logs or logits in bounded columns), from which F starts;
-#'     `weights` and `biases`, each with an element a coupling layer, a list of its network's layers;
+#'   - `flow`, a list: `map`, `layers`, `hidden`, `bins`, `tail_bound`, `activation` as given;
+#'     `fixed`, that the base is not fitted; `center` and `scale`, of the columns (of their logs or
+#'     logits in bounded columns), which F takes standardised by them; `weights` and `biases`, each
+#'     with an element a coupling layer, a list of its network's layers, of (out, in) matrices and
+#'     of vectors;
 #'   - `mean`, `sd` and `classifier`, those of the base: one component, N(0, I);
 #'   - `log_likelihood`, `df`, `nobs`, `trace`, `best_epoch`, `stopped`, `held_rows`, `support`,
 #'     `columns`, `control`, `call`, `fingerprint`, `data`, `optimiser` and the others, which are as

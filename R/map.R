@@ -26,8 +26,8 @@
 #'   with `map = "realnvp"`.
 #' @references Argouarc'h, Desbouvries, Barat, Kawasaki and Dautremer (2025), Classifier Weighted
 #'   Mixture models, arXiv:2501.02989, equation (12). Dinh, Sohl-Dickstein and Bengio (2017),
-#'   Density estimation using Real NVP, ICLR. Durkan, Bekasov, Murray and Papamakarios (2019), Neural
-#'   spline flows, NeurIPS 32.
+#'   Density estimation using Real NVP, ICLR. Durkan, Bekasov, Murray and Papamakarios (2019),
+#'   Neural spline flows, NeurIPS 32.
 #' @seealso [flow_realnvp()] and [flow_spline()] for flows without a mixture.
 #' @examples
 #' map <- cwmix_map("spline", layers = 2, hidden = 8, bins = 4)

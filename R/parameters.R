@@ -97,8 +97,8 @@ classifier_parameters <- function(classifier) {
 
 activations <- c("tanh", "relu", "silu")
 
-# What the engine takes for a model: see src/ffi.h. `flow` is the shape of a flow whose parameters are
-# among those given, or NULL.
+# What the engine takes for a model: see src/ffi.h. `flow` is the shape of a flow whose parameters
+# are among those given, or NULL.
 engine_model <- function(parameters, activation = "tanh", flow = NULL) {
   full <- is.null(parameters$log_sd)
   widths <- if (length(parameters$weights) > 0) {
