@@ -12,8 +12,8 @@
 #'
 #' @param fits A list of densities of this package: fits of [cwmix()] or [gaussian_mixture()],
 #'   [cwmix_model()]s, averages, none of them with a flow. They must have the same columns, in the
-#'   same order, and the same support. Draws come as those of the first that was fitted by a formula,
-#'   otherwise of the first with names of columns.
+#'   same order, and the same support. Draws come as those of the first that was fitted by a
+#'   formula, otherwise of the first with names of columns.
 #' @param shares A numeric vector of positive numbers that sum to 1, one a density, or `NULL` for
 #'   equal ones.
 #' @param ... Must be empty.

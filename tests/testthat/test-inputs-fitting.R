@@ -266,7 +266,7 @@ test_that("flows and maps are described by what is documented", {
     "x missing of splines" = fails("x", flow_spline(formula = ~a)),
     "x text" = fails("x", flow_spline("a")),
     "x constant" = fails("x", flow_spline(rep(1, 20))),
-    "x collinear" = fails("x", flow_realnvp(cbind(v, 2 * v))),
+    "x collinear" = fails("x", flow_realnvp(unname(cbind(v, 2 * v)))),
     "x one row" = fails("x", flow_realnvp(m[1, , drop = FALSE])),
     "formula with interactions" = fails("x", flow_realnvp(~ a * b, df)),
     "data missing" = fails("data", flow_spline(~ a + b)),
