@@ -14,8 +14,8 @@
 #'   frame.
 #' @param p A numeric vector of probabilities (of their logarithms with `log.p = TRUE`).
 #' @param n A whole number of draws.
-#' @param object A `cwmix_density`: a fit of [cwmix()] or [gaussian_mixture()], a
-#'   [cwmix_model()] or a [cwmix_average()].
+#' @param object A `cwmix_density`: a fit of [cwmix()], [gaussian_mixture()] or
+#'   [flow_realnvp()], a [cwmix_model()] or a [cwmix_average()].
 #' @param log,log.p A flag: densities or probabilities are logarithms.
 #' @param lower.tail A flag: probabilities are P(X <= q), otherwise P(X > q).
 #' @return `dcwmix()`, `pcwmix()` and `qcwmix()`: a numeric vector as long as their first argument

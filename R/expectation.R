@@ -18,8 +18,8 @@
 #'   y = softmax((log w(z_i) + g_i) / `temperature`), g_i standard Gumbel. Its gradient is that of
 #'   one path; both are biased, less so at a low temperature, where the gradient varies more.
 #'
-#' @param object A `cwmix_density`: a fit of [cwmix()] or [gaussian_mixture()], a
-#'   [cwmix_model()] or a [cwmix_average()].
+#' @param object A `cwmix_density`: a fit of [cwmix()], [gaussian_mixture()] or
+#'   [flow_realnvp()], a [cwmix_model()] or a [cwmix_average()].
 #' @param f A function that takes an n x d matrix of points, in the columns and units of the data,
 #'   and returns their n values, or an n x m matrix of those of m functions, named by its columns.
 #'   `TRUE` and `FALSE` count as 1 and 0.

@@ -33,7 +33,7 @@
 #' map <- cwmix_map("spline", layers = 2, hidden = 8, bins = 4)
 #' map
 #' set.seed(1)
-#' fit <- cwmix(faithful, K = 2, hidden = 8, map = map, control = cwmix_control(epochs = 3))
+#' fit <- cwmix(faithful, K = 2, hidden = 8, map = map, control = cwmix_control(epochs = 20))
 #' fit
 #' @export
 cwmix_map <- function(map = c("realnvp", "spline"), layers = 4, hidden = c(32, 32), bins = 8,

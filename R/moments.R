@@ -6,8 +6,8 @@
 #' posterior, not that of estimated parameters. With constant weights and unbounded columns, and
 #' without a flow, `mean()` and `vcov()` are exact, with standard errors of 0.
 #'
-#' @param x,object A `cwmix_density`: a fit of [cwmix()] or [gaussian_mixture()], a
-#'   [cwmix_model()] or a [cwmix_average()].
+#' @param x,object A `cwmix_density`: a fit of [cwmix()], [gaussian_mixture()] or
+#'   [flow_realnvp()], a [cwmix_model()] or a [cwmix_average()].
 #' @param region A function that takes an n x d matrix of points, in the columns and units of the
 #'   data, and returns `TRUE` for those inside, else `FALSE`.
 #' @inheritParams expectation

@@ -43,8 +43,8 @@ covariance_of <- function(cholesky) {
 #' The unconstrained parameters, in which the model is optimised: means, log standard
 #' deviations or log-Cholesky factors, and the classifier's weights and biases.
 #'
-#' @param object A `cwmix_density`: a fit of [cwmix()] or [gaussian_mixture()], a
-#'   [cwmix_model()] or a [cwmix_average()].
+#' @param object A `cwmix_density`: a fit of [cwmix()], [gaussian_mixture()] or
+#'   [flow_realnvp()], a [cwmix_model()] or a [cwmix_average()].
 #' @param ... Must be empty.
 #' @return A list, the shape of the gradient of [log_likelihood()]:
 #'   - `mean`, K x d, in units of the data (of their logs or logits in bounded columns);

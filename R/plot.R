@@ -24,8 +24,8 @@
 #'   the model: normal Q-Q plots with pointwise 95 percent bands of a sample that size; for two
 #'   columns also their scatter, for more a chi-square Q-Q plot of their squared length.
 #'
-#' @param x A `cwmix_density`: a fit of [cwmix()] or [gaussian_mixture()], a [cwmix_model()] or a
-#'   [cwmix_average()].
+#' @param x A `cwmix_density`: a fit of [cwmix()], [gaussian_mixture()] or [flow_realnvp()], a
+#'   [cwmix_model()] or a [cwmix_average()].
 #' @param newdata The points to show, as for [predict()][predict.cwmix_density]; incomplete rows
 #'   and rows outside the support are left out. `NULL` for the training data, where they are
 #'   kept or can be found by the call of the fit; otherwise no points are shown. Scatter plots

@@ -3,8 +3,8 @@ quantities <- c(density = 0L, posterior = 1L, weights = 2L, component = 3L)
 
 #' Evaluate a density at new points
 #'
-#' @param object A `cwmix_density`: a fit of [cwmix()] or [gaussian_mixture()], a
-#'   [cwmix_model()] or a [cwmix_average()].
+#' @param object A `cwmix_density`: a fit of [cwmix()], [gaussian_mixture()] or
+#'   [flow_realnvp()], a [cwmix_model()] or a [cwmix_average()].
 #' @param newdata The points: a numeric vector (one column), matrix or data frame. Columns are
 #'   matched by name where both the model and `newdata` have names, and columns the model does
 #'   not know are then left aside; otherwise by position.

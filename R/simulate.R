@@ -3,8 +3,8 @@
 #' Exact and independent draws: z from N(0, I), a component k with probability w_k(z), then
 #' x = mu_k + L_k z, or, with a flow F, x = F^-1(mu_k + L_k z).
 #'
-#' @param object A `cwmix_density`: a fit of [cwmix()] or [gaussian_mixture()], a
-#'   [cwmix_model()] or a [cwmix_average()].
+#' @param object A `cwmix_density`: a fit of [cwmix()], [gaussian_mixture()] or
+#'   [flow_realnvp()], a [cwmix_model()] or a [cwmix_average()].
 #' @param nsim A whole number of at least 1, the number of draws.
 #' @param seed `NULL`, or an integer for [set.seed()]; the generator's state is then restored, as
 #'   by [stats::simulate()].
