@@ -11,9 +11,9 @@
 #' their members.
 #'
 #' @param fits A list of densities of this package: fits of [cwmix()] or [gaussian_mixture()],
-#'   [cwmix_model()]s, averages. They must have the same columns, in the same order, and the same
-#'   support. Draws come as those of the first that was fitted by a formula, otherwise of the first
-#'   with names of columns.
+#'   [cwmix_model()]s, averages, none of them with a flow. They must have the same columns, in the
+#'   same order, and the same support. Draws come as those of the first that was fitted by a
+#'   formula, otherwise of the first with names of columns.
 #' @param shares A numeric vector of positive numbers that sum to 1, one a density, or `NULL` for
 #'   equal ones.
 #' @param ... Must be empty.
@@ -57,6 +57,12 @@ check_members <- function(fits, call) {
     if (!inherits(fit, "cwmix_density")) {
       stop_input("`fits` must hold densities of this package, but element ", m, " is ",
         describe(fit), ".",
+        call = call
+      )
+    }
+    if (!is.null(fit$flow)) {
+      stop_input("`fits` must hold densities without a flow, but element ", m, " has one: ",
+        format(fit)[1], ".",
         call = call
       )
     }

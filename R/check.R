@@ -33,7 +33,7 @@ user_call <- function() {
   call <- sys.call(Position(function(f) identical(f, frame), sys.frames(), right = TRUE))
   if (is.name(call[[1]])) {
     name <- as.character(call[[1]])
-    suffix <- "\\.(default|formula|cwmix.*|gaussian_mixture|image_density)$"
+    suffix <- "\\.(default|formula|cwmix.*|gaussian_mixture|image_density|flow)$"
     call[[1]] <- as.name(sub(suffix, "", name))
   }
   # do.call() leaves whole data sets in a call.

@@ -11,7 +11,7 @@
 #' @param schedule A string: `"one-cycle"` warms the learning rate up over the first three tenths
 #'   of the steps and lets it fall to zero along a cosine (Smith and Topin 2019), `"constant"`
 #'   leaves it.
-#' @param weight_decay A number of at least 0: for Adam the decoupled decay of the network's weights
+#' @param weight_decay A number of at least 0: for Adam the decoupled decay of the networks' weights
 #'   (Loshchilov and Hutter 2019), for L-BFGS twice the factor of their sum of squares in a penalty
 #'   on the mean log density. `NULL` for 200 (Adam) or 1 (L-BFGS) over the number of training rows.
 #' @param gradient_clip A positive number: the gradient's norm is cut there. `Inf` for no limit.

@@ -17,6 +17,11 @@
 #' set aside (before EM) to score every epoch; the best epoch, epoch 0 included, is returned. What
 #' is scored and returned is an average of the last parameters along the way.
 #'
+#' **With a flow** as `map` the components' maps are T_k = A_k o F: one invertible network F, shared
+#' by all, followed by the affine map of each component (equation 12). F starts as the identity, so
+#' that training still starts from EM's mixture. The density is that of the mixture at u = F(x)
+#' times the Jacobian; means, covariances and weights are those of u.
+#'
 #' Columns are standardised inside; the parameters reported are those of the data (of their logs
 #' or logits in bounded columns).
 #'
@@ -25,14 +30,17 @@
 #' @param data A data frame that holds all variables of the formula `x`; its functions must be found
 #'   from the global environment.
 #' @param K A whole number of components, or `NULL`: chosen by the data. With `start`, `NULL` stands
-#'   for its number; with `validation`, for one in 25 rows, at most 10.
+#'   for its number; with `validation` or a flow, for one in 25 rows, at most 10.
 #' @param ... Must be empty.
 #' @param hidden An integer vector, the widths of the network's hidden layers; `integer(0)` for a
-#'   softmax-linear classifier; `NULL` for constant weights, fitted by EM alone. `"auto"` stands for
-#'   `c(64, 64)`, without `K` on at most 2,000 rows for `c(32, 32)`.
+#'   softmax-linear classifier; `NULL` for constant weights, fitted by EM alone, or with a flow a
+#'   mixture of flows. `"auto"` stands for `c(64, 64)`, without `K` on at most 2,000 rows for
+#'   `c(32, 32)`.
 #' @param covariance A string: the components' covariances, `"diagonal"` or `"full"` (without `K`
 #'   also spherical, shrunk and tied ones). `"auto"` stands for diagonal ones, without `K` for both.
 #' @param activation A string, `"tanh"`, `"relu"` or `"silu"`.
+#' @param map A string: the components' maps, `"affine"`, or with a flow before them: `"realnvp"`,
+#'   `"spline"`, or a [cwmix_map()] with the flow's settings.
 #' @param support The columns' bounds: `NULL` for none; a pair such as `c(0, Inf)` for every column;
 #'   or a list with one pair (or `NULL`) a column, by position or by name. The density is exactly
 #'   zero outside. Inside, what is modelled is log(x - lower), -log(upper - x) or, between two
@@ -42,15 +50,15 @@
 #' @param validation A number from 0 to below 1, the share of rows set aside (rounded down); `NULL`
 #'   for a tenth of the rows, at most 5,000. With no such row there is no early stopping, and the
 #'   last epoch is returned. A number asks for one model, `NULL` without `K` and `start` for folds.
-#' @param start `NULL` to start from EM; a density to start from, with the same K, covariances and
-#'   support (and network, if it has one: EM is then skipped), columns in the same order; or a K x d
-#'   matrix of means for EM.
+#' @param start `NULL` to start from EM; a density without a flow to start from, with the same K,
+#'   covariances and support (and network, if it has one: EM is then skipped), columns in the same
+#'   order; or a K x d matrix of means for EM.
 #' @param control A [cwmix_control()].
 #' @param keep_data A flag: keep the data in the fit, for `update()` and `plot()` where the data
 #'   cannot be found by the call.
 #' @return An object of class `c("cwmix", "cwmix_density")`, a plain list with the fields
 #'   - `mean` (K x d), `sd` (K x d) or `cholesky` (d x d x K, lower triangular factors of the
-#'     covariances), `classifier`, `support`;
+#'     covariances), `classifier`, `support`; with a flow, `flow` as in [flow_realnvp()];
 #'   - `proportions`, the components' mean posteriors over the rows, decreasing (without `K`
 #'     member by member, see [cwmix_average()]); `at_floor`, how
 #'     many components have a standard deviation at `sd_floor`, as ties and duplicated rows give;
@@ -123,7 +131,8 @@ cwmix <- function(x, ...) {
 #' @export
 cwmix.default <- function(x, K = NULL, ..., hidden = "auto",
                           covariance = c("auto", "diagonal", "full"),
-                          activation = c("tanh", "relu", "silu"), support = NULL, weights = NULL,
+                          activation = c("tanh", "relu", "silu"),
+                          map = c("affine", "realnvp", "spline"), support = NULL, weights = NULL,
                           validation = NULL, start = NULL, control = cwmix_control(),
                           keep_data = FALSE) {
   call <- user_call()
@@ -132,7 +141,7 @@ cwmix.default <- function(x, K = NULL, ..., hidden = "auto",
   check_flag(keep_data, "keep_data", call)
   settings <- list(
     K = K, hidden = hidden, covariance = covariance, activation = activation, support = support,
-    weights = weights, validation = validation, start = start, control = control
+    weights = weights, validation = validation, start = start, control = control, map = map
   )
   kept <- if (keep_data) list(x = x, weights = weights)
   settings <- check_network(settings, call)
@@ -146,8 +155,9 @@ cwmix.default <- function(x, K = NULL, ..., hidden = "auto",
 cwmix.formula <- function(x, data, K = NULL, ..., hidden = "auto",
                           covariance = c("auto", "diagonal", "full"),
                           activation = c("tanh", "relu", "silu"),
-                          support = NULL, weights = NULL, validation = NULL, start = NULL,
-                          control = cwmix_control(), keep_data = FALSE) {
+                          map = c("affine", "realnvp", "spline"), support = NULL, weights = NULL,
+                          validation = NULL, start = NULL, control = cwmix_control(),
+                          keep_data = FALSE) {
   call <- user_call()
   matched <- match.call()
   check_dots_empty(..., call = call)
@@ -156,7 +166,7 @@ cwmix.formula <- function(x, data, K = NULL, ..., hidden = "auto",
   check_flag(keep_data, "keep_data", call)
   settings <- list(
     K = K, hidden = hidden, covariance = covariance, activation = activation, support = support,
-    weights = weights, validation = validation, start = start, control = control
+    weights = weights, validation = validation, start = start, control = control, map = map
   )
   kept <- if (keep_data) list(data = data, weights = weights)
   settings <- check_network(settings, call)
@@ -168,7 +178,9 @@ cwmix.formula <- function(x, data, K = NULL, ..., hidden = "auto",
 # What can be checked before the data are read.
 check_network <- function(settings, call) {
   settings$activation <- check_choice(settings$activation, activations, "activation", call)
-  settings$stacked <- is.null(settings$K) && is.null(settings$start) && is.null(settings$validation)
+  settings["map"] <- list(read_map(settings$map, call))
+  one_model <- c("K", "start", "validation", "map")
+  settings$stacked <- all(vapply(settings[one_model], is.null, NA))
   settings$covariance <- check_choice(
     settings$covariance, c("auto", "diagonal", "full"), "covariance", call
   )
@@ -186,8 +198,11 @@ fit_cwmix <- function(problem, settings, kept, matched, call) {
   activation <- settings$activation
   hidden <- settings$hidden
   start <- read_start(settings$start, problem, call)
+  problem <- add_map(problem, if (!is.null(settings$map)) unclass(settings$map))
+  # A mixture with constant weights and affine maps is fitted by EM alone.
+  by_em <- is.null(hidden) && is.null(problem$flow)
 
-  held <- if (is.null(hidden)) 0 else held_count(settings$validation, nrow(problem$y))
+  held <- if (by_em) 0 else held_count(settings$validation, nrow(problem$y))
   if (nrow(problem$y) - held < problem$K) {
     stop_input(
       "`K` must be at most the number of training rows, ", nrow(problem$y) - held, ", not ",
@@ -198,16 +213,17 @@ fit_cwmix <- function(problem, settings, kept, matched, call) {
   held_rows <- if (held > 0) sort(sample.int(nrow(problem$y), held)) else integer()
   sets <- split_sets(problem, held_rows)
   em <- start_by_em(start, sets$training, problem, hidden, activation, call)
-  parameters <- add_network(em$parameters, hidden, activation)
+  parameters <- add_flow(add_network(em$parameters, hidden, activation), problem$flow)
 
   epochs <- problem$control$epochs %||% default_epochs(nrow(sets$training$x), problem$control)
-  if (is.null(hidden) || em$interrupted) epochs <- 0L
+  if (by_em || em$interrupted) epochs <- 0L
   training <- train(new_state(parameters), parameters, sets, activation, problem, epochs)
-  if (is.null(hidden) || em$interrupted) warn_em(em, problem$control, call)
-  finish_cwmix(training, parameters, activation, problem, matched, call,
+  if (by_em || em$interrupted) warn_em(em, problem$control, call)
+  fields <- list(
     hidden = hidden, starts = em$log_likelihoods, converged = em$converged, held_rows = held_rows,
     data = kept
   )
+  finish_cwmix(training, parameters, activation, problem, matched, fields, call)
 }
 
 # More than some thousand rows tell epochs no better apart, and they are missed in training.
@@ -229,15 +245,15 @@ check_validation <- function(validation, call) {
   validation
 }
 
-check_hidden <- function(hidden, call, others = "") {
+# `others` and `last` are what else may be given.
+check_hidden <- function(hidden, call, others = "", last = "NULL for constant weights") {
   if (is.null(hidden)) {
     return(NULL)
   }
   is_width <- function(h) !is.na(h) & h >= 1 & h <= 1e5 & h == round(h)
   if (!is_plain_numeric(hidden) || !all(is_width(hidden))) {
     stop_input(
-      "`hidden` must be whole numbers from 1 to 100,000, ", others, "or NULL for constant ",
-      "weights, not ",
+      "`hidden` must be whole numbers from 1 to 100,000, ", others, "or ", last, ", not ",
       if (is_plain_numeric(hidden)) deparse(hidden) else describe(hidden), ".",
       call = call
     )
@@ -295,13 +311,16 @@ add_network <- function(parameters, hidden, activation) {
   parameters
 }
 
-finish_cwmix <- function(training, template, activation, problem, matched, call, ...) {
+# A trained fit of cwmix() or of a flow alone, with further fields.
+finish_cwmix <- function(training, template, activation, problem, matched, fields, call) {
   state <- training$state
+  class <- if (isTRUE(problem$flow$fixed)) "flow" else "cwmix"
   object <- finish_fit(
-    unflatten(state$best, template), activation, problem, "cwmix", matched,
+    unflatten(state$best, template), activation, problem, class, matched,
     trace = training$trace, best_epoch = state$best_epoch, stopped = training$stopped,
-    optimiser = list(state = state, template = template), ...
+    optimiser = list(state = state, template = template)
   )
+  object <- structure(c(unclass(object), fields), class = class(object))
   best <- sprintf("the best epoch so far, %d", state$best_epoch)
   warn_stopped(training$stopped, best, call)
   object

@@ -14,8 +14,8 @@
 #'   frame.
 #' @param p A numeric vector of probabilities (of their logarithms with `log.p = TRUE`).
 #' @param n A whole number of draws.
-#' @param object A `cwmix_density`: a fit of [cwmix()] or [gaussian_mixture()], a
-#'   [cwmix_model()] or a [cwmix_average()].
+#' @param object A `cwmix_density`: a fit of [cwmix()], [gaussian_mixture()] or
+#'   [flow_realnvp()], a [cwmix_model()] or a [cwmix_average()].
 #' @param log,log.p A flag: densities or probabilities are logarithms.
 #' @param lower.tail A flag: probabilities are P(X <= q), otherwise P(X > q).
 #' @return `dcwmix()`, `pcwmix()` and `qcwmix()`: a numeric vector as long as their first argument
@@ -144,6 +144,11 @@ log_tail_working <- function(object, y, integrals, lower, call) {
     }, member_densities(object), integrals, object$classifier$shares)
     return(Reduce(log_add, tails))
   }
+  if (!is.null(object$flow)) {
+    # In one column F increases.
+    u <- flow_forward(object, y)$u
+    return(log_tail_working(without_flow(object), u, integrals, lower, call))
+  }
   if (is_constant(object$classifier)) {
     return(log_tail_normals(object, y, lower))
   }
@@ -192,6 +197,10 @@ log_tail_normals <- function(object, y, lower) {
 # Newton steps for log F on the working scale, with bisection where they leave the bracket.
 invert <- function(object, log_p, integrals, lower, call) {
   support <- object$support
+  if (!is.null(object$flow)) {
+    u <- invert(without_flow(object), log_p, integrals, lower, call)
+    return(from_working(flow_inverse(object, matrix(u)), support)[, 1])
+  }
   object$support[] <- c(-Inf, Inf)
   mean <- object$mean[, 1]
   sd <- if (is.null(object$sd)) object$cholesky[1, 1, ] else object$sd[, 1]

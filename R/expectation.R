@@ -3,8 +3,8 @@
 #' Estimates E f(X), X from a density of this package, with its standard error and, where asked for,
 #' its gradient in every parameter of the density.
 #'
-#' At base points z_i from N(0, I) every component has a node x_ik = mu_k + L_k z_i and a weight
-#' w_k(z_i). The estimators are
+#' At base points z_i from N(0, I) every component has a node x_ik = mu_k + L_k z_i, or, with a flow
+#' F, x_ik = F^-1(mu_k + L_k z_i), and a weight w_k(z_i). The estimators are
 #' - `"rao-blackwell"`: the mean over i of sum over k of w_k(z_i) f(x_ik), formula (19). The
 #'   component is summed out, so the estimate varies less than a mean over draws, and it is a
 #'   differentiable function of all parameters: the gradient needs that of f. f is evaluated at
@@ -18,8 +18,8 @@
 #'   y = softmax((log w(z_i) + g_i) / `temperature`), g_i standard Gumbel. Its gradient is that of
 #'   one path; both are biased, less so at a low temperature, where the gradient varies more.
 #'
-#' @param object A `cwmix_density`: a fit of [cwmix()] or [gaussian_mixture()], a
-#'   [cwmix_model()] or a [cwmix_average()].
+#' @param object A `cwmix_density`: a fit of [cwmix()], [gaussian_mixture()] or
+#'   [flow_realnvp()], a [cwmix_model()] or a [cwmix_average()].
 #' @param f A function that takes an n x d matrix of points, in the columns and units of the data,
 #'   and returns their n values, or an n x m matrix of those of m functions, named by its columns.
 #'   `TRUE` and `FALSE` count as 1 and 0.
@@ -169,7 +169,7 @@ estimators <- list(
 draws_at <- function(object, base, call) {
   u <- base$u %||% stats::runif(nrow(base$z))
   component <- choose_column(exp(log_classifier(object$classifier, base$z, call)), u)
-  unname(place(object, base$z, component))
+  from_components(object, unname(place(object, base$z, component)))
 }
 
 # Points on the working scale as f takes them.
@@ -219,7 +219,7 @@ add_lists <- function(a, b) if (is.list(a)) Map(add_lists, a, b) else a + b
 # x_ik on the working scale as a matrix, n K rows: all of the first component, then of the second.
 node_matrix <- function(object, z) {
   nodes <- .Call(ffi_nodes, object$mean, object$sd %||% object$cholesky, z)
-  matrix(nodes, length(nodes) %/% ncol(z), ncol(z))
+  from_components(object, matrix(nodes, length(nodes) %/% ncol(z), ncol(z)))
 }
 
 # sum_k w_k(z) f(x_k):  dlog w_k = w_k f(x_k),  dx_k = w_k f'(x_k).
@@ -288,12 +288,25 @@ gradient_nodes <- function(object, z, log_weight, node) {
       )
     }))
   }
+  if (!is.null(object$flow)) {
+    return(gradient_nodes_flow(object, z, log_weight, node))
+  }
   parameters <- coef(object)
   model <- engine_model(parameters, object$classifier$activation)
   flat <- .Call(
     ffi_expectation_gradient, model, z, as.double(log_weight), as.double(node), thread_count()
   )
   unflatten(flat, parameters)
+}
+
+# The same behind a flow, whose inverse the nodes went through.
+gradient_nodes_flow <- function(object, z, log_weight, node) {
+  heard <- which(rowSums(node != 0) > 0)
+  y <- node_matrix(object, z)[heard, , drop = FALSE]
+  back <- flow_pullback(object, y, node[heard, , drop = FALSE])
+  node[heard, ] <- back$u
+  parameters <- gradient_nodes(without_flow(object), z, log_weight, node)
+  free_parameters(c(parameters, list(flow = back$parameters)), object$flow)
 }
 
 # The values of a user's function at points, n x m.
@@ -398,7 +411,7 @@ central_differences <- function(f, y, m, scale) {
   slopes
 }
 
-# Of each column, on the working scale.
+# Of each column, on the working scale; with a flow as if it were the identity.
 smallest_sd <- function(object) {
   sd <- object$sd
   if (is.null(sd)) {
@@ -407,7 +420,7 @@ smallest_sd <- function(object) {
     sd <- sqrt(apply(covariance, 3, function(sigma) diag(matrix(sigma, d))))
     sd <- t(matrix(sd, d))
   }
-  apply(sd, 2, min)
+  apply(sd, 2, min) * (object$flow$scale %||% 1)
 }
 
 finish_expectation <- function(estimate, base, estimator) {

@@ -59,12 +59,11 @@ gradient_working <- function(object, y, weights) {
   if (is_average(object$classifier)) {
     return(gradient_average(object, y, weights))
   }
-  parameters <- coef(object)
-  model <- engine_model(parameters, object$classifier$activation)
   flat <- .Call(
-    ffi_gradient, model, y, weights, FALSE, double(3), engine_single(), thread_count()
+    ffi_gradient, full_model(object), standard_points(y, object$flow), weights, FALSE, double(3),
+    engine_single(), thread_count()
   )$gradient
-  unflatten(flat, parameters)
+  free_parameters(unflatten(flat, all_parameters(object)), object$flow)
 }
 
 #' Log-likelihood of a fit
@@ -73,7 +72,7 @@ gradient_working <- function(object, y, weights) {
 #' network, whose weights are held back by decay and early stopping, they count far too many
 #' parameters, and held-out scores are what to compare.
 #'
-#' @param object A fit of [cwmix()] or [gaussian_mixture()].
+#' @param object A fit of [cwmix()], [gaussian_mixture()], [flow_realnvp()] or [flow_spline()].
 #' @param ... Must be empty.
 #' @return An object of class `"logLik"` with attributes `df`, the number of free parameters (with
 #'   a network, all of its weights and biases; of a [cwmix()] fit without `K`, those of every

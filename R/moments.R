@@ -3,11 +3,11 @@
 #' Ready-made [expectation()]s over randomly shifted lattices, with standard errors.
 #'
 #' Note that `vcov()` is the covariance matrix of a draw from the density, as with the draws of a
-#' posterior, not that of estimated parameters. With constant weights and unbounded columns `mean()`
-#' and `vcov()` are exact, with standard errors of 0.
+#' posterior, not that of estimated parameters. With constant weights and unbounded columns, and
+#' without a flow, `mean()` and `vcov()` are exact, with standard errors of 0.
 #'
-#' @param x,object A `cwmix_density`: a fit of [cwmix()] or [gaussian_mixture()], a
-#'   [cwmix_model()] or a [cwmix_average()].
+#' @param x,object A `cwmix_density`: a fit of [cwmix()], [gaussian_mixture()] or
+#'   [flow_realnvp()], a [cwmix_model()] or a [cwmix_average()].
 #' @param region A function that takes an n x d matrix of points, in the columns and units of the
 #'   data, and returns `TRUE` for those inside, else `FALSE`.
 #' @inheritParams expectation
@@ -108,7 +108,7 @@ expect_at <- function(object, base, f, call) {
 }
 
 has_closed_moments <- function(object) {
-  is_constant(object$classifier) && !any(is.finite(object$support))
+  is_constant(object$classifier) && is.null(object$flow) && !any(is.finite(object$support))
 }
 
 # Of a Gaussian mixture: list(mean, vcov).

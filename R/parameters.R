@@ -43,8 +43,8 @@ covariance_of <- function(cholesky) {
 #' The unconstrained parameters, in which the model is optimised: means, log standard
 #' deviations or log-Cholesky factors, and the classifier's weights and biases.
 #'
-#' @param object A `cwmix_density`: a fit of [cwmix()] or [gaussian_mixture()], a
-#'   [cwmix_model()] or a [cwmix_average()].
+#' @param object A `cwmix_density`: a fit of [cwmix()], [gaussian_mixture()] or
+#'   [flow_realnvp()], a [cwmix_model()] or a [cwmix_average()].
 #' @param ... Must be empty.
 #' @return A list, the shape of the gradient of [log_likelihood()]:
 #'   - `mean`, K x d, in units of the data (of their logs or logits in bounded columns);
@@ -54,19 +54,34 @@ covariance_of <- function(cholesky) {
 #'   - `weights`, a list of (out, in) matrices, and `biases`, a list of vectors; with constant
 #'     weights no matrix and one vector, the log weights. Neither where the classifier is an R
 #'     function. For a [cwmix_average()], or a fit without `K`, of several classifiers lists of
-#'     these lists, one a member; the shares are not among the parameters.
+#'     these lists, one a member; the shares are not among the parameters;
+#'   - `flow`, where there is one, the last: a list of `weights` and `biases`, each with one element
+#'     a coupling layer, which is such a list of its network's layers. Means and scales are then
+#'     those before the flow, where columns start out standardised. A flow alone has this element
+#'     and no other.
 #' @examples
 #' model <- cwmix_model(c(-1, 1), sd = c(1, 2), classifier = c(0.3, 0.7))
 #' coef(model)
 #' @export
 coef.cwmix_density <- function(object, ...) {
   check_dots_empty(..., call = user_call())
+  free_parameters(all_parameters(object), object$flow)
+}
+
+# Those of the engine, in its order.
+all_parameters <- function(object) {
   scale <- if (is.null(object$cholesky)) {
     list(log_sd = log(object$sd))
   } else {
     list(log_cholesky = log_diagonal(object$cholesky))
   }
-  c(list(mean = object$mean), scale, classifier_parameters(object$classifier))
+  flow <- if (!is.null(object$flow)) list(flow = object$flow[c("weights", "biases")])
+  c(list(mean = object$mean), scale, classifier_parameters(object$classifier), flow)
+}
+
+# A flow alone has a base that is not fitted.
+free_parameters <- function(parameters, flow) {
+  if (isTRUE(flow$fixed)) parameters["flow"] else parameters
 }
 
 classifier_parameters <- function(classifier) {
@@ -82,8 +97,9 @@ classifier_parameters <- function(classifier) {
 
 activations <- c("tanh", "relu", "silu")
 
-# What the engine takes for a model: see src/ffi.h.
-engine_model <- function(parameters, activation = "tanh") {
+# What the engine takes for a model: see src/ffi.h. `flow` is the shape of a flow whose parameters
+# are among those given, or NULL.
+engine_model <- function(parameters, activation = "tanh", flow = NULL) {
   full <- is.null(parameters$log_sd)
   widths <- if (length(parameters$weights) > 0) {
     c(ncol(parameters$mean), vapply(parameters$weights, nrow, 0L))
@@ -91,8 +107,14 @@ engine_model <- function(parameters, activation = "tanh") {
   list(
     parameters = as.double(flatten(parameters)),
     d = ncol(parameters$mean), K = nrow(parameters$mean), full = full,
-    activation = match(activation, activations) - 1L, widths = as.integer(widths)
+    activation = match(activation, activations) - 1L, widths = as.integer(widths),
+    flow = engine_flow(flow, ncol(parameters$mean))
   )
+}
+
+# The same of a density with its flow, if it has one.
+full_model <- function(object) {
+  engine_model(all_parameters(object), object$classifier$activation, object$flow)
 }
 
 # Working scale to standardised scale, (y - center) / scale, and back. z is the same on both, so
@@ -144,10 +166,14 @@ count_parameters <- function(object) {
   if (is_average(object$classifier)) {
     return(sum(vapply(member_densities(object), count_parameters, 0L)))
   }
+  flow <- length(flatten(object$flow[c("weights", "biases")]))
+  if (isTRUE(object$flow$fixed)) {
+    return(flow)
+  }
   d <- ncol(object$mean)
   K <- nrow(object$mean)
   scale <- if (is.null(object$cholesky)) K * d else K * d * (d + 1) / 2
   network <- length(object$classifier$weights) > 0
   weights <- if (network) length(flatten(classifier_parameters(object$classifier))) else K - 1
-  as.integer(K * d + scale + weights)
+  as.integer(K * d + scale + weights + flow)
 }

@@ -55,21 +55,26 @@ plot_ellipses <- function(object, what, points, draws, dots) {
   }
   types <- line_types(K)
   for (k in seq_len(K)) graphics::lines(ellipses[[k]], col = colours[k], lty = types[k], lwd = 2)
-  centres <- from_working(object$mean, object$support)
+  centres <- component_centres(object)
   graphics::points(centres, pch = 21, cex = 2.2, bg = "white", col = colours)
   graphics::text(centres, labels = seq_len(K), cex = 0.75, col = ink)
   list(x = centres[, 1], y = centres[, 2], ellipses = ellipses)
 }
 
-# The points at one distance from the mean of component k, on the data's scale.
+# The points at one distance from the mean of component k, on the data's scale; a flow bends them.
 ellipse <- function(object, k, radius) {
-  from_working(place(object, radius * circle, rep(k, nrow(circle))), object$support)
+  u <- place(object, radius * circle, rep(k, nrow(circle)))
+  from_working(from_components(object, u), object$support)
+}
+
+component_centres <- function(object) {
+  from_working(from_components(object, object$mean), object$support)
 }
 
 plot_weight_surfaces <- function(object, what, points, draws, dots) {
   grid <- plane_grid(object, points, draws, dots)
   z <- array(predict(object, grid$points, type = "weights"), c(151, 151, nrow(object$mean)))
-  centres <- from_working(object$mean, object$support)
+  centres <- component_centres(object)
   labels <- column_labels(object)
   plot_surfaces(grid, z, draws, labels, "Functional weights", dots, function(k) {
     outline(ellipse(object, k, sqrt(stats::qchisq(0.9, 2))), centres[k, , drop = FALSE])

@@ -9,7 +9,8 @@
 #' - `"components"`: one column, every pi_k(x) N(x; mu_k, Sigma_k) and their sum; two, the
 #'   ellipses that hold 90 percent of each N(mu_k, Sigma_k), their means, and the points in the
 #'   colour of their most probable component; more, the points (draws, without any) of every
-#'   pair of columns, coloured alike.
+#'   pair of columns, coloured alike. With a flow F, ellipses and means are shown as the inverse of
+#'   F bends them, here and below.
 #' - `"weights"`: the functional weights pi_k(x) in one or two columns; in two, those of the nine
 #'   largest components at most, with the ellipses.
 #' - `"classifier"`: w(z) for z from -4 to 4, alike, with the standard normal density (at no scale)
@@ -23,8 +24,8 @@
 #'   the model: normal Q-Q plots with pointwise 95 percent bands of a sample that size; for two
 #'   columns also their scatter, for more a chi-square Q-Q plot of their squared length.
 #'
-#' @param x A `cwmix_density`: a fit of [cwmix()] or [gaussian_mixture()], a [cwmix_model()] or a
-#'   [cwmix_average()].
+#' @param x A `cwmix_density`: a fit of [cwmix()], [gaussian_mixture()] or [flow_realnvp()], a
+#'   [cwmix_model()] or a [cwmix_average()].
 #' @param newdata The points to show, as for [predict()][predict.cwmix_density]; incomplete rows
 #'   and rows outside the support are left out. `NULL` for the training data, where they are
 #'   kept or can be found by the call of the fit; otherwise no points are shown. Scatter plots
@@ -348,12 +349,13 @@ plot_training <- function(object, dots, call) {
   }
   step <- trace[[1]]
   variational <- inherits(object, "cwmix_vi")
-  main <- if (inherits(object, "cwmix")) "Training" else "EM"
+  em <- inherits(object, "gaussian_mixture")
+  main <- if (em) "EM" else "Training"
   known <- c("log_likelihood", "training", "validation", "elbo")
   scores <- as.matrix(trace[intersect(known, names(trace))])
   scores <- scores[, colSums(is.finite(scores)) > 0, drop = FALSE]
   ylim <- grDevices::extendrange(scores[is.finite(scores)])
-  unit <- if (variational) "Step" else if (inherits(object, "cwmix")) "Epoch" else "Iteration"
+  unit <- if (variational) "Step" else if (em) "Iteration" else "Epoch"
   value <- if (variational) "Evidence lower bound" else "Mean log density"
   taken <- panel(range(step), ylim, unit, value, main, dots, xaxs = "r")
   best <- if (variational) object$best_step else object$best_epoch

@@ -3,8 +3,8 @@ quantities <- c(density = 0L, posterior = 1L, weights = 2L, component = 3L)
 
 #' Evaluate a density at new points
 #'
-#' @param object A `cwmix_density`: a fit of [cwmix()] or [gaussian_mixture()], a
-#'   [cwmix_model()] or a [cwmix_average()].
+#' @param object A `cwmix_density`: a fit of [cwmix()], [gaussian_mixture()] or
+#'   [flow_realnvp()], a [cwmix_model()] or a [cwmix_average()].
 #' @param newdata The points: a numeric vector (one column), matrix or data frame. Columns are
 #'   matched by name where both the model and `newdata` have names, and columns the model does
 #'   not know are then left aside; otherwise by position.
@@ -146,6 +146,11 @@ log_quantity_working <- function(object, y, quantity, call = NULL, single = engi
                                  threads = NULL) {
   if (is_average(object$classifier)) {
     return(log_quantity_average(object, y, quantity, call, single, threads))
+  }
+  if (!is.null(object$flow)) {
+    at <- flow_forward(object, y, single, threads)
+    values <- log_quantity_working(without_flow(object), at$u, quantity, call, single, threads)
+    return(if (quantity %in% c("density", "component")) values + at$log_det else values)
   }
   if (is.null(object$classifier$fn)) {
     return(log_quantity_engine(object, y, quantity, single, threads))

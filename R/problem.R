@@ -184,6 +184,9 @@ start_from_density <- function(start, problem, call) {
       call = call
     )
   }
+  if (!is.null(start$flow)) {
+    stop_input("`start` must be a density without a flow: maps start as the identity.", call = call)
+  }
   d <- ncol(problem$y)
   if (!identical(dim(start$mean), c(problem$K, d)) || is.null(start$sd) != problem$full ||
     !is.null(start$classifier$fn)) {
@@ -230,8 +233,11 @@ fit_scores <- function(object, problem) {
 
 # Mean posterior of the components over the training rows.
 component_shares <- function(parameters, activation, problem) {
-  constant <- length(parameters$weights) == 0
-  model <- engine_model(parameters, activation)
+  if (nrow(parameters$mean) == 1) {
+    return(1)
+  }
+  constant <- length(parameters$weights) == 0 && is.null(problem$flow)
+  model <- engine_model(parameters, activation, problem$flow)
   n <- nrow(problem$y)
   sums <- lapply(row_blocks(n, max(if (!constant) model$K, model$d)), function(rows) {
     x <- standardised(problem, rows)
@@ -251,17 +257,27 @@ finish_fit <- function(parameters, activation, problem, class, call, ...) {
   shares <- component_shares(parameters, activation, problem)
   order <- order(shares, decreasing = TRUE)
   parameters <- order_components(parameters, order)
-  on_data <- unstandardise_parameters(parameters, problem$center, problem$scale)
-  object <- density_of(on_data, activation, problem$support, problem$columns, class)
+  object <- fitted_density(parameters, activation, problem, class)
   fields <- c(
     fit_scores(object, problem),
     list(
       proportions = shares[order], at_floor = components_at(problem$floor, parameters),
       fingerprint = problem$fingerprint, control = problem$control,
-      call = tidy_call(call, class), ...
+      call = tidy_call(call, if (class == "flow") paste0("flow_", problem$flow$map) else class), ...
     )
   )
   structure(c(unclass(object), fields), class = class(object))
+}
+
+# The density that parameters on the standardised scale stand for. Behind a flow they stay as they
+# are: the flow starts from the standardised columns.
+fitted_density <- function(parameters, activation, problem, class) {
+  if (is.null(problem$flow)) {
+    parameters <- unstandardise_parameters(parameters, problem$center, problem$scale)
+  }
+  object <- density_of(parameters, activation, problem$support, problem$columns, class)
+  if (!is.null(problem$flow)) object$flow <- fitted_flow(parameters, problem)
+  object
 }
 
 # How many components have a standard deviation at the floor, up to rounding, in some direction.

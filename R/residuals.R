@@ -2,7 +2,8 @@
 #'
 #' For each row a component k is drawn from its posterior v(x) and z_k = L_k^-1 (x - mu_k) is
 #' returned. If the model holds, these are exactly independent draws from N(0, I), in any
-#' dimension: randomised quantile residuals (Dunn and Smyth 1996) for mixtures.
+#' dimension: randomised quantile residuals (Dunn and Smyth 1996) for mixtures. With a flow F they
+#' are those of F(x).
 #'
 #' @inheritParams predict.cwmix_density
 #' @param ... Must be empty.
@@ -38,6 +39,9 @@ residuals.cwmix_density <- function(object, newdata, ...) {
 residuals_working <- function(object, y, u, call) {
   if (is_average(object$classifier)) {
     return(residuals_average(object, y, u, call))
+  }
+  if (!is.null(object$flow)) {
+    return(residuals_working(without_flow(object), flow_forward(object, y)$u, u, call))
   }
   if (is.null(object$classifier$fn)) {
     model <- engine_model(coef(object), object$classifier$activation)

@@ -217,8 +217,8 @@ check_arguments <- function(grid, source, arguments, call) {
   do.call(check_dots_empty, c(arguments[unknown], list(call = call)), quote = TRUE)
   largest <- grid[[which.max(vapply(grid, `[[`, 0L, "K"))]]
   settings <- c(largest, list(
-    activation = "tanh", support = NULL, weights = source$weights, validation = NULL, start = NULL,
-    control = cwmix_control()
+    activation = "tanh", map = "affine", support = NULL, weights = source$weights,
+    validation = NULL, start = NULL, control = cwmix_control()
   ))
   settings[names(arguments)] <- arguments
   read_problem(source$points, check_network(settings, call), call)

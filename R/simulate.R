@@ -1,10 +1,10 @@
 #' Draw from a density
 #'
 #' Exact and independent draws: z from N(0, I), a component k with probability w_k(z), then
-#' x = mu_k + L_k z.
+#' x = mu_k + L_k z, or, with a flow F, x = F^-1(mu_k + L_k z).
 #'
-#' @param object A `cwmix_density`: a fit of [cwmix()] or [gaussian_mixture()], a
-#'   [cwmix_model()] or a [cwmix_average()].
+#' @param object A `cwmix_density`: a fit of [cwmix()], [gaussian_mixture()] or
+#'   [flow_realnvp()], a [cwmix_model()] or a [cwmix_average()].
 #' @param nsim A whole number of at least 1, the number of draws.
 #' @param seed `NULL`, or an integer for [set.seed()]; the generator's state is then restored, as
 #'   by [stats::simulate()].
@@ -55,6 +55,9 @@ draw <- function(object, n, component = FALSE, call = NULL) {
   if (is_average(object$classifier)) {
     return(draw_average(object, n, component, call))
   }
+  if (!is.null(object$flow)) {
+    return(draw_by_flow(object, n, component, call))
+  }
   if (!is.null(object$classifier$fn)) {
     return(draw_by_function(object, n, component, call))
   }
@@ -65,6 +68,13 @@ draw <- function(object, n, component = FALSE, call = NULL) {
   .Call(
     ffi_draw, model, object$mean, scale, object$support, n, component, ahead, thread_count()
   )
+}
+
+# The same behind a flow.
+draw_by_flow <- function(object, n, component, call) {
+  u <- draw(without_flow(object), n, component, call)
+  x <- from_working(flow_inverse(object, u), object$support)
+  if (component) structure(x, component = attr(u, "component"), z = attr(u, "z")) else x
 }
 
 # The same where the classifier is an R function.

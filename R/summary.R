@@ -3,12 +3,17 @@ model_name <- function(x) {
     "Gaussian mixture"
   } else if (inherits(x, "cwmix_vi")) {
     "Variational fit"
+  } else if (inherits(x, "flow")) {
+    "Normalising flow"
   } else {
     "Classifier weighted mixture"
   }
 }
 
 describe_shape <- function(x) {
+  if (inherits(x, "flow")) {
+    return(sprintf("%s in %s", model_name(x), plural(ncol(x$mean), "column")))
+  }
   sprintf(
     "%s: %s in %s, %s covariances", model_name(x), plural(nrow(x$mean), "component"),
     plural(ncol(x$mean), "column"), if (is.null(x$cholesky)) "diagonal" else "full"
@@ -87,9 +92,10 @@ fixed <- function(x, digits) {
 format.cwmix_density <- function(x, ...) {
   check_dots_empty(..., call = user_call())
   lines <- c(
-    describe_shape(x), if (!inherits(x, "gaussian_mixture")) sprintf(
+    describe_shape(x), if (!inherits(x, c("gaussian_mixture", "flow"))) sprintf(
       "  classifier  %s", describe_classifier(x$classifier)
     ),
+    if (!is.null(x$flow)) sprintf("  map         %s", describe_map(x$flow, ncol(x$mean))),
     sprintf("  support     %s", describe_support(x))
   )
   if (is.null(x$nobs)) {
@@ -154,7 +160,8 @@ print.cwmix_density <- function(x, ...) {
 #' @return An object of class `"summary.cwmix_density"`, a list: `header`, the lines that `print()`
 #'   shows of the object; `components`, a data frame with the proportion (for fits), the means and
 #'   the standard deviations of each component, in units of the data (of their logs or logits in
-#'   bounded columns); `covariance`, a d x d x K array, or `NULL` with diagonal covariances.
+#'   bounded columns; with a flow, before it, in coordinates u1, u2, ...); `covariance`, a d x d x K
+#'   array, or `NULL` with diagonal covariances; `flow`, whether there is one.
 #' @examples
 #' summary(gaussian_mixture(faithful, K = 2, covariance = "full"))
 #' @export
@@ -162,7 +169,10 @@ summary.cwmix_density <- function(object, ...) {
   check_dots_empty(..., call = user_call())
   covariance <- if (!is.null(object$cholesky)) covariance_of(object$cholesky)
   structure(
-    list(header = format(object), components = component_table(object), covariance = covariance),
+    list(
+      header = format(object), components = component_table(object), covariance = covariance,
+      flow = !is.null(object$flow)
+    ),
     class = "summary.cwmix_density"
   )
 }
@@ -170,7 +180,9 @@ summary.cwmix_density <- function(object, ...) {
 # A row a component: proportion (where known), means, standard deviations.
 component_table <- function(object) {
   K <- nrow(object$mean)
+  # What a flow gives are no columns of the data.
   labels <- column_labels(object)
+  if (!is.null(object$flow)) labels <- paste0("u", seq_along(labels))
   sd <- object$sd
   if (is.null(sd)) {
     covariance <- covariance_of(object$cholesky)
@@ -188,7 +200,8 @@ component_table <- function(object) {
 #' @export
 print.summary.cwmix_density <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
   check_dots_empty(..., call = user_call())
-  cat(x$header, "", "Components:", sep = "\n")
+  title <- if (isTRUE(x$flow)) "Components, at the image u of the columns under the flow:"
+  cat(x$header, "", title %||% "Components:", sep = "\n")
   shown <- utils::head(x$components, 10)
   print(shown, digits = digits, row.names = FALSE)
   more <- nrow(x$components) - nrow(shown)

@@ -6,13 +6,14 @@
 #' @param data A data frame, matrix or vector of points to augment.
 #' @param ... Must be empty.
 #' @return `tidy()`: a data frame with a row a component: `component`, `proportion` (fits only),
-#'   the means and standard deviations as `mean.<column>` and `sd.<column>`. `glance()`: one row
-#'   with `K`, `d`, `covariance`, `df`, `logLik`, `AIC`, `BIC`, `nobs`, and for a [cwmix()] fit
-#'   `best_epoch` and `validation`, its mean log density on the validation rows (without `K`, `NA`
-#'   and the held-out score of the stack); of a [cwmix_vi()] fit with `K`, `d`, `covariance`,
-#'   `elbo`, `log_evidence` and their standard errors, `ess` and `pareto_k`. `augment()`: the
-#'   data with columns `.density`, `.class` (the most probable component) and `.uncertainty` (one
-#'   minus its posterior).
+#'   the means and standard deviations as `mean.<column>` and `sd.<column>`; with a flow those
+#'   before it, as `mean.u1`, `sd.u1` and so on. `glance()`: one row with `K`, `d`, `covariance`,
+#'   `df`, `logLik`, `AIC`, `BIC`, `nobs`, and for a [cwmix()] fit or a flow `best_epoch` and
+#'   `validation`, its mean log density on the validation rows (without `K`, `NA` and the held-out
+#'   score of the stack); of a [cwmix_vi()] fit with `K`, `d`, `covariance`, `elbo`,
+#'   `log_evidence` and their standard errors, `ess` and `pareto_k`. `augment()`: the data with
+#'   columns `.density`, `.class` (the most probable component) and `.uncertainty` (one minus its
+#'   posterior).
 #' @section Errors: A condition of class `"cwmix_input_error"`.
 #' @examples
 #' fit <- gaussian_mixture(faithful, K = 2)
@@ -43,7 +44,7 @@ glance.cwmix_density <- function(x, ...) {
   if (is_stacked(x)) {
     row$best_epoch <- NA_integer_
     row$validation <- x$held_out[["score"]]
-  } else if (inherits(x, "cwmix")) {
+  } else if (!is.null(x$best_epoch)) {
     row$best_epoch <- x$best_epoch
     row$validation <- x$trace$validation[match(x$best_epoch, x$trace$epoch)]
   }

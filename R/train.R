@@ -27,7 +27,7 @@ train <- function(state, template, sets, activation, problem, epochs, trace = NU
   run$from <- state$epoch
   run$trace <- list()
   run$stopped <- NULL
-  model <- engine_model(unflatten(state$parameters, template), activation)
+  model <- engine_model(unflatten(state$parameters, template), activation, problem$flow)
   run$started <- trace$training[1]
   if (is.null(trace)) {
     start <- score(model, sets$training, problem$control)
@@ -149,7 +149,9 @@ ascend_adam <- function(run, model, sets, problem, epochs) {
   plan <- plan_batches(n, control)
   steps <- seq_len(plan$count)
   sizes <- pmin(plan$size, n - (steps - 1) * plan$size)
-  work <- plan$size * model$K * (length(model$parameters) + 100)
+  # A row goes through a flow once and then to every component.
+  flow <- sum(flow_counts(model$flow))
+  work <- plan$size * (model$K * (length(model$parameters) - flow + 100) + flow)
   calls <- split(steps, (steps - 1) %/% max(1, work_per_call %/% work))
   progress <- training_progress(epochs, n, control)
   on.exit(progress$done())
@@ -260,13 +262,16 @@ penalised <- function(model, set, control) {
   )
 }
 
-# Where the network's weights stand in the flat parameters: see src/engine.h.
+# Where the networks' weights stand in the flat parameters, those of the classifier and those of a
+# flow: see src/engine.h.
 weight_positions <- function(model) {
-  if (length(model$widths) == 0) {
-    return(integer())
-  }
   before <- model$K * model$d * (if (model$full) 1 + model$d else 2)
-  before + seq_len(sum(model$widths[-1] * model$widths[-length(model$widths)]))
+  flow <- flow_counts(model$flow)
+  before_flow <- length(model$parameters) - sum(flow)
+  c(
+    before + seq_len(sum(model$widths[-1] * model$widths[-length(model$widths)])),
+    before_flow + seq_len(flow[["weights"]])
+  )
 }
 
 # Lower bounds of the flat parameters: the floor under the standard deviations.

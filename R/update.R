@@ -4,7 +4,7 @@
 #' moments and the same validation rows, on the data the call names (or those kept). Any other
 #' change refits: the call is evaluated again with the arguments given.
 #'
-#' @param object A fit of [cwmix()] or [gaussian_mixture()].
+#' @param object A fit of [cwmix()], [gaussian_mixture()], [flow_realnvp()] or [flow_spline()].
 #' @param ... Arguments of the fitting function to change, by name.
 #' @param epochs A whole number of further epochs; a schedule starts anew. Not together with
 #'   other arguments but `control`.
@@ -31,6 +31,10 @@ update.cwmix <- function(object, ..., epochs = NULL, control = NULL) {
   epochs <- check_count(epochs, "epochs", call)
   continue(object, epochs, control %||% object$control, frame, call)
 }
+
+#' @rdname update.cwmix
+#' @export
+update.flow <- update.cwmix
 
 #' @rdname update.cwmix
 #' @export
@@ -172,9 +176,9 @@ continue <- function(object, epochs, control, frame, call) {
     support = unname(split(object$support, row(object$support))), weights = training$weights,
     control = control
   )
-  problem <- read_problem(training$points, settings, call)
+  problem <- add_map(read_problem(training$points, settings, call), flow_shape(object$flow))
   sets <- split_sets(problem, object$held_rows)
-  if (is.null(object$hidden)) {
+  if (is.null(object$hidden) && is.null(object$flow)) {
     stop_input(
       "`object` must have a network to train; constant weights are fitted by EM alone.",
       call = call
@@ -183,10 +187,9 @@ continue <- function(object, epochs, control, frame, call) {
   template <- object$optimiser$template
   activation <- object$classifier$activation
   more <- train(object$optimiser$state, template, sets, activation, problem, epochs, object$trace)
-  finish_cwmix(more, template, activation, problem, object$call, call,
-    hidden = object$hidden, starts = object$starts, converged = object$converged,
-    held_rows = object$held_rows, data = object$data
-  )
+  fields <- c("hidden", "starts", "converged", "held_rows", "data")
+  kept <- unclass(object)[intersect(fields, names(object))]
+  finish_cwmix(more, template, activation, problem, object$call, kept, call)
 }
 
 # The data of a fit, list(points, weights): kept, or found again by its call. They must be the same.

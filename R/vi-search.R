@@ -55,7 +55,9 @@ check_start_density <- function(start, target, settings, call) {
   widths <- vapply(layers[-length(layers)], nrow, 0L)
   like_ours <- identical(as.integer(settings$hidden), as.integer(widths)) &&
     !is.null(settings$hidden) && identical(classifier$activation, settings$activation)
-  problem <- if (!identical(dim(start$mean), c(settings$K, target$d))) {
+  problem <- if (!is.null(start$flow)) {
+    "affine maps, no flow"
+  } else if (!identical(dim(start$mean), c(settings$K, target$d))) {
     sprintf("%d components in %s", settings$K, plural(target$d, "column"))
   } else if (is.null(start$sd) != settings$full) {
     paste(if (settings$full) "full" else "diagonal", "covariances")

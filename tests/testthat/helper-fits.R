@@ -165,6 +165,62 @@ step_gradient <- function(p, x, sampling, single = FALSE, a = NULL, threads = 1L
   unflatten(out$first, reference_coef(p))
 }
 
+# Two half-moons.
+moons <- function(n, seed = 1) {
+  with_fixed_seed(seed, {
+    turn <- runif(n, 0, pi)
+    upper <- rep_len(c(TRUE, FALSE), n)
+    x <- cbind(
+      x = ifelse(upper, cos(turn), 1 - cos(turn)), y = ifelse(upper, sin(turn), 0.5 - sin(turn))
+    )
+    x + rnorm(2 * n, sd = 0.1)
+  })
+}
+
+# Small flows, trained for a little so that they are not the identity.
+fit_small_flow <- function(x, map = "realnvp", ..., layers = 3, hidden = c(6, 5), seed = 1,
+                           control = quick_control(epochs = 4, learning_rate = 0.01)) {
+  fit <- if (map == "realnvp") flow_realnvp else flow_spline
+  with_fixed_seed(seed, fit(x, layers = layers, hidden = hidden, ..., control = control))
+}
+
+fit_small_map <- function(x, map = "spline", ..., K = 3, hidden = 6, layers = 2, seed = 1,
+                          control = quick_control(epochs = 4, learning_rate = 0.01)) {
+  map <- cwmix_map(map, layers = layers, hidden = 5)
+  fit_network(x, K, hidden, ..., map = map, seed = seed, control = control)
+}
+
+# Flows of every kind and what they were fitted to: list(object, points).
+flow_fits <- function() {
+  positive <- list(c(0, Inf), NULL)
+  list(
+    realnvp = list(fit_small_flow(faithful), faithful),
+    spline = list(fit_small_flow(faithful, "spline", bins = 5), faithful),
+    bounded = list(fit_small_flow(faithful, "spline", support = positive), faithful),
+    column = list(fit_small_flow(faithful$waiting, "spline"), faithful$waiting),
+    wide = list(fit_small_flow(as.matrix(iris[1:4])), as.matrix(iris[1:4])),
+    mixture = list(fit_small_map(faithful, covariance = "full"), faithful),
+    constant = list(fit_small_map(faithful, "realnvp", hidden = NULL), faithful),
+    one = list(fit_small_map(faithful$waiting, K = 2, support = c(0, Inf)), faithful$waiting)
+  )
+}
+
+# The density with other parameters, flat as those of coef().
+with_parameters <- function(object, flat) {
+  p <- unflatten(flat, coef(object))
+  if (!is.null(p$mean)) {
+    object$mean <- p$mean
+    if (is.null(p$log_sd)) {
+      object$cholesky <- exp_diagonal(p$log_cholesky)
+    } else {
+      object$sd <- exp(p$log_sd)
+    }
+    object$classifier[c("weights", "biases")] <- p[c("weights", "biases")]
+  }
+  object$flow[c("weights", "biases")] <- p$flow[c("weights", "biases")]
+  object
+}
+
 printed_fits <- function() {
   set.seed(1)
   control <- cwmix_control(epochs = 2)
@@ -190,6 +246,8 @@ persistent_models <- function() {
     stacked = list(ring_fit(), make_points(20, 2)),
     variational = list(fit_vi(bounded_target(), covariance = "full"), matrix(1:9 / 10, 9, 2)),
     specified = list(make_model(2, 3, c(5, 4), "full"), make_points(20, 2)),
+    flow = list(fit_small_flow(faithful), faithful),
+    map = list(fit_small_map(faithful$waiting, support = c(0, Inf)), faithful$waiting),
     fn = list(
       cwmix_model(c(-1, 1), sd = c(1, 2), classifier = function(z) cbind(plogis(z), plogis(-z))),
       c(-1, 0, 2)

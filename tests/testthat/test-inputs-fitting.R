@@ -127,6 +127,7 @@ test_that("numbers are finite and in their range", {
       allowed <- c(
         if (argument == "gradient_clip") "infinite",
         if (argument == "weight_decay") c("zero", "null"),
+        if (argument == "learning_rate") "null",
         if (argument == "sd_floor") "zero"
       )
       if (name %in% allowed) next
@@ -169,6 +170,8 @@ test_that("starts are densities of the same shape or matrices of means", {
     "start with another activation" = fails("start", net(df, activation = "relu", start = n)),
     "start a network for constant weights" = fails("start", net(df, hidden = NULL, start = n)),
     "start an R function" = fails("start", fit(v, start = fn_model)),
+    "start a flow" = fails("start", net(df, K = 1, start = flow)),
+    "start with a map" = fails("start", net(df, start = mapped)),
     "start an average" = fails("start", net(v, K = 4, start = average)),
     "start an average for EM" = fails("start", fit(v, K = 4, start = average)),
     "start a vector" = fails("start", fit(v, start = c(1, 2))),
@@ -182,6 +185,104 @@ test_that("starts are densities of the same shape or matrices of means", {
       coef(fit(v, start = matrix(c(-2L, 2L)))), coef(fit(v, start = matrix(c(-2, 2))))
     )
   )
+  expect_inputs(cases)
+  expect_snapshot(writeLines(input_messages(cases)))
+})
+
+test_that("flows and maps are described by what is documented", {
+  cases <- list()
+  for (name in names(not_counts())) {
+    value <- not_counts()[[name]]
+    put <- function(what, argument, code) {
+      cases[[paste0(what, ": ", name)]] <<- list(argument = argument, code = code)
+    }
+    put("layers", "layers", bquote(flow_realnvp(df, layers = .(value), control = quick)))
+    put("layers of splines", "layers", bquote(flow_spline(df, .(value), control = quick)))
+    put("layers of a map", "layers", bquote(cwmix_map(layers = .(value))))
+    put("bins", "bins", bquote(flow_spline(df, bins = .(value), control = quick)))
+    put("bins of a map", "bins", bquote(cwmix_map("spline", bins = .(value))))
+    if (name %in% c("empty", "two", "matrix")) next
+    put("hidden of a flow", "hidden", bquote(flow_realnvp(df, hidden = .(value), control = quick)))
+    put("hidden of a map", "hidden", bquote(cwmix_map(hidden = .(value))))
+  }
+  for (name in names(not_positive())) {
+    value <- not_positive()[[name]]
+    cases[[paste0("tail_bound: ", name)]] <- list(
+      argument = "tail_bound", code = bquote(flow_spline(df, tail_bound = .(value)))
+    )
+    cases[[paste0("tail_bound of a map: ", name)]] <- list(
+      argument = "tail_bound", code = bquote(cwmix_map("spline", tail_bound = .(value)))
+    )
+  }
+  for (value in list("x", NA, 1, NULL, TRUE, c("realnvp", "affine"), factor("spline"), list())) {
+    name <- paste(deparse(value), collapse = "")
+    cases[[paste0("map: ", name)]] <- list(
+      argument = "map", code = bquote(net(v, map = .(value)))
+    )
+    cases[[paste0("map of a map: ", name)]] <- list(
+      argument = "map", code = bquote(cwmix_map(.(value)))
+    )
+    cases[[paste0("activation of a flow: ", name)]] <- list(
+      argument = "activation", code = bquote(flow_spline(df, activation = .(value)))
+    )
+    cases[[paste0("activation of a map: ", name)]] <- list(
+      argument = "activation", code = bquote(cwmix_map(activation = .(value)))
+    )
+  }
+  cases <- c(cases, list(
+    "hidden NULL of a flow" = fails("hidden", flow_spline(df, hidden = NULL)),
+    "hidden NULL of a map" = fails("hidden", cwmix_map(hidden = NULL)),
+    "hidden auto of a flow" = fails("hidden", flow_spline(df, hidden = "auto")),
+    "hidden too large" = fails("hidden", cwmix_map(hidden = c(1e5, 1e5))),
+    "layers too large" = fails("layers", cwmix_map(layers = 1e5, hidden = c(100, 100))),
+    "bins 1" = fails("bins", cwmix_map("spline", bins = 1)),
+    "bins 501" = fails("bins", cwmix_map("spline", bins = 501)),
+    "bins of Real-NVP" = fails("bins", cwmix_map("realnvp", bins = 8)),
+    "tail_bound of Real-NVP" = fails("tail_bound", cwmix_map(tail_bound = 3)),
+    "bins of flow_realnvp" = fails("bins", flow_realnvp(df, bins = 8)),
+    "K of a flow" = fails("K", flow_realnvp(df, K = 2)),
+    "epochs of a flow" = fails("epochs", flow_realnvp(df, epochs = 2)),
+    "an argument of a map" = fails("width", cwmix_map(width = 3)),
+    "map NA text" = fails("map", net(v, map = NA_character_)),
+    "map a flow" = fails("map", net(df, map = flow)),
+    "map edited by hand" = fails("map", net(df, map = replace(cwmix_map(), "layers", 0))),
+    "map with an unknown field" = fails("map", net(df, map = {
+      map <- cwmix_map()
+      map$width <- 3
+      map
+    })),
+    "map without K" = works(nrow(net(v, K = NULL, map = cwmix_map(layers = 1))$mean), 2L),
+    "map affine" = works(coef(net(v, map = "affine")), coef(net(v))),
+    "map edited well" = works(
+      net(df, map = replace(cwmix_map(), "layers", 2))$flow$layers, 2L
+    ),
+    "validation of a flow" = fails("validation", flow_realnvp(df, validation = 1)),
+    "weights of a flow" = fails("weights", flow_realnvp(df, weights = 1:3)),
+    "support of a flow" = fails("support", flow_realnvp(df, support = c(2, 1))),
+    "data outside of a flow's support" = fails("x", flow_realnvp(df, support = c(0, 1))),
+    "control of a flow" = fails("control", flow_realnvp(df, control = 3)),
+    "keep_data of a flow" = fails("keep_data", flow_realnvp(df, keep_data = NA)),
+    "x missing" = fails("x", flow_realnvp()),
+    "x missing of splines" = fails("x", flow_spline(formula = ~a)),
+    "x text" = fails("x", flow_spline("a")),
+    "x constant" = fails("x", flow_spline(rep(1, 20))),
+    "x collinear" = fails("x", flow_realnvp(unname(cbind(v, 2 * v)))),
+    "x one row" = fails("x", flow_realnvp(m[1, , drop = FALSE])),
+    "formula with interactions" = fails("x", flow_realnvp(~ a * b, df)),
+    "data missing" = fails("data", flow_spline(~ a + b)),
+    "data a matrix" = fails("data", flow_spline(~ a + b, m)),
+    "hidden empty of a flow" = works(
+      dim(coef(flow_realnvp(df, 2, integer(), control = quick))$flow$weights[[1]][[1]]), c(2L, 1L)
+    ),
+    "newdata of a flow" = fails("newdata", predict(flow, "a")),
+    "newdata of residuals of a flow" = fails("newdata", residuals(flow, m[, 1])),
+    "nsim of a flow" = fails("nsim", simulate(flow, 0)),
+    "pcwmix of a flow in two columns" = fails("object", pcwmix(1, flow)),
+    "epochs of a flow's update" = fails("epochs", update(flow, epochs = 0)),
+    "a flow in an average" = fails("fits", cwmix_average(list(flow))),
+    "a map in an average" = fails("fits", cwmix_average(list(g, mapped))),
+    "a flow of a variational fit" = fails("start", vi(d = 2, K = 1, start = flow))
+  ))
   expect_inputs(cases)
   expect_snapshot(writeLines(input_messages(cases)))
 })
