@@ -7,8 +7,7 @@
 #'   `NULL` for batches of nearly equal size: a twentieth of the rows, at least 16 and at most 500,
 #'   and from 50,000 rows on a hundredth, at most 2,000 (Smith et al. 2018).
 #' @param learning_rate A positive number, about the largest change of a parameter in one step of
-#'   Adam; means are in units of their column's standard deviation. `NULL` for 0.005, in a model
-#'   with a flow for 0.002.
+#'   Adam; means are in units of their column's standard deviation.
 #' @param schedule A string: `"one-cycle"` warms the learning rate up over the first three tenths
 #'   of the steps and lets it fall to zero along a cosine (Smith and Topin 2019), `"constant"`
 #'   leaves it.
@@ -63,7 +62,7 @@
 #' @examples
 #' cwmix_control(epochs = 50, optimiser = "adam")
 #' @export
-cwmix_control <- function(epochs = NULL, batch_size = NULL, learning_rate = NULL,
+cwmix_control <- function(epochs = NULL, batch_size = NULL, learning_rate = 5e-3,
                           schedule = c("one-cycle", "constant"), weight_decay = NULL,
                           gradient_clip = 10, patience = 30, em_iterations = 500,
                           em_tolerance = 1e-6, starts = 5, folds = NULL, sd_floor = 1e-3,
@@ -77,9 +76,7 @@ cwmix_control <- function(epochs = NULL, batch_size = NULL, learning_rate = NULL
     list(
       epochs = count_or_null(epochs, "epochs", 0),
       batch_size = count_or_null(batch_size, "batch_size", 1),
-      learning_rate = if (!is.null(learning_rate)) {
-        check_number(learning_rate, "learning_rate", call, 0, open = TRUE)
-      },
+      learning_rate = check_number(learning_rate, "learning_rate", call, 0, open = TRUE),
       schedule = check_choice(schedule, c("one-cycle", "constant"), "schedule", call),
       weight_decay = if (!is.null(weight_decay)) {
         check_number(weight_decay, "weight_decay", call, 0)
@@ -130,11 +127,6 @@ format.cwmix_control <- function(x, ...) {
   check_dots_empty(..., call = user_call())
   values <- vapply(x, function(v) if (is.null(v)) "chosen by the data" else format(v), "")
   if (is.null(x$threads)) values["threads"] <- "see ?cwmix_info"
-  if (is.null(x$learning_rate)) {
-    values["learning_rate"] <- sprintf(
-      "%g, with a flow %g", default_learning_rates[["affine"]], default_learning_rates[["flow"]]
-    )
-  }
   if ("temperature" %in% names(x) && is.null(x$temperature)) {
     values["temperature"] <- "2, from a wide start 10"
   }

@@ -27,7 +27,6 @@ train <- function(state, template, sets, activation, problem, epochs, trace = NU
   run$from <- state$epoch
   run$trace <- list()
   run$stopped <- NULL
-  problem$control <- settled_control(problem$control, problem$flow)
   model <- engine_model(unflatten(state$parameters, template), activation, problem$flow)
   run$started <- trace$training[1]
   if (is.null(trace)) {
@@ -57,15 +56,6 @@ trace_frame <- function(records) {
     validation = column("validation", 0), learning_rate = column("learning_rate", 0)
   )
 }
-
-# What cwmix_control() leaves to the model.
-settled_control <- function(control, flow) {
-  control$learning_rate <- control$learning_rate %||%
-    default_learning_rates[[if (is.null(flow)) "affine" else "flow"]]
-  control
-}
-
-default_learning_rates <- c(affine = 5e-3, flow = 2e-3)
 
 in_single <- function(control) control$precision == "single" && control$optimiser == "adam"
 
