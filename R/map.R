@@ -43,7 +43,7 @@ cwmix_map <- function(map = c("realnvp", "spline"), layers = 4, hidden = c(32, 3
   map <- check_choice(map, flow_maps, "map", call)
   of_splines <- c("bins", "tail_bound")[c(!missing(bins), !missing(tail_bound))]
   if (map == "realnvp" && length(of_splines) > 0) {
-    stop_input("`", of_splines[1], "` must be left out with map = \"realnvp\": that is of splines.",
+    stop_input("`", of_splines[1], "` must be left out with map = \"realnvp\": no splines.",
       call = call
     )
   }

@@ -185,7 +185,10 @@ start_from_density <- function(start, problem, call) {
     )
   }
   if (!is.null(start$flow)) {
-    stop_input("`start` must be a density without a flow: maps start as the identity.", call = call)
+    stop_input("`start` must be a density without a flow, not one behind a ",
+      describe_map(start$flow, nrow(start$support)), ".",
+      call = call
+    )
   }
   d <- ncol(problem$y)
   if (!identical(dim(start$mean), c(problem$K, d)) || is.null(start$sd) != problem$full ||

@@ -127,7 +127,6 @@ test_that("numbers are finite and in their range", {
       allowed <- c(
         if (argument == "gradient_clip") "infinite",
         if (argument == "weight_decay") c("zero", "null"),
-        if (argument == "learning_rate") "null",
         if (argument == "sd_floor") "zero"
       )
       if (name %in% allowed) next
