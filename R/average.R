@@ -60,6 +60,7 @@ check_members <- function(fits, call) {
         call = call
       )
     }
+    check_normal(fit, "fits", call)
     first <- fits[[1]]
     if (nrow(fit$support) != nrow(first$support)) {
       stop_unlike(nrow(fit$support), nrow(first$support), m, "number of columns", call)

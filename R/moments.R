@@ -108,7 +108,7 @@ expect_at <- function(object, base, f, call) {
 }
 
 has_closed_moments <- function(object) {
-  is_constant(object$classifier) && !any(is.finite(object$support))
+  is_constant(object$classifier) && !any(is.finite(object$support)) && !has_families(object)
 }
 
 # Of a Gaussian mixture: list(mean, vcov).

@@ -55,12 +55,18 @@ covariance_of <- function(cholesky) {
 #'     weights no matrix and one vector, the log weights. Neither where the classifier is an R
 #'     function. For a [cwmix_average()], or a fit without `K`, of several classifiers lists of
 #'     these lists, one a member; the shares are not among the parameters.
+#'
+#'   Of a [cwmix_model()] with `components` a list of these, one an element, with the parameters as
+#'   given in place of `mean` and the scales.
 #' @examples
 #' model <- cwmix_model(c(-1, 1), sd = c(1, 2), classifier = c(0.3, 0.7))
 #' coef(model)
 #' @export
 coef.cwmix_density <- function(object, ...) {
   check_dots_empty(..., call = user_call())
+  if (has_families(object)) {
+    return(c(object["components"], classifier_parameters(object$classifier)))
+  }
   scale <- if (is.null(object$cholesky)) {
     list(log_sd = log(object$sd))
   } else {
@@ -146,8 +152,12 @@ count_parameters <- function(object) {
   }
   d <- ncol(object$mean)
   K <- nrow(object$mean)
-  scale <- if (is.null(object$cholesky)) K * d else K * d * (d + 1) / 2
+  components <- if (has_families(object)) {
+    length(unlist(object$components))
+  } else {
+    K * d + if (is.null(object$cholesky)) K * d else K * d * (d + 1) / 2
+  }
   network <- length(object$classifier$weights) > 0
   weights <- if (network) length(flatten(classifier_parameters(object$classifier))) else K - 1
-  as.integer(K * d + scale + weights)
+  as.integer(components + weights)
 }

@@ -2,7 +2,8 @@
 #'
 #' For each row a component k is drawn from its posterior v(x) and z_k = L_k^-1 (x - mu_k) is
 #' returned. If the model holds, these are exactly independent draws from N(0, I), in any
-#' dimension: randomised quantile residuals (Dunn and Smyth 1996) for mixtures.
+#' dimension: randomised quantile residuals (Dunn and Smyth 1996) for mixtures. Of a model with
+#' `components` z_k is Phi^-1(P_k(x)).
 #'
 #' @inheritParams predict.cwmix_density
 #' @param ... Must be empty.
@@ -39,7 +40,7 @@ residuals_working <- function(object, y, u, call) {
   if (is_average(object$classifier)) {
     return(residuals_average(object, y, u, call))
   }
-  if (is.null(object$classifier$fn)) {
+  if (is.null(object$classifier$fn) && !has_families(object)) {
     model <- engine_model(coef(object), object$classifier$activation)
     scale <- object$sd %||% object$cholesky
     return(.Call(ffi_residuals, model, object$mean, scale, y, u, thread_count()))

@@ -172,7 +172,8 @@ printed_fits <- function() {
     cwmix = cwmix(faithful, K = 3, hidden = 4, covariance = "full", control = control),
     mixture = gaussian_mixture(faithful, K = 2),
     bounded = gaussian_mixture(rivers, K = 1, support = c(0, Inf)),
-    model = cwmix_model(c(-1, 1), sd = c(1, 2), classifier = c(0.3, 0.7))
+    model = cwmix_model(c(-1, 1), sd = c(1, 2), classifier = c(0.3, 0.7)),
+    families = cdf_models()$network$model
   )
 }
 
@@ -190,6 +191,7 @@ persistent_models <- function() {
     stacked = list(ring_fit(), make_points(20, 2)),
     variational = list(fit_vi(bounded_target(), covariance = "full"), matrix(1:9 / 10, 9, 2)),
     specified = list(make_model(2, 3, c(5, 4), "full"), make_points(20, 2)),
+    families = list(cdf_models()[["R function"]]$model, c(-1, 0.5, 2)),
     fn = list(
       cwmix_model(c(-1, 1), sd = c(1, 2), classifier = function(z) cbind(plogis(z), plogis(-z))),
       c(-1, 0, 2)
