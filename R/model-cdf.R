@@ -1,8 +1,8 @@
 # The CDF form, formula (6): p(x) = sum_k alpha_k(P_k(x)) p_k(x), with components of any continuous
 # family that has R's functions d, p and q. Such a model holds `components`, a list named by
 # families with the parameters of each, and a classifier on (0, 1). Everything else is as in the
-# normal-base form with the maps z = Phi^-1(P_k(x)), as w_k(z) = alpha_k(Phi(z)). Families are looked
-# up by name whenever they are needed, so that a model is plain data.
+# normal-base form with the maps z = Phi^-1(P_k(x)), as w_k(z) = alpha_k(Phi(z)). Families are
+# looked up by name whenever they are needed, so that a model is plain data.
 
 has_families <- function(object) !is.null(object$components)
 
@@ -72,27 +72,8 @@ read_family <- function(given, family, call) {
       call = call
     )
   }
-  known <- Reduce(intersect, lapply(functions, function(f) names(formals(args(f)))[-1]))
-  known <- setdiff(known, c("log", "lower.tail", "log.p", "..."))
-  names <- names(given) %||% character(length(given))
-  wrong <- names[!names %in% known | duplicated(names)]
-  if (length(wrong) > 0) {
-    stop_input("`components` must name each parameter of ", family, " once (",
-      paste0("`", known, "`", collapse = ", "), "), not ",
-      if (is.na(wrong[1]) || !nzchar(wrong[1])) "leave one unnamed" else paste0("`", wrong[1], "`"),
-      ".",
-      call = call
-    )
-  }
-  for (name in names) {
-    value <- given[[name]]
-    if (!is_plain_numeric(value) || !is.null(dim(value)) || length(value) == 0 || anyNA(value)) {
-      stop_input("`components` must have numbers as parameters, but `", name, "` of ", family,
-        " is ", if (is_plain_numeric(value) && anyNA(value)) "missing" else describe(value), ".",
-        call = call
-      )
-    }
-  }
+  check_parameter_names(names(given) %||% character(length(given)), functions, family, call)
+  for (name in names(given)) check_parameter(given[[name]], name, family, call)
   count <- unique(lengths(given))
   if (length(setdiff(count, 1)) > 1) {
     stop_input("`components` must have as many values of one parameter of ", family,
@@ -101,6 +82,30 @@ read_family <- function(given, family, call) {
     )
   }
   lapply(given, as.double)
+}
+
+check_parameter_names <- function(names, functions, family, call) {
+  known <- Reduce(intersect, lapply(functions, function(f) names(formals(args(f)))[-1]))
+  known <- setdiff(known, c("log", "lower.tail", "log.p", "..."))
+  wrong <- names[!names %in% known | duplicated(names)]
+  if (length(wrong) > 0) {
+    nameless <- is.na(wrong[1]) || !nzchar(wrong[1])
+    stop_input("`components` must name each parameter of ", family, " once (",
+      paste0("`", known, "`", collapse = ", "), "), not ",
+      if (nameless) "leave one unnamed" else paste0("`", wrong[1], "`"), ".",
+      call = call
+    )
+  }
+}
+
+check_parameter <- function(x, name, family, call) {
+  number <- is_plain_numeric(x) && is.null(dim(x)) && length(x) > 0
+  if (!number || anyNA(x)) {
+    stop_input("`components` must have numbers as parameters, but `", name, "` of ", family,
+      " is ", if (number) "missing" else describe(x), ".",
+      call = call
+    )
+  }
 }
 
 # The functions of a family, those of stats first: list(d, p, q), NULL for what there is not.

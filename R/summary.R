@@ -160,7 +160,8 @@ print.cwmix_density <- function(x, ...) {
 #' @return An object of class `"summary.cwmix_density"`, a list: `header`, the lines that `print()`
 #'   shows of the object; `components`, a data frame with the proportion (for fits), the means and
 #'   the standard deviations of each component, in units of the data (of their logs or logits in
-#'   bounded columns), of a model with `components` their families and parameters; `covariance`, a d x d x K array, or `NULL` with diagonal covariances.
+#'   bounded columns), of a model with `components` their families and parameters; `covariance`, a
+#'   d x d x K array, or `NULL` with diagonal covariances.
 #' @examples
 #' summary(gaussian_mixture(faithful, K = 2, covariance = "full"))
 #' @export

@@ -191,7 +191,7 @@ persistent_models <- function() {
     stacked = list(ring_fit(), make_points(20, 2)),
     variational = list(fit_vi(bounded_target(), covariance = "full"), matrix(1:9 / 10, 9, 2)),
     specified = list(make_model(2, 3, c(5, 4), "full"), make_points(20, 2)),
-    families = list(cdf_models()[["R function"]]$model, c(-1, 0.5, 2)),
+    families = list(cdf_models()$network$model, c(-1, 0.5, 2)),
     fn = list(
       cwmix_model(c(-1, 1), sd = c(1, 2), classifier = function(z) cbind(plogis(z), plogis(-z))),
       c(-1, 0, 2)
@@ -207,7 +207,9 @@ everything <- function(object, points) {
     lapply(types, function(type) predict(object, points, type = type)),
     list(residuals(object, points), simulate(object, 20, seed = 2, component = TRUE)),
     list(
-      if (is.null(object$classifier$fn)) cwmix::log_likelihood(object, points, gradient = TRUE),
+      if (is.null(object$classifier$fn) && is.null(object$components)) {
+        cwmix::log_likelihood(object, points, gradient = TRUE)
+      },
       coef(object), object$log_likelihood
     )
   )

@@ -283,7 +283,8 @@ cdf_models <- function() {
         classifier = waves
       ),
       components = list(
-        list("t", df = 5), list("beta", shape1 = 2, shape2 = 4), list("beta", shape1 = 3, shape2 = 4)
+        list("t", df = 5), list("beta", shape1 = 2, shape2 = 4),
+        list("beta", shape1 = 3, shape2 = 4)
       ),
       alpha = function(u) waves(matrix(u))[1, ]
     ),

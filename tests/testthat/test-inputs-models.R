@@ -299,7 +299,8 @@ test_that("components of the CDF form are continuous families and their paramete
       "components", cwmix_model(components = list(gamma = list(2)), classifier = 1)
     ),
     "parameter twice" = fails(
-      "components", cwmix_model(components = list(gamma = list(shape = 2, shape = 3)), classifier = 1)
+      "components",
+      cwmix_model(components = list(gamma = list(shape = 2, shape = 3)), classifier = 1)
     ),
     "parameter missing" = fails(
       "components", cwmix_model(components = list(gamma = list(rate = 2)), classifier = 1)

@@ -269,6 +269,7 @@ test_that("families are found from the global environment too, whenever they are
     value <- -abs(x) / scale - log(2 * scale)
     if (log) value else exp(value)
   })
+  # nolint start: object_name_linter.
   assign(names[2], envir = globalenv(), function(q, scale = 1, lower.tail = TRUE, log.p = FALSE) {
     below <- pexp(-q, 1 / scale, FALSE) / 2 + pexp(q, 1 / scale) / 2
     value <- if (lower.tail) below else 1 - below
@@ -279,6 +280,7 @@ test_that("families are found from the global environment too, whenever they are
     if (!lower.tail) p <- 1 - p
     -sign(p - 0.5) * log(1 - 2 * abs(p - 0.5)) * scale
   })
+  # nolint end
   model <- cwmix_model(
     components = list(testlaplace = list(scale = c(1, 3))), classifier = c(0.5, 0.5)
   )
