@@ -139,7 +139,7 @@ random_network <- function(d, hidden, log_weights, activation) {
 }
 
 # What cwmix_model() takes for a classifier: an object, a probability vector, an R function.
-read_classifier <- function(classifier, d, K, call) {
+read_classifier <- function(classifier, d, K, call, shape = "the columns and rows of `mean`") {
   if (is.function(classifier)) {
     return(new_classifier(list(), list(), fn = classifier, d = d, K = K))
   }
@@ -160,9 +160,8 @@ read_classifier <- function(classifier, d, K, call) {
   )
   if (classifier$K != K || (!is.null(classifier$d) && classifier$d != d)) {
     stop_input(
-      "`classifier` must map ", d, " inputs to ", K,
-      " components, the columns and rows of `mean`, not ", classifier$d %||% d, " to ",
-      classifier$K, ".",
+      "`classifier` must map ", plural(d, "input"), " to ", K, " components, ", shape, ", not ",
+      classifier$d %||% d, " to ", classifier$K, ".",
       call = call
     )
   }
@@ -172,7 +171,8 @@ read_classifier <- function(classifier, d, K, call) {
 #' Evaluate a classifier
 #'
 #' @param object A [cwmix_classifier()].
-#' @param newdata A numeric matrix of standardised points z, n x d; for d = 1 a vector will do.
+#' @param newdata A numeric matrix of standardised points z, n x d; for d = 1 a vector will do. For
+#'   the classifier of a [cwmix_model()] with `components`, points u between 0 and 1.
 #' @param log A flag: log weights instead of weights.
 #' @param ... Must be empty.
 #' @return An n x K matrix of w(z); its rows sum to 1. A row of `newdata` with a missing value
@@ -196,12 +196,24 @@ predict.cwmix_classifier <- function(object, newdata, log = FALSE, ...) {
   }
   usable <- which(rowSums(!is.finite(z$x)) == 0)
   out <- matrix(NA_real_, nrow(z$x), object$K, dimnames = row_names(z$rows))
-  out[usable, ] <- log_classifier(object, z$x[usable, , drop = FALSE], call)
+  points <- z$x[usable, , drop = FALSE]
+  if (is_uniform(object)) {
+    outside <- which(points <= 0 | points >= 1)
+    if (length(outside) > 0) {
+      stop_input("`newdata` must lie between 0 and 1 for a classifier on (0, 1), not be ",
+        format(points[outside[1]]), ".",
+        call = call
+      )
+    }
+    object$uniform <- NULL
+  }
+  out[usable, ] <- log_classifier(object, points, call)
   if (log) out else exp(out)
 }
 
 # log w(z), n x K.
 log_classifier <- function(classifier, z, call = NULL) {
+  z <- classifier_input(classifier, z)
   if (is_average(classifier)) {
     parts <- lapply(classifier$members, log_classifier, z, call)
     return(do.call(cbind, Map(`+`, parts, log(classifier$shares))))
@@ -272,6 +284,12 @@ format.cwmix_classifier <- function(x, ...) {
   check_dots_empty(..., call = user_call())
   sprintf(
     "Classifier of %d components%s: %s", x$K,
-    if (is.null(x$d)) "" else sprintf(" in dimension %d", x$d), describe_classifier(x)
+    if (is_uniform(x)) {
+      " on (0, 1)"
+    } else if (!is.null(x$d)) {
+      sprintf(" in dimension %d", x$d)
+    } else {
+      ""
+    }, describe_classifier(x)
   )
 }

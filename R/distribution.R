@@ -3,7 +3,8 @@
 #' Density, distribution function, quantile function and random draws, in the manner of
 #' [stats::Normal]. `pcwmix()` and `qcwmix()` are for one dimension, where
 #' F(q) = sum over k of W_k(T_k(q)) with W_k(t) the integral of w_k(z) phi(z) from minus infinity
-#' to t, computed by adaptive Gauss-Lobatto quadrature on the log scale.
+#' to t, computed by adaptive Gauss-Lobatto quadrature on the log scale. In the CDF form that is
+#' the sum of the integrals of alpha_k(u) from 0 to P_k(q).
 #'
 #' Intervals of a network are halved until a bound on the slope of its log odds says that nothing
 #' can hide between the points of evaluation, however steep it is. Of an R function as classifier
@@ -94,7 +95,8 @@ qcwmix <- function(p, object, lower.tail = TRUE, log.p = FALSE) { # nolint: obje
   log_small[large] <- if (log.p) log_complement(log_small[large]) else log1p(-probability[large])
   lower <- rep(lower.tail, length(p))
   lower[large] <- !lower.tail
-  q <- as.double(ifelse(lower, object$support[1, 1], object$support[1, 2]))
+  ends <- bounds_of(object)
+  q <- as.double(ifelse(lower, ends[1, 1], ends[1, 2]))
   q[is.na(probability)] <- NA
   open <- which(log_small > -Inf)
   integrals <- if (length(open) > 0) weight_integrals(object, call)
@@ -150,7 +152,7 @@ log_tail_working <- function(object, y, integrals, lower, call) {
     return(log_tail_working(without_flow(object), u, integrals, lower, call))
   }
   if (is_constant(object$classifier)) {
-    return(log_tail_normals(object, y, lower))
+    return(log_tail_components(object, y, lower))
   }
   components <- seq_len(nrow(object$mean))
   t <- matrix(vapply(components, function(k) latent(object, y, k)[, 1], double(nrow(y))),
@@ -180,13 +182,17 @@ log_tail_working <- function(object, y, integrals, lower, call) {
   total
 }
 
-# With constant weights the tails are those of normals.
-log_tail_normals <- function(object, y, lower) {
+# With constant weights the tails are those of the components.
+log_tail_components <- function(object, y, lower) {
   log_weight <- log_classifier(object$classifier, matrix(0))[1, ]
   blocks <- lapply(row_blocks(nrow(y), length(log_weight)), function(rows) {
     tails <- vapply(seq_along(log_weight), function(k) {
-      t <- latent(object, y[rows, , drop = FALSE], k)[, 1]
-      log_weight[k] + stats::pnorm(t, lower.tail = lower, log.p = TRUE)
+      part <- y[rows, , drop = FALSE]
+      log_weight[k] + if (has_families(object)) {
+        log_family_tail(object, part[, 1], k, lower)
+      } else {
+        stats::pnorm(latent(object, part, k)[, 1], lower.tail = lower, log.p = TRUE)
+      }
     }, double(length(rows)))
     log_row_sums(matrix(tails, length(rows)))
   })
@@ -202,16 +208,17 @@ invert <- function(object, log_p, integrals, lower, call) {
     return(from_working(flow_inverse(object, matrix(u)), support)[, 1])
   }
   object$support[] <- c(-Inf, Inf)
-  mean <- object$mean[, 1]
-  sd <- if (is.null(object$sd)) object$cholesky[1, 1, ] else object$sd[, 1]
+  nodes <- function(z) matrix(node_matrix(object, matrix(z)), length(z))
   # Each W_k(t) is at most exp(-t^2 / 2) for t < 0, and so is its upper tail for t > 0.
-  reach <- function(log_p) sqrt(2 * pmax(0, log(length(mean)) - log_p))
+  reach <- function(log_p) sqrt(2 * pmax(0, log(nrow(object$mean)) - log_p))
   to_left <- reach(if (lower) log_p else log_complement(log_p))
   to_right <- reach(if (lower) log_complement(log_p) else log_p)
-  low <- apply(mean - outer(sd, to_left), 2, min)
-  high <- apply(mean + outer(sd, to_right), 2, max)
+  low <- pmax(-row_max(-nodes(-to_left)), -.Machine$double.xmax)
+  high <- pmin(row_max(nodes(to_right)), .Machine$double.xmax)
+  halfway <- if (has_families(object)) halfway_by_size else function(a, b) (a + b) / 2
   knots <- c(-36, -24, -16, -12, -8, -6, seq(-4, 4, by = 0.25), 6, 8, 12, 16, 24, 36)
-  grid <- sort(c(outer(sd, knots) + mean))
+  grid <- sort(nodes(knots))
+  grid <- grid[is.finite(grid)]
   # It is only where Newton starts from.
   if (length(grid) > 2000) grid <- grid[round(seq(1, length(grid), length.out = 2000))]
   table <- log_tail(object, grid, integrals, lower, call)
@@ -219,7 +226,7 @@ invert <- function(object, log_p, integrals, lower, call) {
   y <- if (length(unique(table[known])) > 1) {
     stats::approx(table[known], grid[known], log_p, rule = 2, ties = base::mean)$y
   } else {
-    (low + high) / 2
+    halfway(low, high)
   }
   y <- pmin(pmax(y, low), high)
   active <- seq_along(y)
@@ -233,7 +240,7 @@ invert <- function(object, log_p, integrals, lower, call) {
     log_density <- log_quantity_working(object, matrix(at), "density", call)
     newton <- at - error * exp(log_f - log_density)
     inside <- is.finite(newton) & newton > low[active] & newton < high[active]
-    following <- ifelse(inside, newton, (low[active] + high[active]) / 2)
+    following <- ifelse(inside, newton, halfway(low[active], high[active]))
     # Below this the error is rounding, and its sign says nothing about where the quantile is.
     settled <- abs(error) <= 1e-13 * pmax(1, abs(target)) | following == at
     y[active] <- ifelse(settled, at, following)

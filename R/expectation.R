@@ -218,6 +218,10 @@ add_lists <- function(a, b) if (is.list(a)) Map(add_lists, a, b) else a + b
 
 # x_ik on the working scale as a matrix, n K rows: all of the first component, then of the second.
 node_matrix <- function(object, z) {
+  if (has_families(object)) {
+    K <- length(object$components)
+    return(place_families(object, rep(z, K), rep(seq_len(K), each = nrow(z))))
+  }
   nodes <- .Call(ffi_nodes, object$mean, object$sd %||% object$cholesky, z)
   from_components(object, matrix(nodes, length(nodes) %/% ncol(z), ncol(z)))
 }

@@ -10,7 +10,7 @@
 #'   list with the names and shapes of [coef()][coef.cwmix_density]: derivatives with respect to
 #'   the unconstrained parameters, exact to double precision.
 #' @section Errors: A condition of class `"cwmix_input_error"`; the gradient needs complete rows
-#'   inside the support, and a classifier that is not an R function.
+#'   inside the support, a classifier that is not an R function, and normal components.
 #' @references Argouarc'h, Desbouvries, Barat, Kawasaki and Dautremer (2025), Classifier Weighted
 #'   Mixture models, arXiv:2501.02989, equation (16).
 #' @examples
@@ -47,6 +47,7 @@ log_likelihood <- function(object, newdata, gradient = FALSE, weights = NULL, ..
 }
 
 check_has_parameters <- function(object, call) {
+  check_normal(object, "object", call)
   if (!has_parameters(object$classifier)) {
     stop_input("`object` must have a classifier with parameters for a gradient, not an R function.",
       call = call

@@ -1,7 +1,10 @@
-# The components' affine maps and the flow before them, for any number of points.
+# The components' maps, affine or by families, and the flow before them, for any number of points.
 
 # z_k = L_k^-1 (y - mu_k), the standardised points of component k.
 latent <- function(object, y, k) {
+  if (has_families(object)) {
+    return(latent_family(object, y, k))
+  }
   u <- t(y) - object$mean[k, ]
   z <- if (is.null(object$cholesky)) {
     u / object$sd[k, ]
@@ -13,6 +16,9 @@ latent <- function(object, y, k) {
 
 # x = mu_k + L_k z with a component a row.
 place <- function(object, z, component) {
+  if (has_families(object)) {
+    return(place_families(object, z, component))
+  }
   if (is.null(object$cholesky)) {
     return(object$mean[component, , drop = FALSE] + object$sd[component, , drop = FALSE] * z)
   }

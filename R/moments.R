@@ -108,7 +108,8 @@ expect_at <- function(object, base, f, call) {
 }
 
 has_closed_moments <- function(object) {
-  is_constant(object$classifier) && is.null(object$flow) && !any(is.finite(object$support))
+  is_constant(object$classifier) && is.null(object$flow) && !has_families(object) &&
+    !any(is.finite(object$support))
 }
 
 # Of a Gaussian mixture: list(mean, vcov).

@@ -59,12 +59,18 @@ covariance_of <- function(cholesky) {
 #'     a coupling layer, which is such a list of its network's layers. Means and scales are then
 #'     those before the flow, where columns start out standardised. A flow alone has this element
 #'     and no other.
+#'
+#'   Of a [cwmix_model()] with `components` a list of these, one an element, with the parameters as
+#'   given in place of `mean` and the scales.
 #' @examples
 #' model <- cwmix_model(c(-1, 1), sd = c(1, 2), classifier = c(0.3, 0.7))
 #' coef(model)
 #' @export
 coef.cwmix_density <- function(object, ...) {
   check_dots_empty(..., call = user_call())
+  if (has_families(object)) {
+    return(c(object["components"], classifier_parameters(object$classifier)))
+  }
   free_parameters(all_parameters(object), object$flow)
 }
 
@@ -172,8 +178,12 @@ count_parameters <- function(object) {
   }
   d <- ncol(object$mean)
   K <- nrow(object$mean)
-  scale <- if (is.null(object$cholesky)) K * d else K * d * (d + 1) / 2
+  components <- if (has_families(object)) {
+    length(unlist(object$components))
+  } else {
+    K * d + if (is.null(object$cholesky)) K * d else K * d * (d + 1) / 2
+  }
   network <- length(object$classifier$weights) > 0
   weights <- if (network) length(flatten(classifier_parameters(object$classifier))) else K - 1
-  as.integer(K * d + scale + weights + flow)
+  as.integer(components + weights + flow)
 }

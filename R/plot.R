@@ -14,7 +14,8 @@
 #' - `"weights"`: the functional weights pi_k(x) in one or two columns; in two, those of the nine
 #'   largest components at most, with the ellipses.
 #' - `"classifier"`: w(z) for z from -4 to 4, alike, with the standard normal density (at no scale)
-#'   or the circle that holds 90 percent of it.
+#'   or the circle that holds 90 percent of it; of a model with `components`, alpha(u) for u from
+#'   0 to 1.
 #' - `"training"`: the mean log density of the training and the validation rows after each epoch;
 #'   for [gaussian_mixture()] that after each iteration of EM; for [cwmix_vi()] the evidence lower
 #'   bound at every evaluation.
@@ -177,7 +178,7 @@ column_range <- function(object, points, draws, j, given = NULL) {
   }
   core <- stats::quantile(draws$x[, j], c(0.003, 0.997), names = FALSE)
   reach <- grDevices::extendrange(c(core, points$x[, j]), f = 0.06)
-  support <- object$support[j, ]
+  support <- bounds_of(object)[j, ]
   pmin(pmax(reach, support[["lower"]]), support[["upper"]])
 }
 
@@ -254,7 +255,8 @@ component_lines <- function(x, y, taken) {
 }
 
 plot_curves <- function(object, what, points, draws, dots) {
-  x <- grid_along(column_range(object, points, draws, 1, dots$xlim), object$support[1, ], 501)
+  support <- bounds_of(object)
+  x <- grid_along(column_range(object, points, draws, 1, dots$xlim), support[1, ], 501)
   label <- curve_label(object)
   if (what == "weights") {
     y <- predict(object, x, type = "weights")
@@ -265,7 +267,7 @@ plot_curves <- function(object, what, points, draws, dots) {
     return(list(x = x, y = y))
   }
   density <- predict(object, x)
-  bars <- if (!is.null(points)) weighted_histogram(points, object$support)
+  bars <- if (!is.null(points)) weighted_histogram(points, support)
   main <- if (what == "density") "Density" else "Weighted components"
   highest <- 1.04 * max(density, bars$density)
   taken <- panel(range(x), c(0, highest), label, "Density", main, dots)
@@ -321,6 +323,9 @@ show_rug <- function(points) {
 weight_range <- function(classifier) c(0, 1.02 * max(classifier$shares %||% 1))
 
 plot_classifier <- function(object, what, points, draws, dots) {
+  if (has_families(object)) {
+    return(plot_uniform_classifier(object, dots))
+  }
   limits <- dots$xlim %||% c(-4, 4)
   z <- seq(min(limits), max(limits), length.out = 501)
   w <- predict(object$classifier, z)
@@ -331,6 +336,16 @@ plot_classifier <- function(object, what, points, draws, dots) {
   graphics::polygon(c(z[1], z, z[501]), c(0, base, 0), col = "grey92", border = NA)
   component_lines(z, w, taken)
   list(x = z, y = w)
+}
+
+# In the CDF form base draws are uniform.
+plot_uniform_classifier <- function(object, dots) {
+  limits <- dots$xlim %||% c(0, 1)
+  u <- grid_along(limits, c(0, 1), 501)
+  alpha <- predict(object$classifier, u)
+  taken <- panel(limits, weight_range(object$classifier), "u", "alpha(u)", "Classifier", dots)
+  component_lines(u, alpha, taken)
+  list(x = u, y = alpha)
 }
 
 plot_training <- function(object, dots, call) {

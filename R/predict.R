@@ -13,12 +13,14 @@ quantities <- c(density = 0L, posterior = 1L, weights = 2L, component = 3L)
 #'   - `"posterior"`, v_k(x), the probability of component k given x;
 #'   - `"class"`, the number of the component with the largest posterior;
 #'   - `"weights"`, the functional weights pi_k(x) = w_k(z_k), which do not sum to 1 over k;
-#'   - `"component"`, N(x; mu_k, Sigma_k), on the data's scale in bounded columns.
+#'   - `"component"`, N(x; mu_k, Sigma_k), on the data's scale in bounded columns; or p_k(x), of a
+#'     model with `components`.
 #' @param log A flag: logarithms, exact far in the tails (not for `"class"`).
 #' @param precision A string: `"single"` is two to three times as fast. Its log densities have
 #'   errors of some 1e-6, relative beyond 1, and more where components are narrow beside their
 #'   distance from each other: of about 1e-7 times that ratio. An R function as classifier is
-#'   always called in double. (`precision` of [cwmix_control()] is that of training.)
+#'   always called in double, and a model with `components` evaluated in double.
+#'   (`precision` of [cwmix_control()] is that of training.)
 #' @param ... Must be empty.
 #' @return For `"density"` a numeric vector, for `"class"` an integer vector, one a row of
 #'   `newdata`; otherwise a matrix with K columns. Names of rows survive. A row with a missing
@@ -144,6 +146,9 @@ class_of <- function(object, newdata, call, single) {
 # A quantity at a matrix of finite points on the working scale: a vector, or n x K.
 log_quantity_working <- function(object, y, quantity, call = NULL, single = engine_single(),
                                  threads = NULL) {
+  if (has_families(object)) {
+    return(log_quantity_families(object, y, quantity, call))
+  }
   if (is_average(object$classifier)) {
     return(log_quantity_average(object, y, quantity, call, single, threads))
   }

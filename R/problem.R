@@ -150,6 +150,7 @@ read_start <- function(start, problem, call) {
   if (!means) {
     what <- "a fitted density, a cwmix_model() or a matrix of means"
     check_class(start, "cwmix_density", what, "start", call)
+    check_normal(start, "start", call)
   }
   given <- if (means) colnames(start) else start$columns$names
   wanted <- problem$columns$names

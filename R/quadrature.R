@@ -109,6 +109,13 @@ activate <- function(activation, u) {
   )
 }
 
+# A bound on the change of any log odds over each interval [a, b] of standardised points.
+odds_change <- function(classifier, a, b) {
+  from <- classifier_input(classifier, a)
+  to <- classifier_input(classifier, b)
+  odds_slope(classifier, from, to) * (to - from)
+}
+
 # A bound on the slope of any log odds log(w_j / w_k) over each interval [a, b], by interval
 # arithmetic: u is a layer at the middle of the interval, slope +- spread holds its derivative
 # all over it, and so (mean value theorem) |u(z) - u| <= (|slope| + spread) (b - a) / 2. Weights
@@ -185,7 +192,7 @@ weight_integrals <- function(object, call) {
     error <- apply(abs(exp(log_add(left, right)) - exp(whole)), 1, max)
     mass <- stats::dnorm(pmin(abs(a), abs(b))) * (b - a)
     hidden <- mass > 1e-12 & is.null(classifier$fn)
-    hidden[hidden] <- odds_slope(classifier, a[hidden], b[hidden]) * (b - a)[hidden] > 4
+    hidden[hidden] <- odds_change(classifier, a[hidden], b[hidden]) > 4
     fine <- error <= 1e-12 * stats::pnorm(-pmax(abs(a), abs(b))) & !hidden
     # Half a million evaluations at a time: a classifier that needs more has no integral to find.
     if (depth == 40 || sum(!fine) > 25000) {

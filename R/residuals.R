@@ -3,7 +3,7 @@
 #' For each row a component k is drawn from its posterior v(x) and z_k = L_k^-1 (x - mu_k) is
 #' returned. If the model holds, these are exactly independent draws from N(0, I), in any
 #' dimension: randomised quantile residuals (Dunn and Smyth 1996) for mixtures. With a flow F they
-#' are those of F(x).
+#' are those of F(x); of a model with `components` z_k is Phi^-1(P_k(x)).
 #'
 #' @inheritParams predict.cwmix_density
 #' @param ... Must be empty.
@@ -43,7 +43,7 @@ residuals_working <- function(object, y, u, call) {
   if (!is.null(object$flow)) {
     return(residuals_working(without_flow(object), flow_forward(object, y)$u, u, call))
   }
-  if (is.null(object$classifier$fn)) {
+  if (is.null(object$classifier$fn) && !has_families(object)) {
     model <- engine_model(coef(object), object$classifier$activation)
     scale <- object$sd %||% object$cholesky
     return(.Call(ffi_residuals, model, object$mean, scale, y, u, thread_count()))

@@ -1,7 +1,8 @@
 #' Draw from a density
 #'
 #' Exact and independent draws: z from N(0, I), a component k with probability w_k(z), then
-#' x = mu_k + L_k z, or, with a flow F, x = F^-1(mu_k + L_k z).
+#' x = mu_k + L_k z. With a flow F it is x = F^-1(mu_k + L_k z), of a model with `components`
+#' x = P_k^-1(Phi(z)).
 #'
 #' @param object A `cwmix_density`: a fit of [cwmix()], [gaussian_mixture()] or
 #'   [flow_realnvp()], a [cwmix_model()] or a [cwmix_average()].
@@ -58,7 +59,7 @@ draw <- function(object, n, component = FALSE, call = NULL) {
   if (!is.null(object$flow)) {
     return(draw_by_flow(object, n, component, call))
   }
-  if (!is.null(object$classifier$fn)) {
+  if (!is.null(object$classifier$fn) || has_families(object)) {
     return(draw_by_function(object, n, component, call))
   }
   # A user's generator may fail, so it must not run beside other threads.
@@ -77,10 +78,10 @@ draw_by_flow <- function(object, n, component, call) {
   if (component) structure(x, component = attr(u, "component"), z = attr(u, "z")) else x
 }
 
-# The same where the classifier is an R function.
+# The same where the classifier is an R function, or a component's map is.
 draw_by_function <- function(object, n, component, call) {
   base <- .Call(ffi_base_draws, n, ncol(object$mean))
-  chosen <- choose_column(call_classifier(object$classifier, base$z, call), base$u)
+  chosen <- choose_column(exp(log_classifier(object$classifier, base$z, call)), base$u)
   x <- from_working(unname(place(object, base$z, chosen)), object$support)
   if (component) structure(x, component = chosen, z = base$z) else x
 }

@@ -14,6 +14,10 @@ describe_shape <- function(x) {
   if (inherits(x, "flow")) {
     return(sprintf("%s in %s", model_name(x), plural(ncol(x$mean), "column")))
   }
+  if (has_families(x)) {
+    K <- plural(nrow(x$mean), "component")
+    return(sprintf("%s: %s in 1 column, %s", model_name(x), K, describe_families(x)))
+  }
   sprintf(
     "%s: %s in %s, %s covariances", model_name(x), plural(nrow(x$mean), "component"),
     plural(ncol(x$mean), "column"), if (is.null(x$cholesky)) "diagonal" else "full"
@@ -21,11 +25,12 @@ describe_shape <- function(x) {
 }
 
 describe_support <- function(x) {
-  bounded <- rowSums(is.finite(x$support)) > 0
+  support <- bounds_of(x)
+  bounded <- rowSums(is.finite(support)) > 0
   if (!any(bounded)) {
     return(character())
   }
-  bounds <- sprintf("%s in (%g, %g)", column_labels(x), x$support[, 1], x$support[, 2])[bounded]
+  bounds <- sprintf("%s in (%g, %g)", column_labels(x), support[, 1], support[, 2])[bounded]
   shown <- paste(utils::head(bounds, 3), collapse = ", ")
   if (length(bounds) > 3) shown <- paste0(shown, ", ...")
   shown
@@ -93,7 +98,8 @@ format.cwmix_density <- function(x, ...) {
   check_dots_empty(..., call = user_call())
   lines <- c(
     describe_shape(x), if (!inherits(x, c("gaussian_mixture", "flow"))) sprintf(
-      "  classifier  %s", describe_classifier(x$classifier)
+      "  classifier  %s%s", describe_classifier(x$classifier),
+      if (has_families(x) && !is_constant(x$classifier)) ", on (0, 1)" else ""
     ),
     if (!is.null(x$flow)) sprintf("  map         %s", describe_map(x$flow, ncol(x$mean))),
     sprintf("  support     %s", describe_support(x))
@@ -160,8 +166,9 @@ print.cwmix_density <- function(x, ...) {
 #' @return An object of class `"summary.cwmix_density"`, a list: `header`, the lines that `print()`
 #'   shows of the object; `components`, a data frame with the proportion (for fits), the means and
 #'   the standard deviations of each component, in units of the data (of their logs or logits in
-#'   bounded columns; with a flow, before it, in coordinates u1, u2, ...); `covariance`, a d x d x K
-#'   array, or `NULL` with diagonal covariances; `flow`, whether there is one.
+#'   bounded columns; with a flow, before it, in coordinates u1, u2, ...), of a model with
+#'   `components` their families and parameters; `covariance`, a d x d x K array, or `NULL` with
+#'   diagonal covariances; `flow`, whether there is one.
 #' @examples
 #' summary(gaussian_mixture(faithful, K = 2, covariance = "full"))
 #' @export
@@ -179,6 +186,9 @@ summary.cwmix_density <- function(object, ...) {
 
 # A row a component: proportion (where known), means, standard deviations.
 component_table <- function(object) {
+  if (has_families(object)) {
+    return(family_table(object))
+  }
   K <- nrow(object$mean)
   # What a flow gives are no columns of the data.
   labels <- column_labels(object)

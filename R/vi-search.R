@@ -50,6 +50,7 @@ check_vi_start <- function(start, target, settings, call) {
 }
 
 check_start_density <- function(start, target, settings, call) {
+  check_normal(start, "start", call)
   classifier <- start$classifier
   layers <- classifier$weights
   widths <- vapply(layers[-length(layers)], nrow, 0L)

@@ -228,7 +228,8 @@ printed_fits <- function() {
     cwmix = cwmix(faithful, K = 3, hidden = 4, covariance = "full", control = control),
     mixture = gaussian_mixture(faithful, K = 2),
     bounded = gaussian_mixture(rivers, K = 1, support = c(0, Inf)),
-    model = cwmix_model(c(-1, 1), sd = c(1, 2), classifier = c(0.3, 0.7))
+    model = cwmix_model(c(-1, 1), sd = c(1, 2), classifier = c(0.3, 0.7)),
+    families = cdf_models()$network$model
   )
 }
 
@@ -248,6 +249,7 @@ persistent_models <- function() {
     specified = list(make_model(2, 3, c(5, 4), "full"), make_points(20, 2)),
     flow = list(fit_small_flow(faithful), faithful),
     map = list(fit_small_map(faithful$waiting, support = c(0, Inf)), faithful$waiting),
+    families = list(cdf_models()$network$model, c(-1, 0.5, 2)),
     fn = list(
       cwmix_model(c(-1, 1), sd = c(1, 2), classifier = function(z) cbind(plogis(z), plogis(-z))),
       c(-1, 0, 2)
@@ -263,7 +265,9 @@ everything <- function(object, points) {
     lapply(types, function(type) predict(object, points, type = type)),
     list(residuals(object, points), simulate(object, 20, seed = 2, component = TRUE)),
     list(
-      if (is.null(object$classifier$fn)) cwmix::log_likelihood(object, points, gradient = TRUE),
+      if (is.null(object$classifier$fn) && is.null(object$components)) {
+        cwmix::log_likelihood(object, points, gradient = TRUE)
+      },
       coef(object), object$log_likelihood
     )
   )

@@ -53,6 +53,9 @@ make_input_objects <- function() {
     o$model_of <- function(f) cwmix_model(c(-1, 1), sd = c(1, 2), classifier = f)
     o$fn_model <- o$model_of(function(z) cbind(plogis(z), plogis(-z)))
     o$average <- cwmix_average(list(o$model, o$model_of(o$classifier)))
+    o$families <- cwmix_model(
+      components = list(gamma = list(shape = 2), norm = list()), classifier = o$classifier
+    )
     o$picture <- image_density(diag(3))
     o$comparison <- compare(list(g = o$g, n = o$n), o$df)
     o$selection <- cwmix_select(

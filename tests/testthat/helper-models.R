@@ -268,3 +268,54 @@ make_average <- function(d, covariance = "diagonal", ..., seed = 1) {
   models <- lapply(make_members(d, covariance, seed), as_model, ...)
   cwmix_average(models, member_shares())
 }
+
+# Models in the CDF form, and what reference_cdf_form() takes: a network, an R function, constants.
+cdf_models <- function() {
+  network <- cwmix_classifier(
+    list(matrix(c(4, -2, 1)), matrix(c(2, -3, 1, 0.5, 1, -2), 2)), list(c(-2, 1, 0), c(0.2, -0.1))
+  )
+  waves <- function(u) {
+    w <- cbind(1 + sin(9 * u), 1 + cos(5 * u), 0.3)
+    w / rowSums(w)
+  }
+  list(
+    network = list(
+      model = cwmix_model(
+        components = list(gamma = list(shape = 2, rate = 0.5), lnorm = list(meanlog = 1)),
+        classifier = network
+      ),
+      components = list(list("gamma", shape = 2, rate = 0.5), list("lnorm", meanlog = 1)),
+      alpha = function(u) predict(network, u)[1, ]
+    ),
+    "R function" = list(
+      model = cwmix_model(
+        components = list(t = c(df = 5), beta = list(shape1 = c(2, 3), shape2 = 4)),
+        classifier = waves
+      ),
+      components = list(
+        list("t", df = 5), list("beta", shape1 = 2, shape2 = 4),
+        list("beta", shape1 = 3, shape2 = 4)
+      ),
+      alpha = function(u) waves(matrix(u))[1, ]
+    ),
+    constant = list(
+      model = cwmix_model(
+        components = list(weibull = list(shape = 1.5, scale = 2), exp = list(), norm = list()),
+        classifier = c(0.2, 0.3, 0.5)
+      ),
+      components = list(list("weibull", shape = 1.5, scale = 2), list("exp"), list("norm")),
+      alpha = function(u) c(0.2, 0.3, 0.5)
+    )
+  )
+}
+
+# Normal components in either form, with the same classifier.
+normal_pair <- function() {
+  alpha <- function(u) cbind(u^2, 1 - u^2)
+  mean <- c(-1, 2)
+  sd <- c(1, 0.5)
+  list(
+    base = cwmix_model(mean, sd = sd, classifier = function(z) alpha(pnorm(z))),
+    cdf = cwmix_model(components = list(norm = list(mean = mean, sd = sd)), classifier = alpha)
+  )
+}

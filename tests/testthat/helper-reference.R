@@ -754,3 +754,23 @@ reference_pullback <- function(y, p, dy) {
   }, flatten(p$flow))
   list(dx = dx, flow = unflatten(flat, p$flow))
 }
+
+# Formula (6), point by point: components are lists of a family and its parameters, alpha a function
+# of one u that gives K weights. A list as of reference_log_quantities(), not of logarithms.
+reference_cdf_form <- function(x, components, alpha) {
+  call_family <- function(letter, component, at) {
+    do.call(paste0(letter, component[[1]]), c(list(at), component[-1]))
+  }
+  weights <- component <- matrix(0, length(x), length(components))
+  for (i in seq_along(x)) {
+    for (k in seq_along(components)) {
+      weights[i, k] <- alpha(call_family("p", components[[k]], x[i]))[k]
+      component[i, k] <- call_family("d", components[[k]], x[i])
+    }
+  }
+  density <- rowSums(weights * component)
+  list(
+    density = density, posterior = weights * component / density, weights = weights,
+    component = component
+  )
+}

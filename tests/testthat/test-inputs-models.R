@@ -225,3 +225,173 @@ test_that("averages are of densities of the same columns and support", {
   expect_inputs(cases)
   expect_snapshot(writeLines(input_messages(cases)))
 })
+
+test_that("components of the CDF form are continuous families and their parameters", {
+  cases <- list()
+  for (name in names(not_numbers())) {
+    put <- function(what, code) {
+      cases[[paste0(what, ": ", name)]] <<- list(argument = "components", code = code)
+    }
+    if (name != "null") {
+      put("components", bquote(cwmix_model(components = bad[[.(name)]], classifier = 1)))
+    }
+    put("parameters", bquote(
+      cwmix_model(components = list(gamma = bad[[.(name)]]), classifier = 1)
+    ))
+    put("parameter", bquote(
+      cwmix_model(components = list(gamma = list(shape = bad[[.(name)]])), classifier = 1)
+    ))
+  }
+  cases <- c(cases, list(
+    "components and mean" = fails(
+      "mean", cwmix_model(1, components = list(norm = list()), classifier = 1)
+    ),
+    "components and sd" = fails(
+      "sd", cwmix_model(sd = 1, components = list(norm = list()), classifier = 1)
+    ),
+    "components and support" = fails(
+      "support", cwmix_model(
+        components = list(gamma = list(shape = 1)), classifier = 1, support = c(0, Inf)
+      )
+    ),
+    "components empty" = fails("components", cwmix_model(components = list(), classifier = 1)),
+    "components without names" = fails(
+      "components", cwmix_model(components = list(list(shape = 2)), classifier = 1)
+    ),
+    "components with a name missing" = fails(
+      "components",
+      cwmix_model(components = list(norm = list(), list(shape = 2)), classifier = c(0.5, 0.5))
+    ),
+    "components a data frame" = fails(
+      "components", cwmix_model(components = data.frame(norm = 1), classifier = 1)
+    ),
+    "components by functions" = fails(
+      "components", cwmix_model(components = list(dgamma = list(shape = 2)), classifier = 1)
+    ),
+    "family unknown" = fails(
+      "components", cwmix_model(components = list(gauss = list()), classifier = 1)
+    ),
+    "family of an odd name" = fails(
+      "components", cwmix_model(components = list("a b" = list()), classifier = 1)
+    ),
+    "family without a density" = fails(
+      "components", cwmix_model(components = list(tukey = list(nmeans = 3, df = 4)), classifier = 1)
+    ),
+    "family that is none" = fails(
+      "components", cwmix_model(components = list(r = list()), classifier = 1)
+    ),
+    "family discrete, pois" = fails(
+      "components", cwmix_model(components = list(pois = list(lambda = 300)), classifier = 1)
+    ),
+    "family discrete, binom" = fails(
+      "components", cwmix_model(components = list(binom = c(size = 1, prob = 0.5)), classifier = 1)
+    ),
+    "family discrete, signrank" = fails(
+      "components", cwmix_model(components = list(signrank = list(n = 10)), classifier = 1)
+    ),
+    "parameter unknown" = fails(
+      "components", cwmix_model(components = list(gamma = list(shap = 2)), classifier = 1)
+    ),
+    "parameter log" = fails(
+      "components", cwmix_model(components = list(norm = list(log = 1)), classifier = 1)
+    ),
+    "parameter without a name" = fails(
+      "components", cwmix_model(components = list(gamma = list(2)), classifier = 1)
+    ),
+    "parameter twice" = fails(
+      "components",
+      cwmix_model(components = list(gamma = list(shape = 2, shape = 3)), classifier = 1)
+    ),
+    "parameter missing" = fails(
+      "components", cwmix_model(components = list(gamma = list(rate = 2)), classifier = 1)
+    ),
+    "parameter NA" = fails(
+      "components", cwmix_model(components = list(gamma = list(shape = NA_real_)), classifier = 1)
+    ),
+    "parameter empty" = fails(
+      "components", cwmix_model(components = list(gamma = list(shape = double())), classifier = 1)
+    ),
+    "parameter negative" = fails(
+      "components", cwmix_model(components = list(gamma = list(shape = -1)), classifier = 1)
+    ),
+    "parameter infinite" = fails(
+      "components", cwmix_model(components = list(norm = list(mean = Inf)), classifier = 1)
+    ),
+    "parameters of a point" = fails(
+      "components", cwmix_model(components = list(norm = list(sd = 0)), classifier = 1)
+    ),
+    "parameters at odds" = fails(
+      "components",
+      cwmix_model(components = list(gamma = list(shape = 1, rate = 1, scale = 2)), classifier = 1)
+    ),
+    "parameters out of order" = fails(
+      "components", cwmix_model(components = list(unif = list(min = 1, max = 0)), classifier = 1)
+    ),
+    "parameters beyond double precision" = fails(
+      "components", cwmix_model(components = list(gamma = list(shape = 1e-4)), classifier = 1)
+    ),
+    "parameters of two lengths" = fails(
+      "components",
+      cwmix_model(components = list(norm = list(mean = 1:2, sd = 1:3)), classifier = rep(1 / 3, 3))
+    ),
+    "second of the parameters negative" = fails(
+      "components",
+      cwmix_model(components = list(norm = list(sd = c(1, -1))), classifier = c(0.5, 0.5))
+    ),
+    "classifier of components missing" = fails(
+      "classifier", cwmix_model(components = list(norm = list()))
+    ),
+    "classifier of other components" = fails(
+      "classifier", cwmix_model(components = list(norm = list()), classifier = classifier)
+    ),
+    "classifier of components in two dimensions" = fails(
+      "classifier", cwmix_model(
+        components = list(norm = list(mean = 1:2)),
+        classifier = cwmix_classifier(list(diag(2)), list(c(0, 0)))
+      )
+    ),
+    "classifier of an average" = fails(
+      "classifier",
+      cwmix_model(components = list(norm = list(mean = 1:4)), classifier = average$classifier)
+    ),
+    "probabilities of other components" = fails(
+      "classifier", cwmix_model(components = list(norm = list()), classifier = c(0.5, 0.5))
+    ),
+    "classifier on (0, 1) returns NA" = fails(
+      "classifier", predict(cwmix_model(
+        components = list(norm = list()), classifier = function(u) NA * u
+      ), 1)
+    ),
+    "classifier on (0, 1) at 2" = fails("newdata", predict(families$classifier, 2)),
+    "families in two columns" = fails("newdata", predict(families, m)),
+    "gradient of families" = fails("object", log_likelihood(families, 1, gradient = TRUE)),
+    "gradient of an expectation of families" = fails(
+      "object", expectation(families, identity, gradient = function(x) 1 + 0 * x)
+    ),
+    "average of families" = fails("fits", cwmix_average(list(model, families))),
+    "start of families" = fails("start", net(v, start = families)),
+    "start of families, of a mixture" = fails(
+      "start", gaussian_mixture(v, 2, covariance = "full", start = families)
+    ),
+    "start of families, variational" = fails("start", vi(start = families)),
+    "likelihood of families" = fails("object", logLik(families)),
+    "update of families" = fails("object", update(families)),
+    "one family" = works(
+      predict(cwmix_model(components = list(norm = list()), classifier = 1), 1:3), dnorm(1:3)
+    ),
+    "integer parameters" = works(
+      predict(cwmix_model(components = list(t = c(df = 3L)), classifier = 1), 1:3), dt(1:3, 3)
+    ),
+    "an infinite parameter" = works(
+      predict(cwmix_model(components = list(t = c(df = Inf)), classifier = 1), 1:3), dnorm(1:3)
+    ),
+    "no points" = works(predict(families, double()), double()),
+    "weight zero" = works(
+      predict(cwmix_model(
+        components = list(norm = list(mean = 0:1)), classifier = c(0, 1)
+      ), 0.5), dnorm(0.5, 1)
+    )
+  ))
+  expect_inputs(cases)
+  expect_snapshot(writeLines(input_messages(cases)))
+})
