@@ -228,31 +228,6 @@ static inline vec transform_backward(struct flow_rows *rows, const struct flow *
   return spline_backward(rows->draw, dy, dlog, x, &rows->spline, rows->raw);
 }
 
-/* After flow_pass() forward with all couplings' values kept: `dx` holds derivatives in
- * the last columns and `dlog` those in log_det; dx becomes the derivatives in the first
- * columns, those in the networks are added to `gradient`. */
-static void flow_backward(real *gradient, struct flow_rows *rows, const struct flow *flow,
-                          ptrdiff_t count) {
-  const ptrdiff_t n_raw = flow_parameters(&flow->shape), layer = flow->shape.n_layers;
-  for (ptrdiff_t c = flow->shape.couplings - 1; c >= 0; c--) {
-    struct activations *a = rows->nets + c;
-    for (ptrdiff_t j = 0, first = 0; j < flow->d; j++) {
-      if (!is_moved(flow, c, j)) continue;
-      const real *x = column_of(rows, flow, c, j);
-      real *dx = rows->dx + j * rows->room;
-      for (ptrdiff_t row = 0; row < count; row += LANES) {
-        load_raw(rows->raw, a, layer, first, n_raw, row, count);
-        vec_store(dx + row,
-                  transform_backward(rows, flow, vec_load(dx + row),
-                                     vec_load(rows->dlog + row), vec_load(x + row)));
-        store_raw(rows->draw, a, layer, first, n_raw, row, count);
-      }
-      first += n_raw;
-    }
-    coupling_network_backward(gradient, rows, flow, c, count);
-  }
-}
-
 /* The slope of a transform at LANES rows; `raw` is loaded. */
 static inline vec transform_slope(struct flow_rows *rows, const struct flow *flow,
                                   vec x) {
@@ -262,32 +237,55 @@ static inline vec transform_slope(struct flow_rows *rows, const struct flow *flo
   return vec_exp(log_slope);
 }
 
-/* The way back of the inverse, which undoes coupling 0 last: with y = f(x; r), x fixed by
- * y and the parameters r,
+/* The way back through coupling c, whose network's values are those of coupling_pass()
+ * forward. FORWARD: dx, derivatives in the columns after it, becomes those before it, and
+ * `dlog` are those in log_det. PULLBACK, of the inverse: with y = f(x; r), x fixed by y
+ * and the parameters r,
  *   dy = dx / f'(x),  dr = -dy df/dr
- * `dx` holds derivatives in the first columns and becomes those in the last. */
+ * dx, derivatives in the columns before it, becomes those after it. Adds to `gradient`. */
+static void coupling_backward(real *gradient, struct flow_rows *rows,
+                              const struct flow *flow, ptrdiff_t c,
+                              enum direction direction, ptrdiff_t count) {
+  const ptrdiff_t n_raw = flow_parameters(&flow->shape), layer = flow->shape.n_layers;
+  struct activations *a = rows->nets + c % rows->sets;
+  for (ptrdiff_t j = 0, first = 0; j < flow->d; j++) {
+    if (!is_moved(flow, c, j)) continue;
+    const real *x = column_of(rows, flow, c, j);
+    real *dx = rows->dx + j * rows->room;
+    for (ptrdiff_t row = 0; row < count; row += LANES) {
+      const vec at = vec_load(x + row), from = vec_load(dx + row);
+      load_raw(rows->raw, a, layer, first, n_raw, row, count);
+      if (direction == PULLBACK) {
+        const vec dy = from / transform_slope(rows, flow, at);
+        transform_backward(rows, flow, -dy, vec_splat(0), at);
+        vec_store(dx + row, dy);
+      } else {
+        vec_store(dx + row,
+                  transform_backward(rows, flow, from, vec_load(rows->dlog + row), at));
+      }
+      store_raw(rows->draw, a, layer, first, n_raw, row, count);
+    }
+    first += n_raw;
+  }
+  coupling_network_backward(gradient, rows, flow, c, count);
+}
+
+/* After flow_pass() forward with all couplings' values kept: `dx` holds derivatives in
+ * the last columns and `dlog` those in log_det; dx becomes the derivatives in the first
+ * columns, those in the networks are added to `gradient`. */
+static void flow_backward(real *gradient, struct flow_rows *rows, const struct flow *flow,
+                          ptrdiff_t count) {
+  for (ptrdiff_t c = flow->shape.couplings - 1; c >= 0; c--)
+    coupling_backward(gradient, rows, flow, c, FORWARD, count);
+}
+
+/* The way back of the inverse, which undoes coupling 0 last: `dx` holds derivatives in the
+ * first columns and becomes those in the last. */
 static void flow_pullback(real *gradient, struct flow_rows *rows, const struct flow *flow,
                           ptrdiff_t count) {
-  const ptrdiff_t n_raw = flow_parameters(&flow->shape), layer = flow->shape.n_layers;
-  const vec zero = vec_splat(0);
   for (ptrdiff_t c = 0; c < flow->shape.couplings; c++) {
     coupling_pass(rows, flow, c, FORWARD, count);
-    struct activations *a = rows->nets + c % rows->sets;
-    for (ptrdiff_t j = 0, first = 0; j < flow->d; j++) {
-      if (!is_moved(flow, c, j)) continue;
-      const real *x = column_of(rows, flow, c, j);
-      real *dx = rows->dx + j * rows->room;
-      for (ptrdiff_t row = 0; row < count; row += LANES) {
-        load_raw(rows->raw, a, layer, first, n_raw, row, count);
-        const vec at = vec_load(x + row);
-        const vec dy = vec_load(dx + row) / transform_slope(rows, flow, at);
-        transform_backward(rows, flow, -dy, zero, at);
-        vec_store(dx + row, dy);
-        store_raw(rows->draw, a, layer, first, n_raw, row, count);
-      }
-      first += n_raw;
-    }
-    coupling_network_backward(gradient, rows, flow, c, count);
+    coupling_backward(gradient, rows, flow, c, PULLBACK, count);
   }
 }
 
