@@ -21,10 +21,12 @@ static ptrdiff_t flow_rows_at_once(const struct shape *shape) {
 
 static int has_flow(const struct shape *shape) { return shape->flow.kind != FLOW_NONE; }
 
-/* Loads rows of the data; returns how many. */
+/* Loads rows of the data, at most so many, in chunks of nearly equal size; returns how
+ * many. */
 static ptrdiff_t load_rows(struct flow_rows *to, const struct flow *flow, ptrdiff_t c,
                            const struct rows *rows, ptrdiff_t begin, ptrdiff_t most) {
-  const ptrdiff_t left = rows->count - begin, count = left < most ? left : most;
+  const ptrdiff_t left = rows->count - begin, chunks = (left + most - 1) / most;
+  const ptrdiff_t count = (left + chunks - 1) / chunks;
   for (ptrdiff_t j = 0; j < flow->d; j++) {
     const double *x = rows->x + j * rows->stride;
     real *column = column_of(to, flow, c, j);
@@ -120,7 +122,7 @@ static struct flow_gradient_work flow_gradient_layout(struct arena *arena,
 }
 
 /* Sums of gradients are to be cleared and handed over once a tile. */
-#define FLOW_TILE_LEAST 192
+#define FLOW_TILE_LEAST 320
 
 static ptrdiff_t gradient_rows(const struct shape *shape) {
   return has_flow(shape) ? FLOW_TILE_LEAST : mixture_gradient_rows(shape);

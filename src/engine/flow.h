@@ -98,12 +98,23 @@ static inline real *column_of(const struct flow_rows *rows, const struct flow *f
   return rows->x + (c * flow->d + j) * rows->room;
 }
 
+/* Features first, ..., end - 1 of a layer become zero: what is padded, which the products
+ * multiply by zero. */
+static void zero_features(struct activations *a, ptrdiff_t layer, ptrdiff_t first,
+                          ptrdiff_t end, ptrdiff_t count) {
+  for (ptrdiff_t f = first; f < end; f++)
+    for (ptrdiff_t row = 0; row < count; row++)
+      a->value[layer][feature_at(f, a->stride) + row * LANES] = 0;
+}
+
 /* The network of coupling c at `count` rows of the columns that it leaves, which stand
  * before coupling `at`. */
 static struct activations *coupling_network(struct flow_rows *rows,
                                             const struct flow *flow, ptrdiff_t c,
                                             ptrdiff_t at, ptrdiff_t count) {
   struct activations *a = rows->nets + c % rows->sets;
+  const ptrdiff_t n_in = flow->shape.widths[c % 2][0];
+  zero_features(a, 0, n_in, padded(n_in), count);
   for (ptrdiff_t j = 0, feature = 0; j < flow->d; j++) {
     if (is_moved(flow, c, j)) continue;
     const real *x = column_of(rows, flow, at, j);
@@ -194,14 +205,6 @@ static ptrdiff_t flow_gradient_size(const struct flow_shape *flow) {
   return flow_gradient_before(flow, flow->couplings);
 }
 
-/* What is padded of the networks' outputs becomes zero, as mlp_backward() needs it. */
-static void clear_padding(struct activations *a, ptrdiff_t layer, ptrdiff_t n_out,
-                          ptrdiff_t count) {
-  for (ptrdiff_t f = n_out; f < padded(n_out); f++)
-    for (ptrdiff_t row = 0; row < count; row++)
-      a->value[layer][feature_at(f, a->stride) + row * LANES] = 0;
-}
-
 /* The way back through the network of coupling c, whose outputs have become their
  * derivatives: adds to `gradient` and to the derivatives of the columns it reads. */
 static void coupling_network_backward(real *gradient, struct flow_rows *rows,
@@ -209,7 +212,7 @@ static void coupling_network_backward(real *gradient, struct flow_rows *rows,
                                       ptrdiff_t count) {
   struct activations *a = rows->nets + c % rows->sets;
   const ptrdiff_t n_out = flow->shape.widths[c % 2][flow->shape.n_layers];
-  clear_padding(a, flow->shape.n_layers, n_out, count);
+  zero_features(a, flow->shape.n_layers, n_out, padded(n_out), count);
   mlp_backward(gradient + flow_gradient_before(&flow->shape, c), rows->dz, a,
                flow->nets + c, count);
   for (ptrdiff_t j = 0, feature = 0; j < flow->d; j++) {
