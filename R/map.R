@@ -56,17 +56,17 @@ flow_maps <- c("realnvp", "spline")
 new_map <- function(map, layers, hidden, bins, tail_bound, activation, call) {
   spline <- map == "spline"
   layers <- check_count(layers, "layers", call)
-  hidden <- check_widths(hidden, call)
-  if (layers * sum(as.double(hidden)[-1] * hidden[-length(hidden)]) > 1e8) {
-    stop_input("`layers` must be so few that they have at most 1e8 weights, not ", layers, ".",
+  if (layers > 1000) {
+    stop_input("`layers` must be at most 1,000, not ", base::format(layers, big.mark = ","), ".",
       call = call
     )
   }
+  hidden <- check_widths(hidden, call)
   structure(
     list(
       map = map, layers = layers, hidden = hidden,
       bins = if (spline) check_bins(bins, call),
-      tail_bound = if (spline) check_number(tail_bound, "tail_bound", call, 0, open = TRUE),
+      tail_bound = if (spline) check_tail_bound(tail_bound, call),
       activation = check_choice(activation, activations, "activation", call)
     ),
     class = "cwmix_map"
@@ -78,6 +78,16 @@ check_bins <- function(bins, call) {
   # Each has at least a thousandth of the whole range.
   if (bins > 500) stop_input("`bins` must be at most 500, not ", bins, ".", call = call)
   bins
+}
+
+# Beyond these single precision would lose the bins or the points.
+check_tail_bound <- function(tail_bound, call) {
+  if (!is_number(tail_bound) || tail_bound < 1e-3 || tail_bound > 1e3) {
+    stop_input("`tail_bound` must be a number from 0.001 to 1,000, not ", describe(tail_bound), ".",
+      call = call
+    )
+  }
+  as.double(tail_bound)
 }
 
 check_widths <- function(hidden, call) {
@@ -102,6 +112,12 @@ read_map <- function(map, call) {
 
 # One may have been edited by hand since it was made.
 validate_map <- function(map, call) {
+  if (!setequal(names(map), setdiff(names(formals(cwmix_map)), "..."))) {
+    stop_input("`map` must be made by cwmix_map(), not have the elements ",
+      paste(names(map), collapse = ", "), ".",
+      call = call
+    )
+  }
   tryCatch(
     do.call(cwmix_map, Filter(Negate(is.null), unclass(map))),
     error = function(e) stop_input("`map`: ", conditionMessage(e), call = call)

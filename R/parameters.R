@@ -172,7 +172,7 @@ count_parameters <- function(object) {
   if (is_average(object$classifier)) {
     return(sum(vapply(member_densities(object), count_parameters, 0L)))
   }
-  flow <- length(flatten(object$flow[c("weights", "biases")]))
+  flow <- count_flow(object$flow, ncol(object$mean))
   if (isTRUE(object$flow$fixed)) {
     return(flow)
   }
@@ -186,4 +186,12 @@ count_parameters <- function(object) {
   network <- length(object$classifier$weights) > 0
   weights <- if (network) length(flatten(classifier_parameters(object$classifier))) else K - 1
   as.integer(components + weights + flow)
+}
+
+# In one column the layers of a Real-NVP are one affine map, which components have already.
+count_flow <- function(flow, d) {
+  if (d == 1 && identical(flow$map, "realnvp")) {
+    return(if (isTRUE(flow$fixed)) 2L else 0L)
+  }
+  length(flatten(flow[c("weights", "biases")]))
 }

@@ -105,6 +105,7 @@ log_quantity_at <- function(object, points, quantity, call, single = engine_sing
   values <- log_quantity_working(
     object, points$y[usable, , drop = FALSE], quantity, call, single
   )
+  if (single && !engine_single()) values <- mend_lost(values, object, points, quantity, call)
   if (quantity %in% c("density", "component")) values <- values + points$log_jacobian[usable]
   if (quantity == "density") {
     out <- rep(NA_real_, nrow(points$y))
@@ -117,6 +118,17 @@ log_quantity_at <- function(object, points, quantity, call, single = engine_sing
     if (quantity == "component") out[points$outside, ] <- -Inf
   }
   out
+}
+
+# Far from the components single precision overflows where double does not: those rows anew.
+mend_lost <- function(values, object, points, quantity, call) {
+  values <- as.matrix(values)
+  lost <- which(rowSums(is.na(values)) > 0)
+  if (length(lost) > 0) {
+    y <- points$y[points$usable[lost], , drop = FALSE]
+    values[lost, ] <- log_quantity_working(object, y, quantity, call, FALSE)
+  }
+  if (quantity == "density") values[, 1] else values
 }
 
 # Names of rows as dimnames; none at all where there are none, as in a plain matrix.

@@ -53,7 +53,7 @@ describe_training <- function(x) {
   }
   best <- x$trace[match(x$best_epoch, x$trace$epoch), ]
   if (max(x$trace$epoch) == 0) {
-    return("  training    none")
+    return(if (x$stopped == "diverged") "  training    diverged at once" else "  training    none")
   }
   score <- if (is.na(best$validation)) {
     sprintf("training score %.4f, from %.4f", best$training, x$trace$training[1])

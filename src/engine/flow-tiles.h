@@ -56,7 +56,7 @@ static struct flow_density_work flow_density_layout(struct arena *arena,
                                                     const struct shape *shape) {
   struct flow_density_work work;
   const ptrdiff_t n = flow_rows_at_once(shape);
-  flow_rows_layout(&work.rows, arena, shape, n, 0, 0);
+  flow_rows_layout(&work.rows, arena, shape, n, KEPT_NONE);
   work.u = arena_take(arena, (size_t)(n * shape->d) * sizeof(double));
   work.mixture = arena_take(arena, mixture_density_bytes(shape));
   return work;
@@ -111,7 +111,7 @@ static struct flow_gradient_work flow_gradient_layout(struct arena *arena,
   struct flow_gradient_work work;
   const ptrdiff_t n = flow_rows_at_once(shape);
   const size_t column = (size_t)n * sizeof(double), d = (size_t)shape->d;
-  flow_rows_layout(&work.rows, arena, shape, n, 1, 1);
+  flow_rows_layout(&work.rows, arena, shape, n, KEPT_ALL);
   work.networks = arena_reals(arena, flow_gradient_size(&shape->flow));
   work.u = arena_take(arena, d * column);
   work.du = arena_take(arena, d * column);
@@ -218,7 +218,7 @@ struct flow_tile_work {
 static struct flow_tile_work flow_tile_layout(struct arena *arena,
                                               const struct shape *shape) {
   struct flow_tile_work work;
-  flow_rows_layout(&work.rows, arena, shape, flow_rows_at_once(shape), 0, 1);
+  flow_rows_layout(&work.rows, arena, shape, flow_rows_at_once(shape), KEPT_ONE);
   work.networks = arena_reals(arena, flow_gradient_size(&shape->flow));
   return work;
 }

@@ -55,8 +55,11 @@ static void flow_prepare(struct flow *flow, const double *weights, const double 
   }
 }
 
-/* Rows on their way through a flow. Networks' values are kept for all couplings, or for
- * one of each parity. */
+/* Whose networks' values are kept for the way back: of no coupling, of one of each parity
+ * at a time, of all. */
+enum kept { KEPT_NONE, KEPT_ONE, KEPT_ALL };
+
+/* Rows on their way through a flow. */
 struct flow_rows {
   ptrdiff_t room, sets;
   real *x;       /* couplings + 1 times d columns: before each coupling, after the last */
@@ -70,11 +73,11 @@ struct flow_rows {
 };
 
 static void flow_rows_layout(struct flow_rows *rows, struct arena *arena,
-                             const struct shape *shape, ptrdiff_t n, int all, int keep) {
+                             const struct shape *shape, ptrdiff_t n, enum kept kept) {
   const struct flow_shape *flow = &shape->flow;
   const ptrdiff_t n_raw = flow_parameters(flow);
   rows->room = padded(n);
-  rows->sets = all ? flow->couplings : 2;
+  rows->sets = kept == KEPT_ALL ? flow->couplings : 2;
   rows->x = arena_reals(arena, (flow->couplings + 1) * shape->d * rows->room);
   rows->log_det = arena_reals(arena, rows->room);
   rows->dx = arena_reals(arena, shape->d * rows->room);
@@ -87,7 +90,7 @@ static void flow_rows_layout(struct flow_rows *rows, struct arena *arena,
   for (ptrdiff_t c = 0; c < rows->sets; c++) {
     const struct shape net = net_shape(flow, c);
     struct activations net_rows;
-    activations_layout(&net_rows, arena, &net, rows->room, keep);
+    activations_layout(&net_rows, arena, &net, rows->room, kept != KEPT_NONE);
     if (rows->nets) rows->nets[c] = net_rows;
   }
 }
@@ -191,18 +194,17 @@ static void flow_pass(struct flow_rows *rows, const struct flow *flow,
     coupling_pass(rows, flow, direction == INVERSE ? n - 1 - c : c, direction, count);
 }
 
-/* Gradients of the networks, a coupling after the other: see mlp_gradient_size(). */
-static ptrdiff_t flow_gradient_before(const struct flow_shape *flow, ptrdiff_t c) {
-  ptrdiff_t size = 0;
-  for (ptrdiff_t i = 0; i < c; i++) {
-    const struct shape net = net_shape(flow, i);
-    size += mlp_gradient_size(&net);
-  }
-  return size;
+/* Gradients of a coupling's network, and of all, one after the other: see
+ * mlp_gradient_size(). */
+static ptrdiff_t net_gradient_size(const struct flow_shape *flow, ptrdiff_t c) {
+  const struct shape net = net_shape(flow, c);
+  return mlp_gradient_size(&net);
 }
 
 static ptrdiff_t flow_gradient_size(const struct flow_shape *flow) {
-  return flow_gradient_before(flow, flow->couplings);
+  ptrdiff_t size = 0;
+  for (ptrdiff_t c = 0; c < flow->couplings; c++) size += net_gradient_size(flow, c);
+  return size;
 }
 
 /* The way back through the network of coupling c, whose outputs have become their
@@ -213,8 +215,7 @@ static void coupling_network_backward(real *gradient, struct flow_rows *rows,
   struct activations *a = rows->nets + c % rows->sets;
   const ptrdiff_t n_out = flow->shape.widths[c % 2][flow->shape.n_layers];
   zero_features(a, flow->shape.n_layers, n_out, padded(n_out), count);
-  mlp_backward(gradient + flow_gradient_before(&flow->shape, c), rows->dz, a,
-               flow->nets + c, count);
+  mlp_backward(gradient, rows->dz, a, flow->nets + c, count);
   for (ptrdiff_t j = 0, feature = 0; j < flow->d; j++) {
     if (is_moved(flow, c, j)) continue;
     const real *from = rows->dz + feature_at(feature++, a->stride);
@@ -245,7 +246,8 @@ static inline vec transform_slope(struct flow_rows *rows, const struct flow *flo
  * `dlog` are those in log_det. PULLBACK, of the inverse: with y = f(x; r), x fixed by y
  * and the parameters r,
  *   dy = dx / f'(x),  dr = -dy df/dr
- * dx, derivatives in the columns before it, becomes those after it. Adds to `gradient`. */
+ * dx, derivatives in the columns before it, becomes those after it. Adds to `gradient`, the
+ * network's. */
 static void coupling_backward(real *gradient, struct flow_rows *rows,
                               const struct flow *flow, ptrdiff_t c,
                               enum direction direction, ptrdiff_t count) {
@@ -278,8 +280,11 @@ static void coupling_backward(real *gradient, struct flow_rows *rows,
  * columns, those in the networks are added to `gradient`. */
 static void flow_backward(real *gradient, struct flow_rows *rows, const struct flow *flow,
                           ptrdiff_t count) {
-  for (ptrdiff_t c = flow->shape.couplings - 1; c >= 0; c--)
+  gradient += flow_gradient_size(&flow->shape);
+  for (ptrdiff_t c = flow->shape.couplings - 1; c >= 0; c--) {
+    gradient -= net_gradient_size(&flow->shape, c);
     coupling_backward(gradient, rows, flow, c, FORWARD, count);
+  }
 }
 
 /* The way back of the inverse, which undoes coupling 0 last: `dx` holds derivatives in the
@@ -289,6 +294,7 @@ static void flow_pullback(real *gradient, struct flow_rows *rows, const struct f
   for (ptrdiff_t c = 0; c < flow->shape.couplings; c++) {
     coupling_pass(rows, flow, c, FORWARD, count);
     coupling_backward(gradient, rows, flow, c, PULLBACK, count);
+    gradient += net_gradient_size(&flow->shape, c);
   }
 }
 
