@@ -18,11 +18,12 @@
 #' set aside (before EM) to score every epoch; the best epoch, epoch 0 included, is returned. What
 #' is scored and returned is an average of the last parameters along the way.
 #'
-#' **With a flow** as `map` a mixture as above is that of u = F(x), where F is an invertible map
-#' given by networks, and the density of x is that of u times |det dF/dx|. The components' maps are
-#' then z_k = A_k(F(x)): F, shared by all, followed by the affine map A_k(u) = L_k^-1 (u - mu_k) of
-#' each (equation 12). F standardises the columns and is otherwise the identity at first, so that
-#' training still starts from EM's mixture; it is trained together with the rest.
+#' **With a flow** as `map` the density above is that of u = F(x), where F is an invertible map
+#' given by networks, and the density of x is that of u times |det dF/dx|. The standardised points
+#' are then z_k = A_k(F(x)): F, shared by all components, is followed by the affine map
+#' A_k(u) = L_k^-1 (u - mu_k) of each (equation 12). F standardises the columns and is otherwise the
+#' identity at first, so that training still starts from EM's mixture; it is trained together with
+#' the rest.
 #'
 #' Columns are standardised inside. Without a flow, the parameters reported are those of the data
 #' (of their logs or logits in bounded columns); with one, means and covariances are those of u.
@@ -35,8 +36,8 @@
 #'   for its number; with `validation` or a flow, for one in 25 rows, at most 10.
 #' @param ... Must be empty.
 #' @param hidden An integer vector, the widths of the network's hidden layers; `integer(0)` for a
-#'   softmax-linear classifier; `NULL` for constant weights: a Gaussian mixture, fitted by EM alone,
-#'   or with a flow one of u, trained with the flow. `"auto"` stands for `c(64, 64)`, without `K` on
+#'   softmax-linear classifier; `NULL` for constant weights: a Gaussian mixture, fitted by EM alone
+#'   unless there is a flow to train with it. `"auto"` stands for `c(64, 64)`, without `K` on
 #'   at most 2,000 rows for `c(32, 32)`.
 #' @param covariance A string: the components' covariances, `"diagonal"` or `"full"` (without `K`
 #'   also spherical, shrunk and tied ones). `"auto"` stands for diagonal ones, without `K` for both.
@@ -51,7 +52,8 @@
 #'   of weight 0 count as absent. With a formula it is looked for in `data` first.
 #' @param validation A number from 0 to below 1, the share of rows set aside (rounded down); `NULL`
 #'   for a tenth of the rows, at most 5,000. With no such row there is no early stopping, and the
-#'   last epoch is returned. A number asks for one model, `NULL` without `K` and `start` for folds.
+#'   last epoch is returned. A number asks for one model, `NULL` without `K`, `start` and a flow for
+#'   folds.
 #' @param start `NULL` to start from EM; a density without a flow to start from, with the same K,
 #'   covariances and support (and network, if it has one: EM is then skipped), columns in the same
 #'   order; or a K x d matrix of means for EM.

@@ -11,8 +11,8 @@
 #' `flow_realnvp()` needs at least two columns: in one, affine layers are no more than an affine
 #' map, and the density a normal one. `flow_spline()` takes one column or more.
 #'
-#' A flow bends one normal distribution into that of the data. Where these fall into clusters,
-#' `cwmix(map = )`, which puts a mixture behind a flow, has less to bend.
+#' A flow bends one normal distribution into that of the data. Where the data fall into
+#' clusters, `cwmix(map = )`, which puts a mixture behind a flow, has less to bend.
 #'
 #' @inheritParams cwmix
 #' @inheritParams cwmix_map

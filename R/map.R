@@ -14,7 +14,7 @@
 #'   smoothly by 2 in absolute value. It needs at least two columns: in one, F would be no more than
 #'   an affine map. `"spline"`: a monotone rational-quadratic spline on
 #'   \[-`tail_bound`, `tail_bound`\] and the identity outside, for one column or more.
-#' @param layers A whole number of coupling layers; of two columns or more, one layer leaves some as
+#' @param layers A whole number of coupling layers; a single one leaves some of several columns as
 #'   they are.
 #' @param hidden An integer vector, the widths of the hidden layers of each network; `integer(0)`
 #'   for linear ones.
