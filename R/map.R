@@ -2,18 +2,20 @@
 
 #' Invertible networks as the maps of a mixture
 #'
-#' Describes a normalising flow F for [cwmix()]: the components' maps are T_k = A_k o F, one flow
-#' that is shared by all, followed by the affine map A_k of each (equation 12 with flows). The flow
-#' is a chain of coupling layers. Each leaves every other column as it is, and those columns, by a
-#' network, set the parameters of an increasing function of each of the others; the next layer
-#' exchanges their roles. So both F and its inverse are cheap, and the Jacobian is triangular. A
-#' single column is transformed by every layer, with parameters of its own instead of networks.
+#' Describes a normalising flow F for [cwmix()]: the components' maps are T_k(x) = A_k(F(x)), one
+#' flow that is shared by all, followed by the affine map A_k of each (equation 12 with flows). The
+#' flow is a chain of coupling layers. Each leaves every second column as it is, and those columns,
+#' by a network, set the parameters of an increasing function of each of the others; the next layer
+#' exchanges their roles. So both F and its inverse are cheap, and the Jacobian determinant of a
+#' layer is the product of these functions' slopes. A single column is transformed by every layer,
+#' which has free parameters in place of a network's outputs.
 #'
 #' @param map A string. `"realnvp"`: the increasing function is x exp(s) + t, where s is bounded
-#'   smoothly by 2 in absolute value. `"spline"`: a monotone rational-quadratic spline on
-#'   \[-`tail_bound`, `tail_bound`\] and the identity outside.
-#' @param layers A whole number of coupling layers; with less than two, some columns stay as they
-#'   are.
+#'   smoothly by 2 in absolute value. It needs at least two columns: in one, F would be no more than
+#'   an affine map. `"spline"`: a monotone rational-quadratic spline on
+#'   \[-`tail_bound`, `tail_bound`\] and the identity outside, for one column or more.
+#' @param layers A whole number of coupling layers; a single one leaves some of several columns as
+#'   they are.
 #' @param hidden An integer vector, the widths of the hidden layers of each network; `integer(0)`
 #'   for linear ones.
 #' @param bins A whole number from 2 to 500, the pieces of each spline.

@@ -166,7 +166,7 @@ print.cwmix_density <- function(x, ...) {
 #' @return An object of class `"summary.cwmix_density"`, a list: `header`, the lines that `print()`
 #'   shows of the object; `components`, a data frame with the proportion (for fits), the means and
 #'   the standard deviations of each component, in units of the data (of their logs or logits in
-#'   bounded columns; with a flow, before it, in coordinates u1, u2, ...), of a model with
+#'   bounded columns; with a flow, of u = F(x), with columns u1, u2, ...), of a model with
 #'   `components` their families and parameters; `covariance`, a d x d x K array, or `NULL` with
 #'   diagonal covariances; `flow`, whether there is one.
 #' @examples
