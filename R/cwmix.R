@@ -43,7 +43,7 @@
 #'   also spherical, shrunk and tied ones). `"auto"` stands for diagonal ones, without `K` for both.
 #' @param activation A string, `"tanh"`, `"relu"` or `"silu"`.
 #' @param map A string: the components' maps, `"affine"`, or with a flow before them: `"realnvp"`
-#'   (of at least two columns) or `"spline"`; or a [cwmix_map()] with the flow's settings.
+#'   or `"spline"`; or a [cwmix_map()] with the flow's settings.
 #' @param support The columns' bounds: `NULL` for none; a pair such as `c(0, Inf)` for every column;
 #'   or a list with one pair (or `NULL`) a column, by position or by name. The density is exactly
 #'   zero outside. Inside, what is modelled is log(x - lower), -log(upper - x) or, between two
@@ -205,7 +205,7 @@ fit_cwmix <- function(problem, settings, kept, matched, call) {
   activation <- settings$activation
   hidden <- settings$hidden
   start <- read_start(settings$start, problem, call)
-  problem <- add_map(problem, if (!is.null(settings$map)) unclass(settings$map))
+  problem <- add_map(problem, if (!is.null(settings$map)) unclass(settings$map), call)
   # A mixture with constant weights and affine maps is fitted by EM alone.
   by_em <- is.null(hidden) && is.null(problem$flow)
 

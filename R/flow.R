@@ -8,8 +8,8 @@
 #' `flow_spline()`. The layers' networks are trained by gradient ascent on the mean log density, as
 #' those of [cwmix()], from layers that are the identity.
 #'
-#' `flow_realnvp()` needs at least two columns: in one, affine layers are no more than an affine
-#' map, and the density a normal one. `flow_spline()` takes one column or more.
+#' In one column the layers of `flow_realnvp()` are together one affine map, and the density is a
+#' normal one, with 2 degrees of freedom: use `flow_spline()` there.
 #'
 #' A flow bends one normal distribution into that of the data. Where the data fall into
 #' clusters, `cwmix(map = )`, which puts a mixture behind a flow, has less to bend.
@@ -139,7 +139,7 @@ flow_settings <- function(map, support, weights, validation, control, keep_data,
 
 # `kept` is what `keep_data` keeps.
 fit_flow <- function(points, kept, settings, matched, call) {
-  problem <- add_map(read_problem(points, settings, call), settings$flow)
+  problem <- add_map(read_problem(points, settings, call), settings$flow, call)
   n <- nrow(problem$y)
   held <- held_count(settings$validation, n)
   held_rows <- if (held > 0) sort(sample.int(n, held)) else integer()

@@ -11,15 +11,15 @@
 #' which has free parameters in place of a network's outputs.
 #'
 #' @param map A string. `"realnvp"`: the increasing function is x exp(s) + t, where s is bounded
-#'   smoothly by 2 in absolute value. It needs at least two columns: in one, F would be no more than
+#'   smoothly by 2 in absolute value. In one column F is then no more than
 #'   an affine map. `"spline"`: a monotone rational-quadratic spline on
-#'   \[-`tail_bound`, `tail_bound`\] and the identity outside, for one column or more.
-#' @param layers A whole number of coupling layers; a single one leaves some of several columns as
+#'   \[-`tail_bound`, `tail_bound`\] and the identity outside.
+#' @param layers A whole number of coupling layers, at most 1,000; a single one leaves some of several columns as
 #'   they are.
 #' @param hidden An integer vector, the widths of the hidden layers of each network; `integer(0)`
 #'   for linear ones.
 #' @param bins A whole number from 2 to 500, the pieces of each spline.
-#' @param tail_bound A positive number, where the splines end, in standard deviations of the columns
+#' @param tail_bound A number from 0.001 to 1,000, where the splines end, in standard deviations of the columns
 #'   for the first layer.
 #' @param activation A string, `"tanh"`, `"relu"` or `"silu"`: that of the networks.
 #' @param ... Must be empty.
@@ -206,10 +206,21 @@ add_flow <- function(parameters, flow) {
 }
 
 # A problem with a flow. That of a flow alone leaves its base, the standard normal, as it is.
-add_map <- function(problem, flow) {
+add_map <- function(problem, flow, call) {
+  if (!is.null(flow)) check_map_size(flow, ncol(problem$y), call)
   problem$flow <- flow
   if (isTRUE(flow$fixed)) problem$floor[] <- 0
   problem
+}
+
+check_map_size <- function(flow, d, call) {
+  parameters <- sum(flow_counts(engine_flow(flow, d)))
+  if (parameters > 1e8) {
+    stop_input("`layers`, `hidden` and `bins` must be so few that the flow has at most 1e8 ",
+      "parameters, not ", signif(parameters, 3), ".",
+      call = call
+    )
+  }
 }
 
 # What a fitted flow has besides its shape.

@@ -176,7 +176,9 @@ continue <- function(object, epochs, control, frame, call) {
     support = unname(split(object$support, row(object$support))), weights = training$weights,
     control = control
   )
-  problem <- add_map(read_problem(training$points, settings, call), flow_shape(object$flow))
+  problem <- add_map(
+    read_problem(training$points, settings, call), flow_shape(object$flow), call
+  )
   sets <- split_sets(problem, object$held_rows)
   if (is.null(object$hidden) && is.null(object$flow)) {
     stop_input(

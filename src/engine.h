@@ -110,9 +110,9 @@ struct sampling {
   uint64_t seed;
 };
 
-/* What a gradient gives at each row of x besides, where not NULL: `log_density` (n), which
- * it overwrites, and a_i times the gradient of log p(x_i) in x_i (n x d), which it adds
- * to `dx`. */
+/* What a gradient gives at each row of x besides, where not NULL: `log_density` (n),
+ * which it overwrites, and a_i times the gradient of log p(x_i) in x_i (n x d), which it
+ * adds to `dx`. */
 struct at_points {
   double *log_density, *dx;
 };
@@ -177,8 +177,8 @@ struct engine {
   size_t (*model_bytes)(const struct shape *shape);
   void (*model_prepare)(void *model, const double *parameters, const struct shape *shape);
 
-  /* A quantity of the paper's formula (16), or (12) behind a flow, on the log scale, for a
-   * tile without an index: out[row + j * stride], j < 1 for LOG_DENSITY and j < k
+  /* A quantity of the paper's formula (16), or (12) behind a flow, on the log scale, for
+   * a tile without an index: out[row + j * stride], j < 1 for LOG_DENSITY and j < k
    * otherwise. Overwrites. */
   ptrdiff_t (*density_rows)(const struct shape *shape);
   size_t (*density_bytes)(const struct shape *shape);

@@ -71,8 +71,8 @@ double tiles_gradient(double *gradient, const struct at_points *at, struct tiles
 /* Overwrites the gradient. */
 void tiles_expectation(double *gradient, struct tiles *tiles, const struct rows *rows,
                        const struct derivatives *given, struct team *team);
-/* Rows through the flow: a JOB_PULLBACK where `gradient` is not NULL, which it overwrites,
- * and a JOB_FLOW otherwise. */
+/* Rows through the flow: a JOB_PULLBACK where `gradient` is not NULL, which it
+ * overwrites, and a JOB_FLOW otherwise. */
 void tiles_flow(const struct passage *out, double *gradient, struct tiles *tiles,
                 enum direction direction, const struct rows *rows, struct team *team);
 /* Overwrites the statistics (k x em_statistics); returns the log-likelihood. */

@@ -246,8 +246,8 @@ static inline vec transform_slope(struct flow_rows *rows, const struct flow *flo
  * `dlog` are those in log_det. PULLBACK, of the inverse: with y = f(x; r), x fixed by y
  * and the parameters r,
  *   dy = dx / f'(x),  dr = -dy df/dr
- * dx, derivatives in the columns before it, becomes those after it. Adds to `gradient`, the
- * network's. */
+ * dx, derivatives in the columns before it, becomes those after it. Adds to the network's
+ * `gradient`. */
 static void coupling_backward(real *gradient, struct flow_rows *rows,
                               const struct flow *flow, ptrdiff_t c,
                               enum direction direction, ptrdiff_t count) {
@@ -287,8 +287,8 @@ static void flow_backward(real *gradient, struct flow_rows *rows, const struct f
   }
 }
 
-/* The way back of the inverse, which undoes coupling 0 last: `dx` holds derivatives in the
- * first columns and becomes those in the last. */
+/* The way back of the inverse, which undoes coupling 0 last: `dx` holds derivatives in
+ * the first columns and becomes those in the last. */
 static void flow_pullback(real *gradient, struct flow_rows *rows, const struct flow *flow,
                           ptrdiff_t count) {
   for (ptrdiff_t c = 0; c < flow->shape.couplings; c++) {

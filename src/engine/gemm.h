@@ -76,8 +76,8 @@ ALWAYS_INLINE void product_block(vec *sums, const real *w, const real *bias,
   memcpy(sums, all, (size_t)(n_c * MR) * sizeof(vec));
 }
 
-/* As product_block(), of few outputs: sums[r] = bias + W x[r]. What is padded of x must be
- * finite. */
+/* As product_block(), of few outputs: sums[r] = bias + W x[r]. What is padded of x must
+ * be finite. */
 static inline void narrow_block(vec *sums, const real *w, const real *bias, const real *x,
                                 ptrdiff_t stride, ptrdiff_t n_in, ptrdiff_t n_out) {
   const ptrdiff_t width = padded(n_in);

@@ -1,8 +1,8 @@
 /* Monotone rational-quadratic splines (Gregory and Delbourgo 1982) as in Durkan, Bekasov,
  * Murray and Papamakarios (2019), a row a lane: K bins divide [-B, B] on both axes, and
- * outside the map is the identity. `raw` holds K numbers for the widths of the bins, K for
- * their heights and K - 1 for the slopes at the knots inside, LANES each; zeros give the
- * identity.
+ * outside the map is the identity. `raw` holds K numbers for the widths of the bins, K
+ * for their heights and K - 1 for the slopes at the knots inside, LANES each; zeros give
+ * the identity.
  *
  * In a bin of width w, height h and slopes d0, d1 at its ends, with s = h / w,
  * t = (x - left) / w and q = t (1 - t):
