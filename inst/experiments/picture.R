@@ -1,0 +1,314 @@
+# A picture as a density: the experiment of Argouarc'h et al. (2025, Table I and Figure 4), whose
+# results vignette("picture") shows. From 200,000 draws from a picture, taken as a density that is
+# constant on each pixel, a classifier weighted mixture, two normalising flows, a Gaussian mixture
+# and a kernel estimate are fitted. Each is scored on its own draws and on the whole picture.
+#   Rscript inst/experiments/picture.R PICTURE FOLDER [SEEDS [MODELS]]
+# PICTURE is a PNG or JPEG file; SEEDS and MODELS are separated by commas, by default 1,2,3 and all
+# of `models` below. Every fit is a file in FOLDER, and those that are there are not run again. The
+# end is FOLDER/picture.csv, a row a score; FOLDER/picture-epochs.csv, the CWM's by epoch; and
+# pictures of the fits of the first seed, which need the png package.
+suppressMessages(library(cwmix))
+
+# Logits of 0.01 + 0.98 x are those of the interval c(-1, 99) / 98, a little wider than the square:
+# the paper's map. Densities are scored as they are, so mass between the two is lost.
+paper_map <- c(-1, 99) / 98
+n_draws <- 200000
+steps <- function(...) cwmix_control(..., patience = Inf, verbose = FALSE)
+settings <- list(
+  # Trains on `copies` of the draws, each with normal noise of its own of standard deviation
+  # `jitter`, half the bandwidth of a kernel estimate; `held` draws are set aside.
+  cwmix = list(held = 5000, copies = 3, jitter = 0.003, K = 49, hidden = c(128, 128, 128)),
+  cwmix_steps = steps(
+    epochs = 18, batch_size = 1000, learning_rate = 4e-3, weight_decay = 1e-3, starts = 3
+  ),
+  spline = list(layers = 8, hidden = c(64, 64, 64), bins = 8, validation = 0, control = steps(
+    epochs = 60, batch_size = 500, learning_rate = 5e-3
+  )),
+  realnvp = list(layers = 10, hidden = c(64, 64, 64), validation = 0, control = steps(
+    epochs = 60, batch_size = 500, learning_rate = 5e-3
+  )),
+  mixture = list(K = 49, covariance = "full", control = steps(starts = 3))
+)
+
+# A function of the draws for each model: a list of what is to be scored, by name, each with `fit`
+# and `density`, which takes points and returns log densities.
+models <- list(
+  cwmix = function(x) {
+    run <- fit_by_epoch(x, settings$cwmix, settings$cwmix_steps)
+    list("CWM" = scored(run$last, run), "CWM, early stopping" = scored(run$best))
+  },
+  spline = function(x) list("Spline flow" = scored(fit_to(x, flow_spline, settings$spline))),
+  realnvp = function(x) list("Real-NVP" = scored(fit_to(x, flow_realnvp, settings$realnvp))),
+  mixture = function(x) {
+    list("Gaussian mixture" = scored(fit_to(x, gaussian_mixture, settings$mixture)))
+  },
+  kernel = function(x) {
+    held <- seq_len(nrow(x) %/% 10)
+    fewer <- kernel_estimate(x[-held, ])
+    chosen <- best_bandwidth(function(h) mean(fewer(h)(x[held, ])))
+    estimate <- kernel_estimate(x)
+    oracle <- best_bandwidth(function(h) expected_log_density(picture, estimate(h), per_pixel = 4))
+    with_bandwidth <- function(h) list(fit = kernel_fit(x, h), density = estimate(h))
+    list(
+      "Kernel estimate" = with_bandwidth(chosen),
+      "Kernel estimate, best bandwidth" = with_bandwidth(oracle)
+    )
+  }
+)
+
+fit_to <- function(x, fitting, settings) {
+  do.call(fitting, c(list(x, support = paper_map), settings))
+}
+
+scored <- function(fit, by_epoch = NULL) {
+  list(fit = fit, density = log_density(fit), by_epoch = by_epoch)
+}
+
+log_density <- function(fit) function(u) predict(fit, u, log = TRUE, precision = "single")
+
+# cwmix() returns one epoch, and here two are wanted from one run: the last, and the one that is best
+# on draws set aside. So the averaged parameters are noted whenever an epoch is recorded.
+fit_by_epoch <- function(x, settings, control) {
+  held <- x[seq_len(settings$held), ]
+  x <- x[-seq_len(settings$held), ]
+  start <- gaussian_mixture(x, settings$K, support = paper_map, control = control)
+  copies <- x[rep(seq_len(nrow(x)), settings$copies), ]
+  control$em_iterations <- 10
+  # Reflected at the edges of the square.
+  copies <- 1 - abs(1 - abs(copies + rnorm(length(copies), sd = settings$jitter)))
+  noted <- new.env()
+  note <- function(name, value) assign(name, value, noted)
+  internal <- asNamespace("cwmix")
+  assign(".note", note, globalenv())
+  note_as <- function(where, what) {
+    suppressMessages(trace(where, what, print = FALSE, where = internal))
+  }
+  note_as("train", quote({
+    .note("problem", problem)
+    .note("template", template)
+  }))
+  note_as("record", quote(.note(paste("epoch", run$state$epoch), run$state$average)))
+  on.exit(suppressMessages({
+    untrace("train", where = internal)
+    untrace("record", where = internal)
+  }))
+  cwmix(
+    copies,
+    K = settings$K, hidden = settings$hidden, support = paper_map, validation = 0, start = start,
+    control = control
+  )
+  fits <- lapply(seq(0, control$epochs), function(epoch) {
+    parameters <- internal$unflatten(noted[[paste("epoch", epoch)]], noted$template)
+    fit <- internal$fitted_density(parameters, "tanh", noted$problem, "cwmix")
+    fit$best_epoch <- epoch
+    fit$df <- length(noted[["epoch 0"]])
+    fit
+  })
+  scores <- vapply(fits, function(fit) mean(log_density(fit)(held)), 0)
+  list(
+    fits = fits, held_out = scores, best = fits[[which.max(scores)]], last = fits[[length(fits)]]
+  )
+}
+
+# A Gaussian kernel on the square, reflected at its edges, by the Fourier transform of the draws'
+# counts in cells, a quarter of a pixel wide: a function of the bandwidth h that returns a function
+# of points, their log densities.
+kernel_estimate <- function(x) {
+  cells <- 4 * rev(dim(picture$mass))
+  cell <- function(u) ceiling(u * rep(cells, each = nrow(u)))
+  counts <- table_of(cell(x), cells)
+  counts <- rbind(counts, counts[cells[1]:1, ])
+  spectrum <- fft(cbind(counts, counts[, cells[2]:1]))
+  damping <- function(m, h) exp(-(pi * h * pmin(seq(0, 2 * m - 1), seq(2 * m, 1)))^2 / 2)
+  function(h) {
+    smooth <- fft(spectrum * outer(damping(cells[1], h), damping(cells[2], h)), inverse = TRUE)
+    density <- Re(smooth[seq_len(cells[1]), seq_len(cells[2])]) / length(smooth) /
+      nrow(x) * prod(cells)
+    # Far from all draws there is nothing but rounding.
+    log_density <- log(pmax(density, 1e-12))
+    function(u) log_density[cell(u)]
+  }
+}
+
+table_of <- function(cell, cells) {
+  matrix(tabulate(cell[, 1] + cells[1] * (cell[, 2] - 1), prod(cells)), cells[1])
+}
+
+best_bandwidth <- function(score) {
+  optimize(score, c(0.003, 0.012), maximum = TRUE, tol = 1e-4)$maximum
+}
+
+kernel_fit <- function(x, h) structure(list(x = x, h = h), class = "kernel")
+
+simulate_from <- function(fit, n, seed) {
+  set.seed(seed)
+  if (!inherits(fit, "kernel")) {
+    return(as.matrix(simulate(fit, n)))
+  }
+  draws <- fit$x[sample.int(nrow(fit$x), n), ] + rnorm(2 * n, sd = fit$h)
+  1 - abs(1 - abs(draws))
+}
+
+# The mean log density over the whole picture, at 4 x 4 points a pixel, and the mean density of each
+# pixel, rows from the top down.
+score_picture <- function(density, per_pixel = 4) {
+  mass <- picture$mass
+  parts <- (seq_len(per_pixel) - 0.5) / per_pixel
+  score <- 0
+  grid <- 0 * mass
+  for (right in parts) {
+    for (down in parts) {
+      x <- (c(col(mass)) - 1 + right) / ncol(mass)
+      value <- density(cbind(x = x, y = 1 - (c(row(mass)) - 1 + down) / nrow(mass)))
+      score <- score + sum((mass * value)[mass > 0]) / per_pixel^2
+      grid <- grid + exp(value) / per_pixel^2
+    }
+  }
+  list(score = score, grid = grid)
+}
+
+# One fit and its scores, as they are kept in a file.
+run <- function(model, seed) {
+  x <- as.matrix(simulate(picture, n_draws, seed = seed))
+  set.seed(seed)
+  time <- system.time(fitted <- suppressWarnings(models[[model]](x), classes = "cwmix_warning"))
+  lapply(fitted, function(one) {
+    on_picture <- score_picture(one$density)
+    is_kernel <- inherits(one$fit, "kernel")
+    row <- data.frame(
+      seed = seed, parameters = if (is_kernel) NA else one$fit$df,
+      epochs = if (is.null(one$fit$best_epoch)) NA else one$fit$best_epoch,
+      training = mean(one$density(x)), population = on_picture$score,
+      outside = 1 - mean(on_picture$grid), bandwidth = if (is_kernel) one$fit$h else NA,
+      cpu_minutes = sum(time[c("user.self", "sys.self")]) / 60, minutes = time[["elapsed"]] / 60,
+      date = format(Sys.Date()), commit = commit
+    )
+    by_epoch <- if (!is.null(one$by_epoch)) score_epochs(one$by_epoch, x, seed)
+    list(row = row, grid = on_picture$grid, fit = one$fit, by_epoch = by_epoch)
+  })
+}
+
+# On draws, draws set aside and the picture: that at a random point of each pixel, the same for all.
+score_epochs <- function(run, x, seed) {
+  mass <- picture$mass
+  u <- cbind(
+    x = (c(col(mass)) - runif(length(mass))) / ncol(mass),
+    y = 1 - (c(row(mass)) - runif(length(mass))) / nrow(mass)
+  )
+  some <- settings$cwmix$held + seq_len(50000)
+  score <- function(f) vapply(run$fits, function(fit) f(log_density(fit)), 0)
+  data.frame(
+    seed = seed, epoch = seq_along(run$fits) - 1,
+    training = score(function(density) mean(density(x[some, ]))), held_out = run$held_out,
+    population = score(function(density) sum(mass * density(u)))
+  )
+}
+
+file_of <- function(model, seed) file.path(folder, sprintf("%s-%s.rds", model, seed))
+
+# Three panels, a pixel of the picture each: the density, draws, and the density less the picture's,
+# in means of 4 x 4 pixels (blue where the fit has too little, orange where too much).
+write_panels <- function(result, seed, file) {
+  grey <- function(x) array(x, c(dim(x), 3))
+  top <- max(picture$mass) * length(picture$mass)
+  density <- grey(round(pmin(result$grid / top, 1) * 63) / 63)
+  png::writePNG(beside(
+    density, grey(stipple(simulate_from(result$fit, 20000, seed))),
+    in_colour(result$grid - picture$mass * length(picture$mass))
+  ), file)
+}
+
+beside <- function(...) {
+  panels <- list(...)
+  gap <- array(1, c(nrow(picture$mass), 6, 3))
+  joined <- lapply(1:3, function(channel) {
+    layers <- lapply(panels, function(panel) cbind(panel[, , channel], gap[, , channel]))
+    all <- do.call(cbind, layers)
+    all[, seq_len(ncol(all) - ncol(gap))]
+  })
+  array(unlist(joined), c(dim(joined[[1]]), 3))
+}
+
+# 1 in pixels with a draw.
+stipple <- function(draws) {
+  size <- dim(picture$mass)
+  draws <- draws[rowSums(draws <= 0 | draws >= 1) == 0, ]
+  row <- ceiling((1 - draws[, "y"]) * size[1])
+  matrix(pmin(table_of(cbind(row, ceiling(draws[, "x"] * size[2])), size), 1), size[1])
+}
+
+in_colour <- function(difference, largest = 1) {
+  blocks <- list((row(difference) - 1) %/% 4, (col(difference) - 1) %/% 4)
+  means <- tapply(difference, blocks, mean)
+  shade <- pmax(pmin(means / largest, 1), -1)
+  ramp <- grDevices::colorRamp(c("#0072B2", "white", "#D55E00"), space = "Lab")
+  colours <- ramp((round(c(shade) * 31) + 31) / 62) / 255
+  full <- cbind(c(blocks[[1]]), c(blocks[[2]])) + 1
+  at <- full[, 1] + nrow(means) * (full[, 2] - 1)
+  array(colours[at, ], c(dim(difference), 3))
+}
+
+arguments <- commandArgs(trailingOnly = TRUE)
+stopifnot(length(arguments) >= 2)
+picture <- image_density(arguments[1])
+folder <- arguments[2]
+dir.create(folder, showWarnings = FALSE)
+chosen <- function(i, default) {
+  if (length(arguments) < i) default else strsplit(arguments[i], ",")[[1]]
+}
+seeds <- as.integer(chosen(3, 1:3))
+commit <- tryCatch(
+  system2("git", c("rev-parse", "--short", "HEAD"), stdout = TRUE, stderr = FALSE),
+  error = function(e) NA, warning = function(w) NA
+)
+
+for (seed in seeds) {
+  for (model in chosen(4, names(models))) {
+    file <- file_of(model, seed)
+    if (!file.exists(file)) {
+      message(format(Sys.time(), "%H:%M "), model, ", seed ", seed)
+      saveRDS(run(model, seed), file)
+    }
+  }
+}
+
+# All that is in the folder, not only what ran now.
+results <- list()
+for (file in Sys.glob(file.path(folder, "*-*.rds"))) {
+  one <- readRDS(file)
+  seed <- one[[1]]$row$seed
+  results <- c(results, one)
+  if (seed == seeds[1]) {
+    for (name in names(one)) {
+      short <- gsub("[^a-z]+", "-", tolower(name))
+      write_panels(one[[name]], seed, file.path(folder, sprintf("picture-%s.png", short)))
+    }
+  }
+}
+truth <- stipple(simulate(picture, 20000, seed = seeds[1]))
+png::writePNG(truth, file.path(folder, "picture-draws.png"))
+
+write_table <- function(table, name, header) {
+  numbers <- vapply(table, is.double, NA)
+  table[numbers] <- lapply(table[numbers], signif, 6)
+  file <- file.path(folder, name)
+  writeLines(paste("#", header), file)
+  suppressWarnings(
+    write.table(table, file, append = TRUE, sep = ",", row.names = FALSE, qmethod = "double")
+  )
+}
+processor <- tryCatch(
+  sub(".*: ", "", grep("^model name", readLines("/proc/cpuinfo"), value = TRUE)[1]),
+  error = function(e) Sys.info()[["machine"]], warning = function(w) Sys.info()[["machine"]]
+)
+machine <- sprintf("%s, one thread, %s", processor, R.version.string)
+best <- -entropy(picture)
+rows <- do.call(rbind, lapply(results, `[[`, "row"))
+write_table(
+  data.frame(model = names(results), rows, best = best, row.names = NULL), "picture.csv",
+  c(machine, "inst/experiments/picture.R of the sources wrote this file")
+)
+by_epoch <- do.call(rbind, unname(lapply(results, `[[`, "by_epoch")))
+if (!is.null(by_epoch)) {
+  write_table(by_epoch, "picture-epochs.csv", "CWM: scores by epoch; see picture.csv")
+}
