@@ -9,33 +9,35 @@
 # pictures of the fits of the first seed, which need the png package.
 suppressMessages(library(cwmix))
 
-# Logits of 0.01 + 0.98 x are those of the interval c(-1, 99) / 98, a little wider than the square:
-# the paper's map. Densities are scored as they are, so mass between the two is lost.
-paper_map <- c(-1, 99) / 98
+# Each model is fitted on the scale on which it scores more: logits of the square's coordinates, or
+# those of 0.01 + 0.98 x, the paper's, which are those of an interval a little wider than the
+# square. Densities are scored as they are, so that mass beside the square is lost.
+square <- c(0, 1)
+wider <- c(-1, 99) / 98
 n_draws <- 200000
 steps <- function(...) cwmix_control(..., patience = Inf, verbose = FALSE)
 settings <- list(
-  # Trains on `copies` of the draws, each with normal noise of its own of standard deviation
-  # `jitter`, half the bandwidth of a kernel estimate; `held` draws are set aside.
-  cwmix = list(held = 5000, copies = 3, jitter = 0.003, K = 49, hidden = c(128, 128, 128)),
-  cwmix_steps = steps(
-    epochs = 18, batch_size = 1000, learning_rate = 4e-3, weight_decay = 1e-3, starts = 3
+  cwmix = list(K = 49, hidden = c(128, 128, 128), support = square, control = steps(
+    epochs = 32, batch_size = 500, learning_rate = 2e-3, starts = 3, em_iterations = 200
+  )),
+  spline = list(
+    layers = 8, hidden = c(64, 64, 64), bins = 8, support = wider, validation = 0,
+    control = steps(epochs = 60, batch_size = 500, learning_rate = 5e-3)
   ),
-  spline = list(layers = 8, hidden = c(64, 64, 64), bins = 8, validation = 0, control = steps(
-    epochs = 60, batch_size = 500, learning_rate = 5e-3
-  )),
-  realnvp = list(layers = 10, hidden = c(64, 64, 64), validation = 0, control = steps(
-    epochs = 60, batch_size = 500, learning_rate = 5e-3
-  )),
-  mixture = list(K = 49, covariance = "full", control = steps(starts = 3))
+  realnvp = list(
+    layers = 10, hidden = c(64, 64, 64), support = square, validation = 0,
+    control = steps(epochs = 60, batch_size = 500, learning_rate = 5e-3)
+  ),
+  mixture = list(K = 49, covariance = "full", support = wider, control = steps(starts = 3))
 )
 
 # A function of the draws for each model: a list of what is to be scored, by name, each with `fit`
 # and `density`, which takes points and returns log densities.
 models <- list(
+  # With 5,000 draws set aside, which the last epoch takes no notice of.
   cwmix = function(x) {
-    run <- fit_by_epoch(x, settings$cwmix, settings$cwmix_steps)
-    list("CWM" = scored(run$last, run), "CWM, early stopping" = scored(run$best))
+    fit <- fit_to(x, cwmix, settings$cwmix)
+    list("CWM" = scored(last_epoch(fit, x)), "CWM, early stopping" = scored(fit))
   },
   spline = function(x) list("Spline flow" = scored(fit_to(x, flow_spline, settings$spline))),
   realnvp = function(x) list("Real-NVP" = scored(fit_to(x, flow_realnvp, settings$realnvp))),
@@ -56,76 +58,40 @@ models <- list(
   }
 )
 
-fit_to <- function(x, fitting, settings) {
-  do.call(fitting, c(list(x, support = paper_map), settings))
+fit_to <- function(x, fitting, settings) do.call(fitting, c(list(x), settings))
+
+scored <- function(fit) {
+  list(fit = fit, density = function(u) predict(fit, u, log = TRUE, precision = "single"))
 }
 
-scored <- function(fit, by_epoch = NULL) {
-  list(fit = fit, density = log_density(fit), by_epoch = by_epoch)
-}
-
-log_density <- function(fit) function(u) predict(fit, u, log = TRUE, precision = "single")
-
-# cwmix() returns one epoch, and here two are wanted from one run: the last, and the one that is best
-# on draws set aside. So the averaged parameters are noted whenever an epoch is recorded.
-fit_by_epoch <- function(x, settings, control) {
-  held <- x[seq_len(settings$held), ]
-  x <- x[-seq_len(settings$held), ]
-  start <- gaussian_mixture(x, settings$K, support = paper_map, control = control)
-  copies <- x[rep(seq_len(nrow(x)), settings$copies), ]
-  control$em_iterations <- 10
-  # Reflected at the edges of the square.
-  copies <- 1 - abs(1 - abs(copies + rnorm(length(copies), sd = settings$jitter)))
-  noted <- new.env()
-  note <- function(name, value) assign(name, value, noted)
+# A fit is its best epoch on the draws set aside, and keeps what update() needs to go on from the
+# last one: its averaged parameters on the standardised scale, in the order of EM's components.
+last_epoch <- function(fit, x) {
   internal <- asNamespace("cwmix")
-  assign(".note", note, globalenv())
-  note_as <- function(where, what) {
-    suppressMessages(trace(where, what, print = FALSE, where = internal))
-  }
-  note_as("train", quote({
-    .note("problem", problem)
-    .note("template", template)
-  }))
-  note_as("record", quote(.note(paste("epoch", run$state$epoch), run$state$average)))
-  on.exit(suppressMessages({
-    untrace("train", where = internal)
-    untrace("record", where = internal)
-  }))
-  cwmix(
-    copies,
-    K = settings$K, hidden = settings$hidden, support = paper_map, validation = 0, start = start,
-    control = control
+  state <- fit$optimiser$state
+  units <- internal$standard_units(internal$to_working(x, fit$support)$y, NULL)
+  last <- internal$fitted_density(
+    internal$unflatten(state$average, fit$optimiser$template), fit$classifier$activation,
+    c(units, fit[c("support", "columns")]), "cwmix"
   )
-  fits <- lapply(seq(0, control$epochs), function(epoch) {
-    parameters <- internal$unflatten(noted[[paste("epoch", epoch)]], noted$template)
-    fit <- internal$fitted_density(parameters, "tanh", noted$problem, "cwmix")
-    fit$best_epoch <- epoch
-    fit$df <- length(noted[["epoch 0"]])
-    fit
-  })
-  scores <- vapply(fits, function(fit) mean(log_density(fit)(held)), 0)
-  list(
-    fits = fits, held_out = scores, best = fits[[which.max(scores)]], last = fits[[length(fits)]]
-  )
+  last[c("best_epoch", "df")] <- list(state$epoch, fit$df)
+  last
 }
 
-# A Gaussian kernel on the square, reflected at its edges, by the Fourier transform of the draws'
-# counts in cells, a quarter of a pixel wide: a function of the bandwidth h that returns a function
-# of points, their log densities.
+# A Gaussian kernel on the square, reflected at its edges, over the draws' counts in cells a quarter
+# of a pixel wide: a function of the bandwidth that returns a function of points, their log
+# densities.
 kernel_estimate <- function(x) {
   cells <- 4 * rev(dim(picture$mass))
   cell <- function(u) ceiling(u * rep(cells, each = nrow(u)))
-  counts <- table_of(cell(x), cells)
-  counts <- rbind(counts, counts[cells[1]:1, ])
-  spectrum <- fft(cbind(counts, counts[, cells[2]:1]))
-  damping <- function(m, h) exp(-(pi * h * pmin(seq(0, 2 * m - 1), seq(2 * m, 1)))^2 / 2)
+  shares <- table_of(cell(x), cells) / nrow(x)
+  kernel <- function(m, h) {
+    at <- (seq_len(m) - 0.5) / m
+    sums <- outer(at, at, "+")
+    dnorm(outer(at, at, "-"), 0, h) + dnorm(sums, 0, h) + dnorm(2 - sums, 0, h)
+  }
   function(h) {
-    smooth <- fft(spectrum * outer(damping(cells[1], h), damping(cells[2], h)), inverse = TRUE)
-    density <- Re(smooth[seq_len(cells[1]), seq_len(cells[2])]) / length(smooth) /
-      nrow(x) * prod(cells)
-    # Far from all draws there is nothing but rounding.
-    log_density <- log(pmax(density, 1e-12))
+    log_density <- log(kernel(cells[1], h) %*% shares %*% kernel(cells[2], h))
     function(u) log_density[cell(u)]
   }
 }
@@ -145,7 +111,7 @@ simulate_from <- function(fit, n, seed) {
   if (!inherits(fit, "kernel")) {
     return(as.matrix(simulate(fit, n)))
   }
-  draws <- fit$x[sample.int(nrow(fit$x), n), ] + rnorm(2 * n, sd = fit$h)
+  draws <- fit$x[sample.int(nrow(fit$x), n, TRUE), ] + rnorm(2 * n, sd = fit$h)
   1 - abs(1 - abs(draws))
 }
 
@@ -179,29 +145,12 @@ run <- function(model, seed) {
       seed = seed, parameters = if (is_kernel) NA else one$fit$df,
       epochs = if (is.null(one$fit$best_epoch)) NA else one$fit$best_epoch,
       training = mean(one$density(x)), population = on_picture$score,
-      outside = 1 - mean(on_picture$grid), bandwidth = if (is_kernel) one$fit$h else NA,
+      outside = round(1 - mean(on_picture$grid), 6), bandwidth = if (is_kernel) one$fit$h else NA,
       cpu_minutes = sum(time[c("user.self", "sys.self")]) / 60, minutes = time[["elapsed"]] / 60,
       date = format(Sys.Date()), commit = commit
     )
-    by_epoch <- if (!is.null(one$by_epoch)) score_epochs(one$by_epoch, x, seed)
-    list(row = row, grid = on_picture$grid, fit = one$fit, by_epoch = by_epoch)
+    list(row = row, grid = on_picture$grid, fit = one$fit)
   })
-}
-
-# On draws, draws set aside and the picture: that at a random point of each pixel, the same for all.
-score_epochs <- function(run, x, seed) {
-  mass <- picture$mass
-  u <- cbind(
-    x = (c(col(mass)) - runif(length(mass))) / ncol(mass),
-    y = 1 - (c(row(mass)) - runif(length(mass))) / nrow(mass)
-  )
-  some <- settings$cwmix$held + seq_len(50000)
-  score <- function(f) vapply(run$fits, function(fit) f(log_density(fit)), 0)
-  data.frame(
-    seed = seed, epoch = seq_along(run$fits) - 1,
-    training = score(function(density) mean(density(x[some, ]))), held_out = run$held_out,
-    population = score(function(density) sum(mass * density(u)))
-  )
 }
 
 file_of <- function(model, seed) file.path(folder, sprintf("%s-%s.rds", model, seed))
@@ -308,7 +257,9 @@ write_table(
   data.frame(model = names(results), rows, best = best, row.names = NULL), "picture.csv",
   c(machine, "inst/experiments/picture.R of the sources wrote this file")
 )
-by_epoch <- do.call(rbind, unname(lapply(results, `[[`, "by_epoch")))
-if (!is.null(by_epoch)) {
-  write_table(by_epoch, "picture-epochs.csv", "CWM: scores by epoch; see picture.csv")
+traces <- lapply(unname(results[names(results) == "CWM, early stopping"]), function(one) {
+  data.frame(seed = one$row$seed, one$fit$trace)
+})
+if (length(traces) > 0) {
+  write_table(do.call(rbind, traces), "picture-epochs.csv", "CWM by epoch; see picture.csv")
 }
