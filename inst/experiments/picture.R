@@ -22,22 +22,29 @@ settings <- list(
   )),
   spline = list(
     layers = 8, hidden = c(64, 64, 64), bins = 8, support = wider, validation = 0,
-    control = steps(epochs = 60, batch_size = 500, learning_rate = 5e-3)
+    control = steps(epochs = 120, batch_size = 500, learning_rate = 3e-3)
   ),
   realnvp = list(
-    layers = 10, hidden = c(64, 64, 64), support = square, validation = 0,
-    control = steps(epochs = 60, batch_size = 500, learning_rate = 5e-3)
+    layers = 10, hidden = c(64, 64, 64), activation = "silu", support = square, validation = 0,
+    control = steps(epochs = 120, batch_size = 250, learning_rate = 2e-3)
   ),
-  mixture = list(K = 49, covariance = "full", support = wider, control = steps(starts = 3))
+  mixture = list(
+    K = 49, covariance = "full", support = wider, control = steps(starts = 3, em_iterations = 1000)
+  )
 )
 
 # A function of the draws for each model: a list of what is to be scored, by name, each with `fit`
 # and `density`, which takes points and returns log densities.
 models <- list(
-  # With 5,000 draws set aside, which the last epoch takes no notice of.
   cwmix = function(x) {
-    fit <- fit_to(x, cwmix, settings$cwmix)
-    list("CWM" = scored(last_epoch(fit, x)), "CWM, early stopping" = scored(fit))
+    both <- fit_cwmix(x, settings$cwmix)
+    list("CWM" = both$last, "CWM, early stopping" = both$best)
+  },
+  # Twice the time, to see what early stopping is for.
+  long = function(x) {
+    settings$cwmix$control$epochs <- 60L
+    both <- fit_cwmix(x, settings$cwmix)
+    list("CWM, longer" = both$last, "CWM, longer, early stopping" = both$best)
   },
   spline = function(x) list("Spline flow" = scored(fit_to(x, flow_spline, settings$spline))),
   realnvp = function(x) list("Real-NVP" = scored(fit_to(x, flow_realnvp, settings$realnvp))),
@@ -64,8 +71,14 @@ scored <- function(fit) {
   list(fit = fit, density = function(u) predict(fit, u, log = TRUE, precision = "single"))
 }
 
-# A fit is its best epoch on the draws set aside, and keeps what update() needs to go on from the
-# last one: its averaged parameters on the standardised scale, in the order of EM's components.
+# The last epoch and, by 5,000 draws set aside, the best one of the same run.
+fit_cwmix <- function(x, settings) {
+  fit <- fit_to(x, cwmix, settings)
+  list(last = scored(last_epoch(fit, x)), best = scored(fit))
+}
+
+# A fit is its best epoch, and keeps what update() needs to go on from the last one: its averaged
+# parameters on the standardised scale, in the order of EM's components.
 last_epoch <- function(fit, x) {
   internal <- asNamespace("cwmix")
   state <- fit$optimiser$state
@@ -145,7 +158,7 @@ run <- function(model, seed) {
       seed = seed, parameters = if (is_kernel) NA else one$fit$df,
       epochs = if (is.null(one$fit$best_epoch)) NA else one$fit$best_epoch,
       training = mean(one$density(x)), population = on_picture$score,
-      outside = round(1 - mean(on_picture$grid), 6), bandwidth = if (is_kernel) one$fit$h else NA,
+      integral = mean(on_picture$grid), bandwidth = if (is_kernel) one$fit$h else NA,
       cpu_minutes = sum(time[c("user.self", "sys.self")]) / 60, minutes = time[["elapsed"]] / 60,
       date = format(Sys.Date()), commit = commit
     )
@@ -257,8 +270,9 @@ write_table(
   data.frame(model = names(results), rows, best = best, row.names = NULL), "picture.csv",
   c(machine, "inst/experiments/picture.R of the sources wrote this file")
 )
-traces <- lapply(unname(results[names(results) == "CWM, early stopping"]), function(one) {
-  data.frame(seed = one$row$seed, one$fit$trace)
+stopped <- grep("early stopping", names(results))
+traces <- lapply(stopped, function(i) {
+  data.frame(model = names(results)[i], seed = results[[i]]$row$seed, results[[i]]$fit$trace)
 })
 if (length(traces) > 0) {
   write_table(do.call(rbind, traces), "picture-epochs.csv", "CWM by epoch; see picture.csv")
