@@ -22,11 +22,11 @@ settings <- list(
   )),
   spline = list(
     layers = 8, hidden = c(64, 64, 64), bins = 8, support = wider, validation = 0,
-    control = steps(epochs = 120, batch_size = 500, learning_rate = 3e-3)
+    control = steps(epochs = 240, batch_size = 500, learning_rate = 3e-3)
   ),
   realnvp = list(
     layers = 10, hidden = c(64, 64, 64), activation = "silu", support = square, validation = 0,
-    control = steps(epochs = 120, batch_size = 250, learning_rate = 2e-3)
+    control = steps(epochs = 240, batch_size = 250, learning_rate = 2e-3)
   ),
   mixture = list(
     K = 49, covariance = "full", support = wider, control = steps(starts = 3, em_iterations = 1000)
@@ -87,7 +87,7 @@ last_epoch <- function(fit, x) {
     internal$unflatten(state$average, fit$optimiser$template), fit$classifier$activation,
     c(units, fit[c("support", "columns")]), "cwmix"
   )
-  last[c("best_epoch", "df")] <- list(state$epoch, fit$df)
+  last$best_epoch <- state$epoch
   last
 }
 
@@ -155,7 +155,7 @@ run <- function(model, seed) {
     on_picture <- score_picture(one$density)
     is_kernel <- inherits(one$fit, "kernel")
     row <- data.frame(
-      seed = seed, parameters = if (is_kernel) NA else one$fit$df,
+      seed = seed, parameters = if (is_kernel) NA else length(unlist(coef(one$fit))),
       epochs = if (is.null(one$fit$best_epoch)) NA else one$fit$best_epoch,
       training = mean(one$density(x)), population = on_picture$score,
       integral = mean(on_picture$grid), bandwidth = if (is_kernel) one$fit$h else NA,
