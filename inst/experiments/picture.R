@@ -150,7 +150,7 @@ run <- function(model, seed) {
       training = mean(one$density(x)), population = on_picture$score,
       integral = mean(on_picture$grid), bandwidth = if (is_kernel) one$fit$h else NA,
       cpu_minutes = sum(time[c("user.self", "sys.self")]) / 60, minutes = time[["elapsed"]] / 60,
-      date = format(Sys.Date()), commit = commit
+      threads = cwmix_info()$threads, date = format(Sys.Date()), commit = commit
     )
     list(row = row, grid = on_picture$grid, fit = one$fit)
   })
@@ -253,9 +253,7 @@ processor <- tryCatch(
   sub(".*: ", "", grep("^model name", readLines("/proc/cpuinfo"), value = TRUE)[1]),
   error = function(e) Sys.info()[["machine"]], warning = function(w) Sys.info()[["machine"]]
 )
-machine <- sprintf(
-  "%s, %s, cwmix with %d thread(s)", processor, R.version.string, cwmix_info()$threads
-)
+machine <- paste0(processor, ", ", R.version.string)
 best <- -entropy(picture)
 rows <- do.call(rbind, lapply(results, `[[`, "row"))
 write_table(
