@@ -63,7 +63,7 @@ check_members <- function(fits, call) {
     check_normal(fit, "fits", call)
     if (!is.null(fit$flow)) {
       stop_input("`fits` must hold densities without a flow, but element ", m, " has one: ",
-        format(fit)[1], ".",
+        describe_map(fit$flow, ncol(fit$mean)), ".",
         call = call
       )
     }

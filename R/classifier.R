@@ -138,8 +138,9 @@ random_network <- function(d, hidden, log_weights, activation) {
   list(weights = weights, biases = biases)
 }
 
-# What cwmix_model() takes for a classifier: an object, a probability vector, an R function.
-read_classifier <- function(classifier, d, K, call, shape = "the columns and rows of `mean`") {
+# What cwmix_model() takes for a classifier: an object, a probability vector, an R function; of u in
+# (0, 1) where `uniform`, else of standardised points.
+read_classifier <- function(classifier, d, K, call, uniform = FALSE) {
   if (is.function(classifier)) {
     return(new_classifier(list(), list(), fn = classifier, d = d, K = K))
   }
@@ -158,9 +159,17 @@ read_classifier <- function(classifier, d, K, call, shape = "the columns and row
     classifier, "cwmix_classifier",
     "a cwmix_classifier(), a vector of probabilities or a function", "classifier", call
   )
+  # Those of specified models know which they are: elsewhere they would be other functions.
+  if (is_uniform(classifier) && !uniform) {
+    stop_input("`classifier` must take standardised points z, not u in (0, 1), as that of a model ",
+      "with `components` does.",
+      call = call
+    )
+  }
   if (classifier$K != K || (!is.null(classifier$d) && classifier$d != d)) {
     stop_input(
-      "`classifier` must map ", plural(d, "input"), " to ", K, " components, ", shape, ", not ",
+      "`classifier` must map ", plural(d, "input"), " to ", K, " components, ",
+      if (uniform) "u and those of `components`" else "the columns and rows of `mean`", ", not ",
       classifier$d %||% d, " to ", classifier$K, ".",
       call = call
     )

@@ -7,13 +7,15 @@
 #'   `NULL` for batches of nearly equal size: a twentieth of the rows, at least 16 and at most 500,
 #'   and from 50,000 rows on a hundredth, at most 2,000 (Smith et al. 2018).
 #' @param learning_rate A positive number, about the largest change of a parameter in one step of
-#'   Adam; means are in units of their column's standard deviation.
+#'   Adam; means are in units of their column's standard deviation, behind a flow in those of u (see
+#'   [cwmix()]).
 #' @param schedule A string: `"one-cycle"` warms the learning rate up over the first three tenths
 #'   of the steps and lets it fall to zero along a cosine (Smith and Topin 2019), `"constant"`
 #'   leaves it.
-#' @param weight_decay A number of at least 0: for Adam the decoupled decay of the networks' weights
-#'   (Loshchilov and Hutter 2019), for L-BFGS twice the factor of their sum of squares in a penalty
-#'   on the mean log density. `NULL` for 200 (Adam) or 1 (L-BFGS) over the number of training rows.
+#' @param weight_decay A number of at least 0: for Adam the decoupled decay (Loshchilov and Hutter
+#'   2019) of the networks' weights, those of the classifier and of a flow but no biases; for L-BFGS
+#'   twice the factor of their sum of squares in a penalty on the mean log density. `NULL` for 200
+#'   (Adam) or 1 (L-BFGS) over the number of training rows.
 #' @param gradient_clip A positive number: the gradient's norm is cut there. `Inf` for no limit.
 #' @param patience A whole number: training stops after so many epochs without a better validation
 #'   score. `Inf` for never.
@@ -27,7 +29,9 @@
 #' @param sd_floor A number of at least 0: the smallest standard deviation of a component, in any
 #'   direction, as a fraction of the column's (of its interquartile range over 1.349, where that
 #'   is positive and smaller). EM bounds it in every direction; training with full covariances
-#'   bounds the Cholesky factors' diagonal, the spread of each column given those before it.
+#'   bounds the Cholesky factors' diagonal, the spread of each column given those before it. Behind
+#'   a flow it bounds components in units of u, not of the data: where F stretches, a component is
+#'   narrower there than the floor.
 #' @param precision A string, `"single"` or `"double"`, of the training steps. Whatever is
 #'   reported is computed in double.
 #' @param threads A whole number of threads, or `NULL`; see [cwmix_info()]. Results do not depend
@@ -35,9 +39,10 @@
 #' @param exact A flag, best left `FALSE`: the steps of Adam then draw which of a row's improbable
 #'   components (posterior below 0.02) take part, with probability proportional to the posterior and
 #'   weighted so that the gradient, before it is clipped, stays unbiased. With 50 components this is
-#'   three to six times as fast, adds well below one percent to the variance that minibatches have
-#'   (`bench/sampling.md` in the sources), and fits are as good, though not the same number for
-#'   number. `TRUE` computes the gradient of every component at every row, as L-BFGS always does.
+#'   three to six times as fast (less with a flow, whose own gradient is always whole), adds well
+#'   below one percent to the variance that minibatches have (`bench/sampling.md` in the sources),
+#'   and fits are as good, though not the same number for number. `TRUE` computes the gradient of
+#'   every component at every row, as L-BFGS always does.
 #' @param optimiser A string: `"adam"` (Kingma and Ba 2015) over minibatches, or `"lbfgs"`, R's
 #'   [stats::optim()] over all rows in double, for small problems.
 #' @param verbose A flag: show a progress bar.

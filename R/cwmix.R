@@ -11,19 +11,22 @@
 #' again, an average as of [cwmix_average()], with many components, and all of them constant in
 #' weight where networks add nothing. `vignette("defaults")` has the recipe and what it gains.
 #'
-#' **With `K`** (or `start` or `validation`) one model is fitted: EM for a Gaussian mixture first.
+#' **With `K`** (or `start`, `validation` or a flow) one model is fitted: EM for a Gaussian mixture
+#' first.
 #' The network's last layer then starts at zero with the log mixture weights as biases, so that
 #' gradient ascent on the mean log density starts from exactly that mixture. A share of the rows is
 #' set aside (before EM) to score every epoch; the best epoch, epoch 0 included, is returned. What
 #' is scored and returned is an average of the last parameters along the way.
 #'
-#' **With a flow** as `map` the components' maps are T_k = A_k o F: one invertible network F, shared
-#' by all, followed by the affine map of each component (equation 12). F starts as the identity, so
-#' that training still starts from EM's mixture. The density is that of the mixture at u = F(x)
-#' times the Jacobian; means, covariances and weights are those of u.
+#' **With a flow** as `map` the density above is that of u = F(x), where F is an invertible map
+#' given by networks, and the density of x is that of u times |det dF/dx|. The standardised points
+#' are then z_k = A_k(F(x)): F, shared by all components, is followed by the affine map
+#' A_k(u) = L_k^-1 (u - mu_k) of each (equation 12). F standardises the columns and is otherwise the
+#' identity at first, so that training still starts from EM's mixture; it is trained together with
+#' the rest.
 #'
-#' Columns are standardised inside; the parameters reported are those of the data (of their logs
-#' or logits in bounded columns).
+#' Columns are standardised inside. Without a flow, the parameters reported are those of the data
+#' (of their logs or logits in bounded columns); with one, means and covariances are those of u.
 #'
 #' @param x The data: a numeric vector, a numeric matrix or a data frame of numeric columns, without
 #'   missing values; or a one-sided formula such as `~ a + log(b)`, a sum of columns.
@@ -33,14 +36,14 @@
 #'   for its number; with `validation` or a flow, for one in 25 rows, at most 10.
 #' @param ... Must be empty.
 #' @param hidden An integer vector, the widths of the network's hidden layers; `integer(0)` for a
-#'   softmax-linear classifier; `NULL` for constant weights, fitted by EM alone, or with a flow a
-#'   mixture of flows. `"auto"` stands for `c(64, 64)`, without `K` on at most 2,000 rows for
-#'   `c(32, 32)`.
+#'   softmax-linear classifier; `NULL` for constant weights: a Gaussian mixture, fitted by EM alone
+#'   unless there is a flow to train with it. `"auto"` stands for `c(64, 64)`, without `K` on
+#'   at most 2,000 rows for `c(32, 32)`.
 #' @param covariance A string: the components' covariances, `"diagonal"` or `"full"` (without `K`
 #'   also spherical, shrunk and tied ones). `"auto"` stands for diagonal ones, without `K` for both.
 #' @param activation A string, `"tanh"`, `"relu"` or `"silu"`.
-#' @param map A string: the components' maps, `"affine"`, or with a flow before them: `"realnvp"`,
-#'   `"spline"`, or a [cwmix_map()] with the flow's settings.
+#' @param map A string: the components' maps, `"affine"`, or with a flow before them: `"realnvp"`
+#'   (of at least two columns) or `"spline"`; or a [cwmix_map()] with the flow's settings.
 #' @param support The columns' bounds: `NULL` for none; a pair such as `c(0, Inf)` for every column;
 #'   or a list with one pair (or `NULL`) a column, by position or by name. The density is exactly
 #'   zero outside. Inside, what is modelled is log(x - lower), -log(upper - x) or, between two
@@ -49,7 +52,8 @@
 #'   of weight 0 count as absent. With a formula it is looked for in `data` first.
 #' @param validation A number from 0 to below 1, the share of rows set aside (rounded down); `NULL`
 #'   for a tenth of the rows, at most 5,000. With no such row there is no early stopping, and the
-#'   last epoch is returned. A number asks for one model, `NULL` without `K` and `start` for folds.
+#'   last epoch is returned. A number asks for one model, `NULL` without `K`, `start` and a flow for
+#'   folds.
 #' @param start `NULL` to start from EM; a density without a flow to start from, with the same K,
 #'   covariances and support (and network, if it has one: EM is then skipped), columns in the same
 #'   order; or a K x d matrix of means for EM.
@@ -58,7 +62,8 @@
 #'   cannot be found by the call.
 #' @return An object of class `c("cwmix", "cwmix_density")`, a plain list with the fields
 #'   - `mean` (K x d), `sd` (K x d) or `cholesky` (d x d x K, lower triangular factors of the
-#'     covariances), `classifier`, `support`; with a flow, `flow` as in [flow_realnvp()];
+#'     covariances), `classifier`, `support`; with a flow these are of u, and `flow` is as in
+#'     [flow_realnvp()];
 #'   - `proportions`, the components' mean posteriors over the rows, decreasing (without `K`
 #'     member by member, see [cwmix_average()]); `at_floor`, how
 #'     many components have a standard deviation at `sd_floor`, as ties and duplicated rows give;
@@ -96,19 +101,21 @@
 #' @section Errors and warnings: A condition of class `"cwmix_input_error"` names the argument, what
 #'   is needed and what was given: anything not numeric, missing or infinite values, constant or
 #'   exactly collinear columns, fewer rows than components (without `K` fewer than 10), points
-#'   outside the support. One of class `"cwmix_numerical_error"` when EM loses a component's spread,
-#'   which a positive `sd_floor` prevents, or without `K` when every mixture gives some held-out row
-#'   a density of 0. An interrupt returns the best so far with a warning of class
-#'   `"cwmix_interrupted"`, an error of that class without `K` before the first candidate; a
-#'   diverging run ends with one of class `"cwmix_numerical_warning"`; one of class
-#'   `"cwmix_not_converged"` says that L-BFGS or, with constant weights, EM did not converge.
+#'   outside the support, `map = "realnvp"` with one column. One of class `"cwmix_numerical_error"`
+#'   when EM loses a component's spread, which a positive `sd_floor` prevents, or without `K` when
+#'   every mixture gives some held-out row a density of 0. An interrupt returns the best so
+#'   far with a warning of class `"cwmix_interrupted"`, an error of that class without `K` before
+#'   the first candidate; a diverging run ends with one of class `"cwmix_numerical_warning"`; one of
+#'   class `"cwmix_not_converged"` says that L-BFGS or, with constant weights and no flow, EM did
+#'   not converge.
 #' @references Argouarc'h, Desbouvries, Barat, Kawasaki and Dautremer (2025), Classifier Weighted
 #'   Mixture models, arXiv:2501.02989, equations (12) and (16).
 #'
 #'   Smyth and Wolpert (1999), Linearly combining density estimators via stacking, Machine Learning
 #'   36, 59-83. Yao, Vehtari, Simpson and Gelman (2018), Using stacking to average Bayesian
 #'   predictive distributions, Bayesian Analysis 13, 917-1007.
-#' @seealso [cwmix_select()] and [compare()] for choices in the open, [cwmix_control()].
+#' @seealso [cwmix_select()] and [compare()] for choices in the open, [cwmix_control()],
+#'   [flow_realnvp()] and [flow_spline()] for flows without a mixture.
 #' @examples
 #' set.seed(1)
 #' fit <- cwmix(faithful$eruptions)

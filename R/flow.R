@@ -2,14 +2,17 @@
 
 #' Normalising flows
 #'
-#' A flow is an invertible map F from the data to the space of a standard normal: the density is
-#' that of N(0, I) at F(x) times the Jacobian. F is a chain of coupling layers (see [cwmix_map()]),
-#' affine in `flow_realnvp()`, monotone rational-quadratic splines in `flow_spline()`, and its
-#' networks are trained by gradient ascent on the mean log density, as those of [cwmix()]. F starts
-#' as the identity on standardised columns.
+#' A flow is an invertible map F under which the data become standard normal: the density is
+#' p(x) = N(F(x); 0, I) |det dF/dx|. F standardises the columns and then is a chain of coupling
+#' layers (see [cwmix_map()]), affine in `flow_realnvp()`, monotone rational-quadratic splines in
+#' `flow_spline()`. The layers' networks are trained by gradient ascent on the mean log density, as
+#' those of [cwmix()], from layers that are the identity.
 #'
-#' To compare them with [cwmix()], and where one map is enough: for several clusters
-#' `cwmix(map = )` puts a mixture behind a flow.
+#' `flow_realnvp()` needs at least two columns: in one, affine layers are no more than an affine
+#' map, and the density a normal one. `flow_spline()` takes one column or more.
+#'
+#' A flow bends one normal distribution into that of the data. Where the data fall into
+#' clusters, `cwmix(map = )`, which puts a mixture behind a flow, has less to bend.
 #'
 #' @inheritParams cwmix
 #' @inheritParams cwmix_map
@@ -18,21 +21,24 @@
 #' @param validation A number from 0 to below 1, the share of rows set aside (rounded down); `NULL`
 #'   for a tenth of the rows, at most 5,000. With no such row there is no early stopping, and the
 #'   last epoch is returned.
-#' @param control A [cwmix_control()]; what it says of EM plays no role.
+#' @param control A [cwmix_control()]. What it says of EM, components and folds plays no role:
+#'   `em_iterations`, `em_tolerance`, `starts`, `sd_floor`, `folds` and `exact`, which only changes
+#'   the random numbers that are used.
 #' @return An object of class `c("flow", "cwmix_density")`, a plain list with the fields
 #'   - `flow`, a list: `map`, `layers`, `hidden`, `bins`, `tail_bound`, `activation` as given;
-#'     `fixed`, that the base is not fitted; `center` and `scale`, of the columns (of their logs or
-#'     logits in bounded columns), which F takes standardised by them; `weights` and `biases`, each
-#'     with an element a coupling layer, a list of its network's layers, of (out, in) matrices and
-#'     of vectors;
-#'   - `mean`, `sd` and `classifier`, those of the base: one component, N(0, I);
-#'   - `log_likelihood`, `df`, `nobs`, `trace`, `best_epoch`, `stopped`, `held_rows`, `support`,
-#'     `columns`, `control`, `call`, `fingerprint`, `data`, `optimiser` and the others, which are as
-#'     in a [cwmix()] fit with `K`.
+#'     `fixed`, `TRUE` as N(0, I) is not fitted; `center` and `scale`, the means and standard
+#'     deviations of the columns (of their logs or logits in bounded columns) by which F
+#'     standardises; `weights` and `biases`, lists with an element a coupling layer, which is a list
+#'     of the (out, in) matrices, or of the vectors, of its network's layers;
+#'   - `mean`, `sd` and `classifier`, of N(0, I) as a mixture of one component;
+#'   - `log_likelihood`, `df`, `nobs`, `trace`, `best_epoch`, `stopped`, `held_rows`, `proportions`,
+#'     `at_floor`, `support`, `columns`, `control`, `call`, `fingerprint`, `data` and `optimiser`,
+#'     as in a [cwmix()] fit with `K`.
 #'
-#'   It has all methods of a density but for [cwmix_average()]. Quantiles and probabilities of one
-#'   column are exact, as F increases there.
-#' @section Errors and warnings: As for [cwmix()].
+#'   It has all methods of a density, but [cwmix_average()] does not take it, and no fit starts from
+#'   it. In one column F increases: [pcwmix()] is the normal distribution function at F(x),
+#'   [qcwmix()] its inverse, both exact.
+#' @section Errors and warnings: As for [cwmix()], and an error for `flow_realnvp()` of one column.
 #' @references Dinh, Sohl-Dickstein and Bengio (2017), Density estimation using Real NVP, ICLR.
 #'   Durkan, Bekasov, Murray and Papamakarios (2019), Neural spline flows, NeurIPS 32.
 #' @seealso [cwmix_map()] for flows as maps of a mixture, [compare()].

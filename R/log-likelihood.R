@@ -69,14 +69,14 @@ gradient_working <- function(object, y, weights) {
 
 #' Log-likelihood of a fit
 #'
-#' At the training data, all rows, validation rows included. [AIC()] and [BIC()] build on it; for a
-#' network, whose weights are held back by decay and early stopping, they count far too many
-#' parameters, and held-out scores are what to compare.
+#' At the training data, all rows, validation rows included. [AIC()] and [BIC()] build on it; for
+#' networks, a flow's too, whose weights are held back by decay and early stopping, they count far
+#' too many parameters, and held-out scores are what to compare.
 #'
 #' @param object A fit of [cwmix()], [gaussian_mixture()], [flow_realnvp()] or [flow_spline()].
 #' @param ... Must be empty.
 #' @return An object of class `"logLik"` with attributes `df`, the number of free parameters (with
-#'   a network, all of its weights and biases; of a [cwmix()] fit without `K`, those of every
+#'   networks, all of their weights and biases; of a [cwmix()] fit without `K`, those of every
 #'   member), and `nobs`, the number of rows with positive
 #'   weight.
 #' @examples

@@ -2,18 +2,20 @@
 
 #' Invertible networks as the maps of a mixture
 #'
-#' Describes a normalising flow F for [cwmix()]: the components' maps are T_k = A_k o F, one flow
-#' that is shared by all, followed by the affine map A_k of each (equation 12 with flows). The flow
-#' is a chain of coupling layers. Each leaves every other column as it is, and those columns, by a
-#' network, set the parameters of an increasing function of each of the others; the next layer
-#' exchanges their roles. So both F and its inverse are cheap, and the Jacobian is triangular. A
-#' single column is transformed by every layer, with parameters of its own instead of networks.
+#' Describes a normalising flow F for [cwmix()]: the components' maps are T_k(x) = A_k(F(x)), one
+#' flow that is shared by all, followed by the affine map A_k of each (equation 12 with flows). The
+#' flow is a chain of coupling layers. Each leaves every second column as it is, and those columns,
+#' by a network, set the parameters of an increasing function of each of the others; the next layer
+#' exchanges their roles. So both F and its inverse are cheap, and the Jacobian determinant of a
+#' layer is the product of these functions' slopes. A single column is transformed by every layer,
+#' which has free parameters in place of a network's outputs.
 #'
 #' @param map A string. `"realnvp"`: the increasing function is x exp(s) + t, where s is bounded
-#'   smoothly by 2 in absolute value. `"spline"`: a monotone rational-quadratic spline on
-#'   \[-`tail_bound`, `tail_bound`\] and the identity outside.
-#' @param layers A whole number of coupling layers; with less than two, some columns stay as they
-#'   are.
+#'   smoothly by 2 in absolute value. It needs at least two columns: in one, F would be no more than
+#'   an affine map. `"spline"`: a monotone rational-quadratic spline on
+#'   \[-`tail_bound`, `tail_bound`\] and the identity outside, for one column or more.
+#' @param layers A whole number of coupling layers; a single one leaves some of several columns as
+#'   they are.
 #' @param hidden An integer vector, the widths of the hidden layers of each network; `integer(0)`
 #'   for linear ones.
 #' @param bins A whole number from 2 to 500, the pieces of each spline.
@@ -56,17 +58,17 @@ flow_maps <- c("realnvp", "spline")
 new_map <- function(map, layers, hidden, bins, tail_bound, activation, call) {
   spline <- map == "spline"
   layers <- check_count(layers, "layers", call)
-  hidden <- check_widths(hidden, call)
-  if (layers * sum(as.double(hidden)[-1] * hidden[-length(hidden)]) > 1e8) {
-    stop_input("`layers` must be so few that they have at most 1e8 weights, not ", layers, ".",
+  if (layers > 1000) {
+    stop_input("`layers` must be at most 1,000, not ", base::format(layers, big.mark = ","), ".",
       call = call
     )
   }
+  hidden <- check_widths(hidden, call)
   structure(
     list(
       map = map, layers = layers, hidden = hidden,
       bins = if (spline) check_bins(bins, call),
-      tail_bound = if (spline) check_number(tail_bound, "tail_bound", call, 0, open = TRUE),
+      tail_bound = if (spline) check_tail_bound(tail_bound, call),
       activation = check_choice(activation, activations, "activation", call)
     ),
     class = "cwmix_map"
@@ -78,6 +80,16 @@ check_bins <- function(bins, call) {
   # Each has at least a thousandth of the whole range.
   if (bins > 500) stop_input("`bins` must be at most 500, not ", bins, ".", call = call)
   bins
+}
+
+# Beyond these single precision would lose the bins or the points.
+check_tail_bound <- function(tail_bound, call) {
+  if (!is_number(tail_bound) || tail_bound < 1e-3 || tail_bound > 1e3) {
+    stop_input("`tail_bound` must be a number from 0.001 to 1,000, not ", describe(tail_bound), ".",
+      call = call
+    )
+  }
+  as.double(tail_bound)
 }
 
 check_widths <- function(hidden, call) {
@@ -102,6 +114,12 @@ read_map <- function(map, call) {
 
 # One may have been edited by hand since it was made.
 validate_map <- function(map, call) {
+  if (!setequal(names(map), setdiff(names(formals(cwmix_map)), "..."))) {
+    stop_input("`map` must be made by cwmix_map(), not have the elements ",
+      paste(names(map), collapse = ", "), ".",
+      call = call
+    )
+  }
   tryCatch(
     do.call(cwmix_map, Filter(Negate(is.null), unclass(map))),
     error = function(e) stop_input("`map`: ", conditionMessage(e), call = call)

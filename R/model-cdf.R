@@ -15,7 +15,7 @@ cdf_model <- function(components, classifier, call) {
       call = call
     )
   }
-  classifier <- read_classifier(classifier, 1L, K, call, "u and those of `components`")
+  classifier <- read_classifier(classifier, 1L, K, call, uniform = TRUE)
   classifier$uniform <- TRUE
   # Components of other families have no means and standard deviations to do arithmetic with.
   new_density(
@@ -170,14 +170,31 @@ check_component <- function(component, call) {
     )
   }
   off <- abs(seen[, 3:4] - u)
+  off <- pmax(off[, 1], off[, 2])
   if (max(off) > 1e-6) {
-    at <- which.max(pmax(off[, 1], off[, 2]))
+    lost <- which(is_lost(x = seen[, 1], log_density = seen[, 2], p = seen[, 3], u, off))
+    if (length(lost) > 0) {
+      stop_input("`components` must be of families whose quantiles double precision can tell ",
+        "apart, not those of ", describe_component(component), ": that of ", u[lost[1]], " is ",
+        base::format(seen[lost[1], 1], digits = 4), ".",
+        call = call
+      )
+    }
+    at <- which.max(off)
     stop_input("`components` must be continuous distributions, but ",
       describe_component(component), " has probability ", base::format(seen[at, 3], digits = 4),
       " at or below its quantile of ", u[at], ".",
       call = call
     )
   }
+}
+
+# Whether it is double precision that keeps quantiles x of probabilities u from having them, by
+# overflow, by underflow (a discrete distribution has at least u at or below x), or by the spacing
+# of numbers at x.
+is_lost <- function(x, log_density, p, u, off) {
+  spacing <- pmax(abs(x) * .Machine$double.eps, 2^-1074)
+  is.infinite(x) | (x == 0 & p < u - 1e-6) | (off > 1e-6 & exp(log_density + log(spacing)) >= off)
 }
 
 # A function of component k's family, at x.

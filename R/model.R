@@ -21,7 +21,8 @@
 #' @param classifier A [cwmix_classifier()]; or K probabilities that sum to 1 (constant weights);
 #'   or a function that takes an n x d matrix of standardised points and returns the n x K matrix
 #'   of their weights, rows summing to 1. With `components` its input is u in (0, 1), an n x 1
-#'   matrix, in place of the standardised points.
+#'   matrix, in place of the standardised points; the classifier of such a model, its field
+#'   `classifier`, serves others with `components` only.
 #' @param support Bounds of the columns, as in [cwmix()]; `mean` and `sd` are then those of the
 #'   transformed columns.
 #' @param components For the CDF form, in place of `mean`, `sd`, `covariance` and `support`: a list
@@ -60,7 +61,7 @@ cwmix_model <- function(mean, sd = NULL, covariance = NULL, classifier, support 
   check_dots_empty(..., call = call)
   if (!is.null(components)) {
     check_given("classifier", call)
-    given <- c(mean = !missing(mean), vapply(list(
+    given <- c(mean = !missing(mean) && !is.null(mean), vapply(list(
       sd = sd, covariance = covariance, support = support
     ), Negate(is.null), NA))
     if (any(given)) {

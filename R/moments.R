@@ -3,8 +3,13 @@
 #' Ready-made [expectation()]s over randomly shifted lattices, with standard errors.
 #'
 #' Note that `vcov()` is the covariance matrix of a draw from the density, as with the draws of a
-#' posterior, not that of estimated parameters. With constant weights and unbounded columns, and
-#' without a flow, `mean()` and `vcov()` are exact, with standard errors of 0.
+#' posterior, not that of estimated parameters. Of normal components with constant weights and
+#' unbounded columns, and without a flow, `mean()` and `vcov()` are exact, with errors of 0.
+#'
+#' The moment must exist, which is not checked. Of a [cwmix_model()] whose `components` have heavy
+#' tails, such as Cauchy or t distributions with few degrees of freedom, it may be infinite or
+#' undefined. The estimate and its standard error then mean nothing, even where the error is small:
+#' lattices are symmetric, so that two tails may cancel.
 #'
 #' @param x,object A `cwmix_density`: a fit of [cwmix()], [gaussian_mixture()] or
 #'   [flow_realnvp()], a [cwmix_model()] or a [cwmix_average()].

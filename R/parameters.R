@@ -40,14 +40,15 @@ covariance_of <- function(cholesky) {
 
 #' Parameters of a density
 #'
-#' The unconstrained parameters, in which the model is optimised: means, log standard
-#' deviations or log-Cholesky factors, and the classifier's weights and biases.
+#' The unconstrained parameters, in which the model is optimised: means, log standard deviations or
+#' log-Cholesky factors, the classifier's weights and biases, and those of a flow.
 #'
 #' @param object A `cwmix_density`: a fit of [cwmix()], [gaussian_mixture()] or
 #'   [flow_realnvp()], a [cwmix_model()] or a [cwmix_average()].
 #' @param ... Must be empty.
 #' @return A list, the shape of the gradient of [log_likelihood()]:
-#'   - `mean`, K x d, in units of the data (of their logs or logits in bounded columns);
+#'   - `mean`, K x d, in units of the data (of their logs or logits in bounded columns); behind a
+#'     flow F means and scales are those of u = F(x), at first the standardised columns;
 #'   - `log_sd`, K x d; or, with full covariances, `log_cholesky`, d x d x K: the strict lower
 #'     part of the Cholesky factor of each covariance, the log of its diagonal on the diagonal,
 #'     zero above;
@@ -56,12 +57,11 @@ covariance_of <- function(cholesky) {
 #'     function. For a [cwmix_average()], or a fit without `K`, of several classifiers lists of
 #'     these lists, one a member; the shares are not among the parameters;
 #'   - `flow`, where there is one, the last: a list of `weights` and `biases`, each with one element
-#'     a coupling layer, which is such a list of its network's layers. Means and scales are then
-#'     those before the flow, where columns start out standardised. A flow alone has this element
+#'     a coupling layer, which is such a list of its network's layers. A flow alone has this element
 #'     and no other.
 #'
-#'   Of a [cwmix_model()] with `components` a list of these, one an element, with the parameters as
-#'   given in place of `mean` and the scales.
+#'   For a [cwmix_model()] with `components`, a field `components`, one list of parameters each,
+#'   stands in place of `mean` and the scales.
 #' @examples
 #' model <- cwmix_model(c(-1, 1), sd = c(1, 2), classifier = c(0.3, 0.7))
 #' coef(model)
@@ -172,7 +172,7 @@ count_parameters <- function(object) {
   if (is_average(object$classifier)) {
     return(sum(vapply(member_densities(object), count_parameters, 0L)))
   }
-  flow <- length(flatten(object$flow[c("weights", "biases")]))
+  flow <- count_flow(object$flow, ncol(object$mean))
   if (isTRUE(object$flow$fixed)) {
     return(flow)
   }
@@ -186,4 +186,12 @@ count_parameters <- function(object) {
   network <- length(object$classifier$weights) > 0
   weights <- if (network) length(flatten(classifier_parameters(object$classifier))) else K - 1
   as.integer(components + weights + flow)
+}
+
+# In one column the layers of a Real-NVP are one affine map, which components have already.
+count_flow <- function(flow, d) {
+  if (d == 1 && identical(flow$map, "realnvp")) {
+    return(if (isTRUE(flow$fixed)) 2L else 0L)
+  }
+  length(flatten(flow[c("weights", "biases")]))
 }

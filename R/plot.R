@@ -6,11 +6,13 @@
 #' - `"density"`: one column, the density over the histogram; two, the smallest regions that hold
 #'   10 to 95 percent of the mass (Hyndman 1996), with the points; more, the points of every pair
 #'   of columns and as many draws from the model, with the histograms of both.
-#' - `"components"`: one column, every pi_k(x) N(x; mu_k, Sigma_k) and their sum; two, the
-#'   ellipses that hold 90 percent of each N(mu_k, Sigma_k), their means, and the points in the
-#'   colour of their most probable component; more, the points (draws, without any) of every
-#'   pair of columns, coloured alike. With a flow F, ellipses and means are shown as the inverse of
-#'   F bends them, here and below.
+#' - `"components"`: one column, every pi_k(x) p_k(x) and their sum, p_k being
+#'   N(x; mu_k, Sigma_k), otherwise (with a flow, or of other families) what
+#'   [predict()][predict.cwmix_density] calls a component; two, the ellipses that hold 90 percent of
+#'   each N(mu_k, Sigma_k), their means, and the points in the colour of their most probable
+#'   component; more, the points (draws, without any) of every pair of columns, coloured alike.
+#'   With a flow F components are normal in u = F(x), and ellipses and means are shown where F^-1
+#'   takes them, here and below.
 #' - `"weights"`: the functional weights pi_k(x) in one or two columns; in two, those of the nine
 #'   largest components at most, with the ellipses.
 #' - `"classifier"`: w(z) for z from -4 to 4, alike, with the standard normal density (at no scale)

@@ -13,8 +13,12 @@ quantities <- c(density = 0L, posterior = 1L, weights = 2L, component = 3L)
 #'   - `"posterior"`, v_k(x), the probability of component k given x;
 #'   - `"class"`, the number of the component with the largest posterior;
 #'   - `"weights"`, the functional weights pi_k(x) = w_k(z_k), which do not sum to 1 over k;
-#'   - `"component"`, N(x; mu_k, Sigma_k), on the data's scale in bounded columns; or p_k(x), of a
-#'     model with `components`.
+#'     z_k = L_k^-1 (x - mu_k), or with a flow F, L_k^-1 (F(x) - mu_k);
+#'   - `"component"`, p_k(x), the density of component k before weighting: N(x; mu_k, Sigma_k), in
+#'     bounded columns that of the logs or logits times their derivative; with a flow
+#'     N(F(x); mu_k, Sigma_k) |det dF/dx|; of a model with `components` that of the family.
+#'
+#'   The density is the sum over k of weights times components.
 #' @param log A flag: logarithms, exact far in the tails (not for `"class"`).
 #' @param precision A string: `"single"` is two to three times as fast. Its log densities have
 #'   errors of some 1e-6, relative beyond 1, and more where components are narrow beside their
@@ -105,6 +109,7 @@ log_quantity_at <- function(object, points, quantity, call, single = engine_sing
   values <- log_quantity_working(
     object, points$y[usable, , drop = FALSE], quantity, call, single
   )
+  if (single && !engine_single()) values <- mend_lost(values, object, points, quantity, call)
   if (quantity %in% c("density", "component")) values <- values + points$log_jacobian[usable]
   if (quantity == "density") {
     out <- rep(NA_real_, nrow(points$y))
@@ -117,6 +122,17 @@ log_quantity_at <- function(object, points, quantity, call, single = engine_sing
     if (quantity == "component") out[points$outside, ] <- -Inf
   }
   out
+}
+
+# Far from the components single precision overflows where double does not: those rows anew.
+mend_lost <- function(values, object, points, quantity, call) {
+  values <- as.matrix(values)
+  lost <- which(rowSums(is.na(values)) > 0)
+  if (length(lost) > 0) {
+    y <- points$y[points$usable[lost], , drop = FALSE]
+    values[lost, ] <- log_quantity_working(object, y, quantity, call, FALSE)
+  }
+  if (quantity == "density") values[, 1] else values
 }
 
 # Names of rows as dimnames; none at all where there are none, as in a plain matrix.

@@ -280,7 +280,13 @@ fitted_density <- function(parameters, activation, problem, class) {
     parameters <- unstandardise_parameters(parameters, problem$center, problem$scale)
   }
   object <- density_of(parameters, activation, problem$support, problem$columns, class)
-  if (!is.null(problem$flow)) object$flow <- fitted_flow(parameters, problem)
+  if (is.null(problem$flow)) {
+    return(object)
+  }
+  # What stands behind the flow has no columns of the data.
+  colnames(object$mean) <- paste0("u", seq_len(ncol(object$mean)))
+  if (!is.null(object$sd)) colnames(object$sd) <- colnames(object$mean)
+  object$flow <- fitted_flow(parameters, problem)
   object
 }
 

@@ -53,7 +53,7 @@ describe_training <- function(x) {
   }
   best <- x$trace[match(x$best_epoch, x$trace$epoch), ]
   if (max(x$trace$epoch) == 0) {
-    return("  training    none")
+    return(if (x$stopped == "diverged") "  training    diverged at once" else "  training    none")
   }
   score <- if (is.na(best$validation)) {
     sprintf("training score %.4f, from %.4f", best$training, x$trace$training[1])
@@ -166,7 +166,7 @@ print.cwmix_density <- function(x, ...) {
 #' @return An object of class `"summary.cwmix_density"`, a list: `header`, the lines that `print()`
 #'   shows of the object; `components`, a data frame with the proportion (for fits), the means and
 #'   the standard deviations of each component, in units of the data (of their logs or logits in
-#'   bounded columns; with a flow, before it, in coordinates u1, u2, ...), of a model with
+#'   bounded columns; with a flow, of u = F(x), with columns u1, u2, ...), of a model with
 #'   `components` their families and parameters; `covariance`, a d x d x K array, or `NULL` with
 #'   diagonal covariances; `flow`, whether there is one.
 #' @examples

@@ -6,8 +6,8 @@
 #' @param data A data frame, matrix or vector of points to augment.
 #' @param ... Must be empty.
 #' @return `tidy()`: a data frame with a row a component: `component`, `proportion` (fits only),
-#'   the means and standard deviations as `mean.<column>` and `sd.<column>`; with a flow those
-#'   before it, as `mean.u1`, `sd.u1` and so on; of a [cwmix_model()] with `components` `family` and
+#'   the means and standard deviations as `mean.<column>` and `sd.<column>`; with a flow F those of
+#'   u = F(x), as `mean.u1`, `sd.u1` and so on; of a [cwmix_model()] with `components` `family` and
 #'   a column a parameter, `NA` where a family has it not. `glance()`: one row with `K`, `d`,
 #'   `covariance`, `df`, `logLik`, `AIC`, `BIC`, `nobs`, and for a [cwmix()] fit or a flow
 #'   `best_epoch` and `validation`, its mean log density on the validation rows (without `K`, `NA`

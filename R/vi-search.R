@@ -68,7 +68,8 @@ check_start_density <- function(start, target, settings, call) {
     "constant weights or a network with the layers `hidden` and the same activation"
   }
   if (!is.null(problem)) {
-    stop_input("`start` must have ", problem, ", not those of ", format(start)[1], ".", call = call)
+    given <- if (is.null(start$flow)) format(start)[1] else describe_map(start$flow, target$d)
+    stop_input("`start` must have ", problem, ", not those of ", given, ".", call = call)
   }
   start
 }

@@ -41,9 +41,9 @@
 #'   for every column; or a list with one pair (or `NULL`) a column. `log_density` and `gradient`
 #'   are always those of the columns themselves; the Jacobian is taken care of.
 #' @param names `NULL`, or the names of the d columns.
-#' @param start A string, `"search"` or `"wide"`; a matrix of draws, one a row; or a density with as
-#'   many components, covariances and bounds as asked for, whose weights are constant or those of a
-#'   network like the one asked for.
+#' @param start A string, `"search"` or `"wide"`; a matrix of draws, one a row; or a density without
+#'   a flow, with the number of components, covariances and bounds asked for, whose weights are
+#'   constant or those of a network like the one asked for.
 #' @param control A [cwmix_vi_control()].
 #' @return An object of class `c("cwmix_vi", "cwmix", "cwmix_density")`, a plain list with fields
 #'   - `mean`, `sd` or `cholesky`, `classifier`, `support`, `columns`, as in [cwmix()];

@@ -10,9 +10,9 @@ it takes so many steps instead; 0 only holds the data.
 """
 import argparse
 import os
-import resource
-import statistics
 import time
+
+from peer_timing import batches, report, timed
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--batch", type=int, default=1000)
@@ -70,37 +70,6 @@ def forward(x):
         log_density(x)
 
 
-def batches():
-    while True:
-        order = torch.randperm(len(data))
-        for begin in range(0, max(1, len(data) - batch + 1), batch):
-            yield order[begin:begin + batch]
-
-
-def timed(work):
-    """Seconds of the fastest call and of the median one, over batches of the data: for a while, and
-    on (four times as long at most) as long as the second half of the calls has a new least by more
-    than 1 percent."""
-    times, rows = [], batches()
-    for _ in range(2):
-        work(data[next(rows)])
-    while True:
-        chosen = next(rows)
-        begin = time.perf_counter()
-        work(data[chosen])
-        times.append(time.perf_counter() - begin)
-        half, spent = len(times) // 2, sum(times)
-        if half < 2 or spent < args.seconds:
-            continue
-        if min(times[half:]) > 0.99 * min(times[:half]) or spent > 4 * args.seconds:
-            return min(times), statistics.median(times[half:])
-
-
-def report(**values):
-    values["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(*(f"{name}={value:.4g}" for name, value in values.items()))
-
-
 def product_gflops(n=2048):
     a = torch.randn(n, n)
     times = []
@@ -113,16 +82,16 @@ def product_gflops(n=2048):
 
 us = 1e6 / min(batch, len(data))
 if args.steps is not None:
-    rows = batches()
+    rows = batches(data, batch)
     begin = time.perf_counter()
     for _ in range(args.steps):
-        step(data[next(rows)])
+        step(next(rows))
     report(seconds=time.perf_counter() - begin)
 elif args.forward_only:
-    least, median = timed(forward)
+    least, median = timed(forward, data, batch, args.seconds)
     report(forward=us * least, forward_median=us * median)
 else:
-    least, median = timed(step)
-    forward_least, forward_median = timed(forward)
+    least, median = timed(step, data, batch, args.seconds)
+    forward_least, forward_median = timed(forward, data, batch, args.seconds)
     report(step=us * least, step_median=us * median, forward=us * forward_least,
            forward_median=us * forward_median, peak_gflops=product_gflops())

@@ -31,7 +31,7 @@ enum flow_kind { FLOW_NONE, FLOW_REALNVP, FLOW_SPLINE };
 
 struct flow_shape {
   enum flow_kind kind;
-  int fixed; /* u = F(x) is N(0, I): one component, whose parameters do not count */
+  int fixed; /* u = F(x) is N(0, I): the parameters of one component, all zero, stay */
   enum activation activation;
   ptrdiff_t couplings, n_layers;
   const int *widths[2]; /* n_layers + 1 each */
@@ -117,7 +117,7 @@ struct at_points {
   double *log_density, *dx;
 };
 
-/* What passing a flow gives at each row, n x d where not said otherwise.
+/* What passing a flow gives at each row, n x d where not said otherwise; overwrites.
  *   FORWARD   u = F(x) and `log_det` (n) = log |det dF/dx|, of rows x
  *   INVERSE   x = F^-1(u) and the log determinant of that, of rows u
  *   PULLBACK  of rows x and the derivatives dx of a function g(x): those of g(F^-1(u)) in
@@ -218,7 +218,7 @@ struct engine {
                            const struct derivatives *given, void *work);
 
   /* A tile, without an index, through the flow: see struct passage. The gradient, where
-   * asked for, is added to. flow_rows is the least that is worth a tile. */
+   * asked for, is added to. flow_rows suits a tile. */
   ptrdiff_t (*flow_rows)(const struct shape *shape);
   size_t (*flow_bytes)(const struct shape *shape);
   void (*flow_tile)(const struct passage *out, double *gradient, const void *model,

@@ -4,10 +4,12 @@
  *
  * A `model` is list(parameters, d, K, full, activation, widths): see engine.h for the
  * order of the parameters; activation is 0 (tanh), 1 (ReLU), 2 (SiLU); widths is
- * integer() for constant weights. It may have an element `flow`, NULL or list(kind (1:
- * Real-NVP, 2: spline), layers, bins, bound, activation, fixed, widths (a matrix of two
- * columns, for the networks of couplings 0, 2, ... and 1, 3, ...)). Points are rows of double matrices. `threads` is the
- * most to use. */
+ * integer() for constant weights. An element `flow`, where there is one that is not NULL,
+ * is list(kind, layers, bins, bound, activation, fixed, widths): kind 1 (Real-NVP) or 2
+ * (spline), widths a matrix of two columns, for the networks of couplings 0, 2, ... and of
+ * 1, 3, ...
+ *
+ * Points are rows of double matrices. `threads` is the most to use. */
 #ifndef CWMIX_FFI_H
 #define CWMIX_FFI_H
 

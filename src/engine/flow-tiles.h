@@ -21,10 +21,12 @@ static ptrdiff_t flow_rows_at_once(const struct shape *shape) {
 
 static int has_flow(const struct shape *shape) { return shape->flow.kind != FLOW_NONE; }
 
-/* Loads rows of the data; returns how many. */
+/* Loads rows of the data, at most so many, in chunks of nearly equal size; returns how
+ * many. */
 static ptrdiff_t load_rows(struct flow_rows *to, const struct flow *flow, ptrdiff_t c,
                            const struct rows *rows, ptrdiff_t begin, ptrdiff_t most) {
-  const ptrdiff_t left = rows->count - begin, count = left < most ? left : most;
+  const ptrdiff_t left = rows->count - begin, chunks = (left + most - 1) / most;
+  const ptrdiff_t count = (left + chunks - 1) / chunks;
   for (ptrdiff_t j = 0; j < flow->d; j++) {
     const double *x = rows->x + j * rows->stride;
     real *column = column_of(to, flow, c, j);
@@ -54,7 +56,7 @@ static struct flow_density_work flow_density_layout(struct arena *arena,
                                                     const struct shape *shape) {
   struct flow_density_work work;
   const ptrdiff_t n = flow_rows_at_once(shape);
-  flow_rows_layout(&work.rows, arena, shape, n, 0, 0);
+  flow_rows_layout(&work.rows, arena, shape, n, KEPT_NONE);
   work.u = arena_take(arena, (size_t)(n * shape->d) * sizeof(double));
   work.mixture = arena_take(arena, mixture_density_bytes(shape));
   return work;
@@ -109,7 +111,7 @@ static struct flow_gradient_work flow_gradient_layout(struct arena *arena,
   struct flow_gradient_work work;
   const ptrdiff_t n = flow_rows_at_once(shape);
   const size_t column = (size_t)n * sizeof(double), d = (size_t)shape->d;
-  flow_rows_layout(&work.rows, arena, shape, n, 1, 1);
+  flow_rows_layout(&work.rows, arena, shape, n, KEPT_ALL);
   work.networks = arena_reals(arena, flow_gradient_size(&shape->flow));
   work.u = arena_take(arena, d * column);
   work.du = arena_take(arena, d * column);
@@ -120,7 +122,7 @@ static struct flow_gradient_work flow_gradient_layout(struct arena *arena,
 }
 
 /* Sums of gradients are to be cleared and handed over once a tile. */
-#define FLOW_TILE_LEAST 192
+#define FLOW_TILE_LEAST 320
 
 static ptrdiff_t gradient_rows(const struct shape *shape) {
   return has_flow(shape) ? FLOW_TILE_LEAST : mixture_gradient_rows(shape);
@@ -216,7 +218,7 @@ struct flow_tile_work {
 static struct flow_tile_work flow_tile_layout(struct arena *arena,
                                               const struct shape *shape) {
   struct flow_tile_work work;
-  flow_rows_layout(&work.rows, arena, shape, flow_rows_at_once(shape), 0, 1);
+  flow_rows_layout(&work.rows, arena, shape, flow_rows_at_once(shape), KEPT_ONE);
   work.networks = arena_reals(arena, flow_gradient_size(&shape->flow));
   return work;
 }

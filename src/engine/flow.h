@@ -55,8 +55,11 @@ static void flow_prepare(struct flow *flow, const double *weights, const double 
   }
 }
 
-/* Rows on their way through a flow. Networks' values are kept for all couplings, or for
- * one of each parity. */
+/* Whose networks' values are kept for the way back: of no coupling, of one of each parity
+ * at a time, of all. */
+enum kept { KEPT_NONE, KEPT_ONE, KEPT_ALL };
+
+/* Rows on their way through a flow. */
 struct flow_rows {
   ptrdiff_t room, sets;
   real *x;       /* couplings + 1 times d columns: before each coupling, after the last */
@@ -70,11 +73,11 @@ struct flow_rows {
 };
 
 static void flow_rows_layout(struct flow_rows *rows, struct arena *arena,
-                             const struct shape *shape, ptrdiff_t n, int all, int keep) {
+                             const struct shape *shape, ptrdiff_t n, enum kept kept) {
   const struct flow_shape *flow = &shape->flow;
   const ptrdiff_t n_raw = flow_parameters(flow);
   rows->room = padded(n);
-  rows->sets = all ? flow->couplings : 2;
+  rows->sets = kept == KEPT_ALL ? flow->couplings : 2;
   rows->x = arena_reals(arena, (flow->couplings + 1) * shape->d * rows->room);
   rows->log_det = arena_reals(arena, rows->room);
   rows->dx = arena_reals(arena, shape->d * rows->room);
@@ -87,7 +90,7 @@ static void flow_rows_layout(struct flow_rows *rows, struct arena *arena,
   for (ptrdiff_t c = 0; c < rows->sets; c++) {
     const struct shape net = net_shape(flow, c);
     struct activations net_rows;
-    activations_layout(&net_rows, arena, &net, rows->room, keep);
+    activations_layout(&net_rows, arena, &net, rows->room, kept != KEPT_NONE);
     if (rows->nets) rows->nets[c] = net_rows;
   }
 }
@@ -98,12 +101,23 @@ static inline real *column_of(const struct flow_rows *rows, const struct flow *f
   return rows->x + (c * flow->d + j) * rows->room;
 }
 
+/* Features first, ..., end - 1 of a layer become zero: what is padded, which the products
+ * multiply by zero. */
+static void zero_features(struct activations *a, ptrdiff_t layer, ptrdiff_t first,
+                          ptrdiff_t end, ptrdiff_t count) {
+  for (ptrdiff_t f = first; f < end; f++)
+    for (ptrdiff_t row = 0; row < count; row++)
+      a->value[layer][feature_at(f, a->stride) + row * LANES] = 0;
+}
+
 /* The network of coupling c at `count` rows of the columns that it leaves, which stand
  * before coupling `at`. */
 static struct activations *coupling_network(struct flow_rows *rows,
                                             const struct flow *flow, ptrdiff_t c,
                                             ptrdiff_t at, ptrdiff_t count) {
   struct activations *a = rows->nets + c % rows->sets;
+  const ptrdiff_t n_in = flow->shape.widths[c % 2][0];
+  zero_features(a, 0, n_in, padded(n_in), count);
   for (ptrdiff_t j = 0, feature = 0; j < flow->d; j++) {
     if (is_moved(flow, c, j)) continue;
     const real *x = column_of(rows, flow, at, j);
@@ -180,26 +194,17 @@ static void flow_pass(struct flow_rows *rows, const struct flow *flow,
     coupling_pass(rows, flow, direction == INVERSE ? n - 1 - c : c, direction, count);
 }
 
-/* Gradients of the networks, a coupling after the other: see mlp_gradient_size(). */
-static ptrdiff_t flow_gradient_before(const struct flow_shape *flow, ptrdiff_t c) {
-  ptrdiff_t size = 0;
-  for (ptrdiff_t i = 0; i < c; i++) {
-    const struct shape net = net_shape(flow, i);
-    size += mlp_gradient_size(&net);
-  }
-  return size;
+/* Gradients of a coupling's network, and of all, one after the other: see
+ * mlp_gradient_size(). */
+static ptrdiff_t net_gradient_size(const struct flow_shape *flow, ptrdiff_t c) {
+  const struct shape net = net_shape(flow, c);
+  return mlp_gradient_size(&net);
 }
 
 static ptrdiff_t flow_gradient_size(const struct flow_shape *flow) {
-  return flow_gradient_before(flow, flow->couplings);
-}
-
-/* What is padded of the networks' outputs becomes zero, as mlp_backward() needs it. */
-static void clear_padding(struct activations *a, ptrdiff_t layer, ptrdiff_t n_out,
-                          ptrdiff_t count) {
-  for (ptrdiff_t f = n_out; f < padded(n_out); f++)
-    for (ptrdiff_t row = 0; row < count; row++)
-      a->value[layer][feature_at(f, a->stride) + row * LANES] = 0;
+  ptrdiff_t size = 0;
+  for (ptrdiff_t c = 0; c < flow->couplings; c++) size += net_gradient_size(flow, c);
+  return size;
 }
 
 /* The way back through the network of coupling c, whose outputs have become their
@@ -209,9 +214,8 @@ static void coupling_network_backward(real *gradient, struct flow_rows *rows,
                                       ptrdiff_t count) {
   struct activations *a = rows->nets + c % rows->sets;
   const ptrdiff_t n_out = flow->shape.widths[c % 2][flow->shape.n_layers];
-  clear_padding(a, flow->shape.n_layers, n_out, count);
-  mlp_backward(gradient + flow_gradient_before(&flow->shape, c), rows->dz, a,
-               flow->nets + c, count);
+  zero_features(a, flow->shape.n_layers, n_out, padded(n_out), count);
+  mlp_backward(gradient, rows->dz, a, flow->nets + c, count);
   for (ptrdiff_t j = 0, feature = 0; j < flow->d; j++) {
     if (is_moved(flow, c, j)) continue;
     const real *from = rows->dz + feature_at(feature++, a->stride);
@@ -228,31 +232,6 @@ static inline vec transform_backward(struct flow_rows *rows, const struct flow *
   return spline_backward(rows->draw, dy, dlog, x, &rows->spline, rows->raw);
 }
 
-/* After flow_pass() forward with all couplings' values kept: `dx` holds derivatives in
- * the last columns and `dlog` those in log_det; dx becomes the derivatives in the first
- * columns, those in the networks are added to `gradient`. */
-static void flow_backward(real *gradient, struct flow_rows *rows, const struct flow *flow,
-                          ptrdiff_t count) {
-  const ptrdiff_t n_raw = flow_parameters(&flow->shape), layer = flow->shape.n_layers;
-  for (ptrdiff_t c = flow->shape.couplings - 1; c >= 0; c--) {
-    struct activations *a = rows->nets + c;
-    for (ptrdiff_t j = 0, first = 0; j < flow->d; j++) {
-      if (!is_moved(flow, c, j)) continue;
-      const real *x = column_of(rows, flow, c, j);
-      real *dx = rows->dx + j * rows->room;
-      for (ptrdiff_t row = 0; row < count; row += LANES) {
-        load_raw(rows->raw, a, layer, first, n_raw, row, count);
-        vec_store(dx + row,
-                  transform_backward(rows, flow, vec_load(dx + row),
-                                     vec_load(rows->dlog + row), vec_load(x + row)));
-        store_raw(rows->draw, a, layer, first, n_raw, row, count);
-      }
-      first += n_raw;
-    }
-    coupling_network_backward(gradient, rows, flow, c, count);
-  }
-}
-
 /* The slope of a transform at LANES rows; `raw` is loaded. */
 static inline vec transform_slope(struct flow_rows *rows, const struct flow *flow,
                                   vec x) {
@@ -262,32 +241,60 @@ static inline vec transform_slope(struct flow_rows *rows, const struct flow *flo
   return vec_exp(log_slope);
 }
 
-/* The way back of the inverse, which undoes coupling 0 last: with y = f(x; r), x fixed by
- * y and the parameters r,
+/* The way back through coupling c, whose network's values are those of coupling_pass()
+ * forward. FORWARD: dx, derivatives in the columns after it, becomes those before it, and
+ * `dlog` are those in log_det. PULLBACK, of the inverse: with y = f(x; r), x fixed by y
+ * and the parameters r,
  *   dy = dx / f'(x),  dr = -dy df/dr
- * `dx` holds derivatives in the first columns and becomes those in the last. */
+ * dx, derivatives in the columns before it, becomes those after it. Adds to `gradient`, the
+ * network's. */
+static void coupling_backward(real *gradient, struct flow_rows *rows,
+                              const struct flow *flow, ptrdiff_t c,
+                              enum direction direction, ptrdiff_t count) {
+  const ptrdiff_t n_raw = flow_parameters(&flow->shape), layer = flow->shape.n_layers;
+  struct activations *a = rows->nets + c % rows->sets;
+  for (ptrdiff_t j = 0, first = 0; j < flow->d; j++) {
+    if (!is_moved(flow, c, j)) continue;
+    const real *x = column_of(rows, flow, c, j);
+    real *dx = rows->dx + j * rows->room;
+    for (ptrdiff_t row = 0; row < count; row += LANES) {
+      const vec at = vec_load(x + row), from = vec_load(dx + row);
+      load_raw(rows->raw, a, layer, first, n_raw, row, count);
+      if (direction == PULLBACK) {
+        const vec dy = from / transform_slope(rows, flow, at);
+        transform_backward(rows, flow, -dy, vec_splat(0), at);
+        vec_store(dx + row, dy);
+      } else {
+        vec_store(dx + row,
+                  transform_backward(rows, flow, from, vec_load(rows->dlog + row), at));
+      }
+      store_raw(rows->draw, a, layer, first, n_raw, row, count);
+    }
+    first += n_raw;
+  }
+  coupling_network_backward(gradient, rows, flow, c, count);
+}
+
+/* After flow_pass() forward with all couplings' values kept: `dx` holds derivatives in
+ * the last columns and `dlog` those in log_det; dx becomes the derivatives in the first
+ * columns, those in the networks are added to `gradient`. */
+static void flow_backward(real *gradient, struct flow_rows *rows, const struct flow *flow,
+                          ptrdiff_t count) {
+  gradient += flow_gradient_size(&flow->shape);
+  for (ptrdiff_t c = flow->shape.couplings - 1; c >= 0; c--) {
+    gradient -= net_gradient_size(&flow->shape, c);
+    coupling_backward(gradient, rows, flow, c, FORWARD, count);
+  }
+}
+
+/* The way back of the inverse, which undoes coupling 0 last: `dx` holds derivatives in the
+ * first columns and becomes those in the last. */
 static void flow_pullback(real *gradient, struct flow_rows *rows, const struct flow *flow,
                           ptrdiff_t count) {
-  const ptrdiff_t n_raw = flow_parameters(&flow->shape), layer = flow->shape.n_layers;
-  const vec zero = vec_splat(0);
   for (ptrdiff_t c = 0; c < flow->shape.couplings; c++) {
     coupling_pass(rows, flow, c, FORWARD, count);
-    struct activations *a = rows->nets + c % rows->sets;
-    for (ptrdiff_t j = 0, first = 0; j < flow->d; j++) {
-      if (!is_moved(flow, c, j)) continue;
-      const real *x = column_of(rows, flow, c, j);
-      real *dx = rows->dx + j * rows->room;
-      for (ptrdiff_t row = 0; row < count; row += LANES) {
-        load_raw(rows->raw, a, layer, first, n_raw, row, count);
-        const vec at = vec_load(x + row);
-        const vec dy = vec_load(dx + row) / transform_slope(rows, flow, at);
-        transform_backward(rows, flow, -dy, zero, at);
-        vec_store(dx + row, dy);
-        store_raw(rows->draw, a, layer, first, n_raw, row, count);
-      }
-      first += n_raw;
-    }
-    coupling_network_backward(gradient, rows, flow, c, count);
+    coupling_backward(gradient, rows, flow, c, PULLBACK, count);
+    gradient += net_gradient_size(&flow->shape, c);
   }
 }
 

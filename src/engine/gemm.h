@@ -20,10 +20,24 @@ static ptrdiff_t row_stride(ptrdiff_t n_rows) {
   return n * LANES;
 }
 
+/* Few outputs would leave most lanes of a block of outputs empty: vectors then run over
+ * the inputs instead. */
+static inline int is_narrow(ptrdiff_t n_out) { return 8 * n_out <= LANES; }
+
+static ptrdiff_t packed_size(ptrdiff_t n_out, ptrdiff_t n_in) {
+  return is_narrow(n_out) ? n_out * padded(n_in) : padded(n_out) * n_in;
+}
+
 /* packed[block][i][lane] = w[(block * LANES + lane) * stride_out + i * stride_in], zero
- * beyond n_out. */
+ * beyond n_out; where outputs are few packed[o][i], zero beyond n_in. */
 static void pack(real *packed, const double *w, ptrdiff_t n_out, ptrdiff_t n_in,
                  ptrdiff_t stride_out, ptrdiff_t stride_in) {
+  if (is_narrow(n_out)) {
+    for (ptrdiff_t o = 0; o < n_out; o++)
+      for (ptrdiff_t i = 0; i < padded(n_in); i++)
+        *packed++ = i < n_in ? (real)w[o * stride_out + i * stride_in] : 0;
+    return;
+  }
   for (ptrdiff_t o = 0; o < n_out; o += LANES)
     for (ptrdiff_t i = 0; i < n_in; i++)
       for (ptrdiff_t r = 0; r < LANES; r++)
@@ -62,6 +76,25 @@ ALWAYS_INLINE void product_block(vec *sums, const real *w, const real *bias,
   memcpy(sums, all, (size_t)(n_c * MR) * sizeof(vec));
 }
 
+/* As product_block(), of few outputs: sums[r] = bias + W x[r]. What is padded of x must be
+ * finite. */
+static inline void narrow_block(vec *sums, const real *w, const real *bias, const real *x,
+                                ptrdiff_t stride, ptrdiff_t n_in, ptrdiff_t n_out) {
+  const ptrdiff_t width = padded(n_in);
+  for (ptrdiff_t r = 0; r < MR; r++) {
+    real lanes[LANES];
+    vec_store(lanes, vec_load(bias));
+    for (ptrdiff_t o = 0; o < n_out; o++) {
+      const real *xi = x + r * LANES;
+      vec sum = vec_splat(0);
+      for (ptrdiff_t i = 0; i < width; i += LANES, xi += stride)
+        sum += vec_load(xi) * vec_load(w + o * width + i);
+      lanes[o] += vec_sum(sum);
+    }
+    sums[r] = vec_load(lanes);
+  }
+}
+
 /* sums[c * MR + r] = the sum over rows of x_r dy_c, for MR features x_r, each at x[r]
  * in the first row, and `n_c` (1 or 2) blocks of outputs. */
 ALWAYS_INLINE void outer_block(vec *sums, const real *dy, const real *const *x,
@@ -96,10 +129,40 @@ ALWAYS_INLINE void outer_block(vec *sums, const real *dy, const real *const *x,
 #endif
 #define OUTER_ROWS (STREAM_BYTES / (LANES * (ptrdiff_t)sizeof(real)))
 
+/* rows_outer() of few outputs, for inputs i to i + 4 LANES - 1 and output o: four blocks
+ * of inputs at a time, so that sums do not wait for each other. */
+static inline void narrow_outer(real *dw, const real *dy, const real *x, ptrdiff_t stride,
+                                ptrdiff_t n_rows, ptrdiff_t width, ptrdiff_t n_in,
+                                ptrdiff_t i, ptrdiff_t o) {
+  const ptrdiff_t last = padded(n_in) / LANES - 1;
+  const real *from[4];
+  for (ptrdiff_t b = 0; b < 4; b++) {
+    const ptrdiff_t block = i / LANES + b;
+    from[b] = x + (block < last ? block : last) * stride;
+  }
+  vec a0 = vec_splat(0), a1 = a0, a2 = a0, a3 = a0;
+  for (ptrdiff_t at = 0; at < n_rows * LANES; at += LANES) {
+    const vec d = vec_splat(dy[at + o]);
+    a0 += d * vec_load(from[0] + at), a1 += d * vec_load(from[1] + at);
+    a2 += d * vec_load(from[2] + at), a3 += d * vec_load(from[3] + at);
+  }
+  const vec all[4] = {a0, a1, a2, a3};
+  real lanes[4 * LANES];
+  for (ptrdiff_t b = 0; b < 4; b++) vec_store(lanes + b * LANES, all[b]);
+  for (ptrdiff_t r = 0; r < 4 * LANES && i + r < n_in; r++)
+    dw[(i + r) * width + o] += lanes[r];
+}
+
 /* dw (n_in x padded(n_out) by rows) += sum over rows of x dy'. */
 static void rows_outer(real *dw, const real *dy, const real *x, ptrdiff_t stride,
                        ptrdiff_t n_rows, ptrdiff_t n_out, ptrdiff_t n_in) {
   const ptrdiff_t width = padded(n_out);
+  if (is_narrow(n_out)) {
+    for (ptrdiff_t i = 0; i < n_in; i += 4 * LANES)
+      for (ptrdiff_t o = 0; o < n_out; o++)
+        narrow_outer(dw, dy, x, stride, n_rows, width, n_in, i, o);
+    return;
+  }
   for (ptrdiff_t begin = 0; begin < n_rows; begin += OUTER_ROWS) {
     const ptrdiff_t n = n_rows - begin < OUTER_ROWS ? n_rows - begin : OUTER_ROWS;
     for (ptrdiff_t o = 0; o < width; o += 2 * LANES)

@@ -31,8 +31,8 @@ static struct dense_work dense_layout(struct arena *arena, const struct dense *l
   const ptrdiff_t out = padded(layer->n_out), in = padded(layer->n_in);
   struct dense_work work;
   work.stride = row_stride(layer->n);
-  work.forward = arena_reals(arena, out * layer->n_in);
-  work.backward = arena_reals(arena, in * layer->n_out);
+  work.forward = arena_reals(arena, packed_size(layer->n_out, layer->n_in));
+  work.backward = arena_reals(arena, packed_size(layer->n_in, layer->n_out));
   work.bias = arena_reals(arena, out);
   work.zero = arena_reals(arena, in);
   work.x = arena_reals(arena, in / LANES * work.stride);

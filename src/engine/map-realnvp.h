@@ -3,8 +3,8 @@
  * LANES each. */
 #define REALNVP_PARAMETERS 2
 
-/* One coupling scales by at most e^2, so that ten can scale by e^10 and their inverse is
- * still exact to eleven digits. */
+/* One coupling scales by at most e^2, so that ten, of which five move a column, scale by
+ * at most e^10 and their inverse is still exact to eleven digits. */
 #define REALNVP_BOUND 2
 
 static inline vec realnvp_log_scale(const real *raw) {

@@ -27,8 +27,8 @@ static void mlp_layout(struct mlp *mlp, struct arena *arena, const struct shape 
   mlp->layers = arena_take(arena, (size_t)shape->n_layers * sizeof(struct layer));
   for (ptrdiff_t l = 0; l < shape->n_layers; l++) {
     struct layer layer = {shape->widths[l], shape->widths[l + 1], NULL, NULL, NULL};
-    layer.forward = arena_reals(arena, padded(layer.n_out) * layer.n_in);
-    layer.backward = arena_reals(arena, padded(layer.n_in) * layer.n_out);
+    layer.forward = arena_reals(arena, packed_size(layer.n_out, layer.n_in));
+    layer.backward = arena_reals(arena, packed_size(layer.n_in, layer.n_out));
     layer.bias = arena_reals(arena, padded(layer.n_out));
     if (mlp->layers) mlp->layers[l] = layer;
   }
@@ -159,6 +159,16 @@ static void rows_product(real *y, real *slope, const real *x,
                          const struct product *product, ptrdiff_t first, ptrdiff_t count,
                          ptrdiff_t stride) {
   const ptrdiff_t n_in = product->n_in, width = padded(product->n_out);
+  if (is_narrow(product->n_out)) {
+    for (ptrdiff_t row = first; row < first + count && product->n_out > 0; row += MR) {
+      vec sums[MR];
+      narrow_block(sums, product->packed, product->bias, x + row * LANES, stride, n_in,
+                   product->n_out);
+      finish_block(y + row * LANES, slope ? slope + row * LANES : NULL, sums,
+                   product->finish, product->activation);
+    }
+    return;
+  }
   for (ptrdiff_t o = 0; o < width; o += 2 * LANES) {
     const real *w = product->packed + o * n_in, *bias = product->bias + o;
     const int n_c = o + LANES < width ? 2 : 1;

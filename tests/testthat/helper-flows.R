@@ -134,7 +134,8 @@ flow_scenarios <- function(d = c(1, 2, 3, 5), n = c(1, 7, 19), size = 0.4) {
     g <- grid[i, ]
     map <- make_map(
       g$map,
-      layers = turn(c(3, 2, 4, 1), i + i %/% 4), hidden = turn(list(c(5, 4), 9, integer(0)), i %/% 3),
+      layers = turn(c(3, 2, 4, 1), i + i %/% 4),
+      hidden = turn(list(c(5, 4), 9, integer(0)), i %/% 3),
       bins = turn(c(4, 2, 3, 5), i), activation = g$activation
     )
     hidden <- turn(list(NULL, 5, integer(0), c(4, 3)), i + i %/% 4)

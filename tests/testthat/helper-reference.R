@@ -739,8 +739,8 @@ replace_flow <- function(p, theta) {
   p
 }
 
-# From derivatives dy in y = F^-1(x) to those in x and in the flow's parameters, list(dx, flow). With
-# J the derivative of F at y, dx = J^-T dy; where x stays and F changes, F(y) + J dy_F = x.
+# From derivatives dy in y = F^-1(x) to those in x and in the flow's parameters, list(dx, flow).
+# With J the derivative of F at y, dx = J^-T dy; where x stays and F changes, F(y) + J dy_F = x.
 reference_pullback <- function(y, p, dy) {
   dx <- dy
   for (i in seq_len(nrow(y))) {

@@ -330,6 +330,19 @@ test_that("components of the CDF form are continuous families and their paramete
     "parameters beyond double precision" = fails(
       "components", cwmix_model(components = list(gamma = list(shape = 1e-4)), classifier = 1)
     ),
+    "parameters whose quantiles overflow" = fails(
+      "components", cwmix_model(components = list(cauchy = list(scale = 1e308)), classifier = 1)
+    ),
+    "parameters whose quantiles round to one" = fails(
+      "components",
+      cwmix_model(components = list(beta = c(shape1 = 1, shape2 = 1e-4)), classifier = 1)
+    ),
+    "parameters whose quantiles are rounded" = fails(
+      "components", cwmix_model(components = list(norm = list(mean = 1e11)), classifier = 1)
+    ),
+    "parameters of underflow and no density at 0" = fails(
+      "components", cwmix_model(components = list(lnorm = list(meanlog = -800)), classifier = 1)
+    ),
     "parameters of two lengths" = fails(
       "components",
       cwmix_model(components = list(norm = list(mean = 1:2, sd = 1:3)), classifier = rep(1 / 3, 3))
@@ -349,6 +362,17 @@ test_that("components of the CDF form are continuous families and their paramete
         components = list(norm = list(mean = 1:2)),
         classifier = cwmix_classifier(list(diag(2)), list(c(0, 0)))
       )
+    ),
+    "classifier on (0, 1) of normals" = fails(
+      "classifier", cwmix_model(c(-1, 1), sd = c(1, 1), classifier = families$classifier)
+    ),
+    "constant classifier on (0, 1) of normals" = fails(
+      "classifier", cwmix_model(1, sd = 1, classifier = cwmix_model(
+        components = list(norm = list()), classifier = 1
+      )$classifier)
+    ),
+    "classifier on (0, 1) in two columns" = fails(
+      "classifier", cwmix_model(m[1:2, ], sd = m[1:2, ]^2, classifier = families$classifier)
     ),
     "classifier of an average" = fails(
       "classifier",
@@ -386,6 +410,14 @@ test_that("components of the CDF form are continuous families and their paramete
       predict(cwmix_model(components = list(t = c(df = Inf)), classifier = 1), 1:3), dnorm(1:3)
     ),
     "no points" = works(predict(families, double()), double()),
+    "mean NULL beside components" = works(
+      predict(cwmix_model(NULL, components = list(norm = list()), classifier = 1), 1), dnorm(1)
+    ),
+    "classifier on (0, 1) of other components" = works(
+      predict(cwmix_model(
+        components = list(norm = list(mean = 1:2)), classifier = families$classifier
+      ), 1, type = "component")[1, ], dnorm(0:1)
+    ),
     "weight zero" = works(
       predict(cwmix_model(
         components = list(norm = list(mean = 0:1)), classifier = c(0, 1)

@@ -1,7 +1,9 @@
 test_that("all quantities are those of the slow reference", {
   for (case in cdf_models()) {
     x <- c(-3, -0.5, 0.01, 0.2, 0.5, 0.9, 1.5, 4, 20)
-    x <- x[predict(case$model, x) > 0]
+    inside <- reference_cdf_form(x, case$components, case$alpha)$density > 0
+    expect_identical(predict(case$model, x[!inside]), double(sum(!inside)))
+    x <- x[inside]
     expected <- reference_cdf_form(x, case$components, case$alpha)
     for (type in names(expected)) {
       expect_close(predict(case$model, x, type = type), expected[[type]], 1e-12)
@@ -16,12 +18,15 @@ test_that("all quantities are those of the slow reference", {
 test_that("with normal components the two forms are one", {
   pair <- normal_pair()
   x <- c(-300, -40, -10, -3, -1, 0, 0.3, 2, 8, 50, 400)
+  # All but the second component at 8, where the R function gives u^2 = 1.
+  finite <- c(density = 11L, posterior = 13L, weights = 13L, component = 22L)
   for (type in c("density", "posterior", "weights", "component")) {
     logs <- predict(pair$base, x, type = type, log = TRUE)
     # 1 - u^2 has few digits where u is near 1, and u none beyond 38 standard deviations.
     some <- if (type %in% c("density", "component")) seq_along(x) else 3:9
     take <- function(y) if (is.matrix(y)) y[some, ] else y[some]
     known <- is.finite(take(logs))
+    expect_identical(sum(known), finite[[type]])
     found <- take(predict(pair$cdf, x, type = type, log = TRUE))
     expect_close(found[known], take(logs)[known], 1e-12, floor = 1)
   }
@@ -234,6 +239,9 @@ test_that("components are given by lists, named vectors and vectors of parameter
     model, model_of(gamma = list(shape = c(2, 5), rate = 3), norm = list())
   )
   expect_identical(
+    model, cwmix_model(mean = NULL, components = model$components, classifier = c(0.2, 0.3, 0.5))
+  )
+  expect_identical(
     model, model_of(gamma = c(shape = 2L, rate = 3L), gamma = c(shape = 5, rate = 3), norm = list())
   )
   expect_s3_class(model, c("cwmix_model", "cwmix_density"), exact = TRUE)
@@ -241,6 +249,23 @@ test_that("components are given by lists, named vectors and vectors of parameter
   expect_identical(model$components[[2]], list(shape = 5, rate = 3))
   again <- cwmix_model(components = coef(model)$components, classifier = model$classifier)
   expect_identical(again, model)
+})
+
+test_that("the classifier of a model with components serves others, but not normals", {
+  for (case in cdf_models()) {
+    classifier <- case$model$classifier
+    again <- cwmix_model(components = case$model$components, classifier = classifier)
+    expect_identical(again, case$model)
+    K <- length(case$components)
+    normals <- list(norm = list(mean = seq_len(K)))
+    of_normals <- cwmix_model(components = normals, classifier = classifier)
+    alone <- cwmix_model(components = normals, classifier = function(u) predict(classifier, u))
+    expect_close(predict(of_normals, 0:3), predict(alone, 0:3), 1e-13)
+    expect_error(
+      cwmix_model(seq_len(K), sd = rep(1, K), classifier = classifier), "standardised points z",
+      class = "cwmix_input_error"
+    )
+  }
 })
 
 test_that("coefficients, tables and counts are of the families' parameters", {
