@@ -6,8 +6,8 @@
 # PICTURE is a PNG or JPEG file; SEEDS and MODELS are separated by commas, by default 1,2,3 and all
 # of `models` below. Every fit is a file in FOLDER, and those that are there are not run again. The
 # end is FOLDER/picture.csv, a row a score; FOLDER/picture-epochs.csv, the CWM's by epoch; and
-# pictures of the fits of the first seed, which need the png package. A seed takes some 25 minutes of
-# one core.
+# pictures of the fits of the first seed, which need the png package. A seed takes some 25 minutes
+# of one core.
 suppressMessages(library(cwmix))
 
 # Each model is fitted on the scale on which it scores more: logits of the square's coordinates, or
