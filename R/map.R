@@ -19,8 +19,8 @@
 #' @param hidden An integer vector, the widths of the hidden layers of each network; `integer(0)`
 #'   for linear ones.
 #' @param bins A whole number from 2 to 500, the pieces of each spline.
-#' @param tail_bound A number from 0.001 to 1,000, where the splines end, in standard deviations of the columns
-#'   for the first layer.
+#' @param tail_bound A number from 0.001 to 1,000, where the splines end, in standard deviations of
+#'   the columns for the first layer.
 #' @param activation A string, `"tanh"`, `"relu"` or `"silu"`: that of the networks.
 #' @param ... Must be empty.
 #' @return An object of class `"cwmix_map"`, a plain list.

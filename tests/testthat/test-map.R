@@ -110,7 +110,7 @@ test_that("a flow before a mixture beats both its parts on half-moons", {
   both <- fit_network(x, 3, 16, map = map, control = control)
   network <- fit_network(x, 3, 16, control = control)
   expect_gt(score(both), score(network) + 0.1)
-  flow <- fit_small_flow(x, layers = 4, hidden = 16, control = control)
+  flow <- fit_small_flow(x, "spline", layers = 4, hidden = 16, control = control)
   expect_gt(score(both), score(flow))
   expect_gt(score(both), score(fit_mixture(x, 3, covariance = "full")) + 0.2)
 })
