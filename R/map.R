@@ -14,8 +14,8 @@
 #'   smoothly by 2 in absolute value. In one column F is then no more than
 #'   an affine map. `"spline"`: a monotone rational-quadratic spline on
 #'   \[-`tail_bound`, `tail_bound`\] and the identity outside.
-#' @param layers A whole number of coupling layers, at most 1,000; a single one leaves some of several columns as
-#'   they are.
+#' @param layers A whole number of coupling layers, at most 1,000; a single one leaves some of
+#'   several columns as they are.
 #' @param hidden An integer vector, the widths of the hidden layers of each network; `integer(0)`
 #'   for linear ones.
 #' @param bins A whole number from 2 to 500, the pieces of each spline.
