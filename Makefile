@@ -19,7 +19,7 @@ demo: ## fit, draw and plot real data; pictures go to demo-output/
 test: ## all tests with the installed package (make test FILTER=regex for some files)
 	$(NEED) Imports Suggests
 	$(INSTALL)
-	@bash tools/test.sh $(FILTER)
+	@bash tools/test.sh $(if $(FILTER),'$(FILTER)')
 
 install: ## the package into .lib/
 	$(NEED) Imports
@@ -31,7 +31,7 @@ check: ## R CMD build and R CMD check --as-cran; any NOTE fails
 
 sanitize: ## the tests under the address and undefined-behaviour sanitizers (FILTER as for test)
 	$(NEED) Imports Suggests
-	@bash tools/sanitize.sh $(FILTER)
+	@bash tools/sanitize.sh $(if $(FILTER),'$(FILTER)')
 
 coverage: ## lines of R and C that the tests run
 	$(NEED) Imports Suggests r-cran-covr
