@@ -101,7 +101,7 @@
 #' @section Errors and warnings: A condition of class `"cwmix_input_error"` names the argument, what
 #'   is needed and what was given: anything not numeric, missing or infinite values, constant or
 #'   exactly collinear columns, fewer rows than components (without `K` fewer than 10), points
-#'   outside the support, `map = "realnvp"` with one column. One of class `"cwmix_numerical_error"`
+#'   outside the support. One of class `"cwmix_numerical_error"`
 #'   when EM loses a component's spread, which a positive `sd_floor` prevents, or without `K` when
 #'   every mixture gives some held-out row a density of 0. An interrupt returns the best so
 #'   far with a warning of class `"cwmix_interrupted"`, an error of that class without `K` before

@@ -38,7 +38,7 @@
 #'   It has all methods of a density, but [cwmix_average()] does not take it, and no fit starts from
 #'   it. In one column F increases: [pcwmix()] is the normal distribution function at F(x),
 #'   [qcwmix()] its inverse, both exact.
-#' @section Errors and warnings: As for [cwmix()], and an error for `flow_realnvp()` of one column.
+#' @section Errors and warnings: As for [cwmix()].
 #' @references Dinh, Sohl-Dickstein and Bengio (2017), Density estimation using Real NVP, ICLR.
 #'   Durkan, Bekasov, Murray and Papamakarios (2019), Neural spline flows, NeurIPS 32.
 #' @seealso [cwmix_map()] for flows as maps of a mixture, [compare()].
