@@ -101,7 +101,7 @@ test_that("parameters are counted with those of the flow", {
   expect_length(unlist(coef(fit)), fit$df)
 })
 
-test_that("a flow before a mixture beats the mixture, and is no worse than the flow, on half-moons", {
+test_that("a flow before a mixture beats the mixture and is no worse than the flow", {
   x <- moons(1500)
   y <- moons(3000, seed = 2)
   control <- cwmix_control(epochs = 60)
