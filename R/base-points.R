@@ -5,7 +5,7 @@
 # they come row by row, as those of draw().
 base_points <- function(n, d, points, replicates) {
   if (points == "random") {
-    return(.Call(ffi_base_draws, n, d))
+    return(engine_base_draws(n, d))
   }
   replicate <- sort(rep_len(seq_len(replicates), n))
   u <- lapply(tabulate(replicate), shifted_lattice, d + 1)

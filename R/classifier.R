@@ -230,7 +230,7 @@ log_classifier <- function(classifier, z, call = NULL) {
   if (!is.null(classifier$fn)) {
     return(log(call_classifier(classifier, z, call)))
   }
-  .Call(ffi_classifier, classifier_model(classifier, ncol(z)), z, engine_single(), thread_count())
+  engine_classifier(classifier_model(classifier, ncol(z)), z, list(single = engine_single()))
 }
 
 # The engine evaluates classifiers as parts of models; the maps play no role here.

@@ -9,9 +9,9 @@ em_steps <- function(parameters, x, weights = NULL, iterations = 1, tolerance = 
   parameters <- parameters[c(
     "mean", if (is.null(parameters$log_sd)) "log_cholesky" else "log_sd", "biases"
   )]
-  out <- .Call(
-    ffi_em, engine_model(parameters), x, weights, floor, pooling, as.integer(iterations),
-    as.double(tolerance), thread_count(threads)
+  out <- engine_em(
+    engine_model(parameters), x, weights, floor, pooling, iterations, tolerance,
+    list(threads = threads)
   )
   c(
     unflatten(out$parameters, parameters),
@@ -69,9 +69,7 @@ reseed_empty <- function(parameters, counts, x, weights, threads) {
   if (length(empty) == 0) {
     return(NULL)
   }
-  log_density <- .Call(
-    ffi_density, engine_model(parameters), x, 0L, FALSE, thread_count(threads)
-  )
+  log_density <- engine_density(engine_model(parameters), x, "density", list(threads = threads))
   if (!is.null(weights)) log_density[weights == 0] <- Inf
   rows <- order(log_density)[seq_along(empty)]
   K <- nrow(parameters$mean)

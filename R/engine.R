@@ -16,7 +16,7 @@
 #' cwmix_info()
 #' @export
 cwmix_info <- function() {
-  info <- .Call(ffi_info)
+  info <- engine_info()
   structure(
     list(
       version = as.character(utils::packageVersion("cwmix")),
@@ -43,21 +43,6 @@ print.cwmix_info <- function(x, ...) {
 # Multiplications in one call of the engine: a fraction of a second, so that interrupts are heard.
 work_per_call <- 5e8
 
-thread_count <- function(threads = NULL) {
-  limit <- function(name) {
-    value <- suppressWarnings(as.integer(Sys.getenv(name)))
-    if (is.na(value) || value < 1) Inf else value
-  }
-  threads <- threads %||% getOption("cwmix.threads") %||% .Call(ffi_info)$processors
-  in_check <- !tolower(Sys.getenv("_R_CHECK_LIMIT_CORES_")) %in% c("", "false")
-  as.integer(min(
-    check_count(
-      threads, "cwmix.threads", NULL
-    ), limit("OMP_THREAD_LIMIT"), limit("OMP_NUM_THREADS"),
-    if (in_check) 2
-  ))
-}
-
 # What is reported is computed in double unless asked; tests look at the single instances too.
 engine <- new.env(parent = emptyenv())
 engine$single <- FALSE
@@ -65,12 +50,12 @@ engine_single <- function() engine$single
 
 # Evaluates `code` with an instance or a precision forced: for tests.
 with_engine <- function(code, instance = NULL, precision = NULL) {
-  before <- list(instance = .Call(ffi_info)$instance, single = engine$single)
+  before <- list(instance = engine_info()$instance, single = engine$single)
   on.exit({
-    .Call(ffi_use_instance, before$instance)
+    engine_use(before$instance)
     engine$single <- before$single
   })
-  if (!is.null(instance) && !.Call(ffi_use_instance, instance)) {
+  if (!is.null(instance) && !engine_use(instance)) {
     stop_input("`instance` must be one that this machine can run, not \"", instance, "\".",
       call = sys.call()
     )
@@ -81,9 +66,9 @@ with_engine <- function(code, instance = NULL, precision = NULL) {
 
 .onLoad <- function(libname, pkgname) {
   instance <- Sys.getenv("CWMIX_INSTANCE")
-  if (nzchar(instance) && !.Call(ffi_use_instance, instance)) {
+  if (nzchar(instance) && !engine_use(instance)) {
     stop_input("The environment variable `CWMIX_INSTANCE` must be one of ",
-      paste0("\"", .Call(ffi_info)$instances, "\"", collapse = ", "), ", not \"", instance, "\".",
+      paste0("\"", engine_info()$instances, "\"", collapse = ", "), ", not \"", instance, "\".",
       call = NULL
     )
   }

@@ -222,7 +222,7 @@ node_matrix <- function(object, z) {
     K <- length(object$components)
     return(place_families(object, rep(z, K), rep(seq_len(K), each = nrow(z))))
   }
-  nodes <- .Call(ffi_nodes, object$mean, object$sd %||% object$cholesky, z)
+  nodes <- engine_nodes(object$mean, object$sd %||% object$cholesky, z)
   from_components(object, matrix(nodes, length(nodes) %/% ncol(z), ncol(z)))
 }
 
@@ -297,9 +297,7 @@ gradient_nodes <- function(object, z, log_weight, node) {
   }
   parameters <- coef(object)
   model <- engine_model(parameters, object$classifier$activation)
-  flat <- .Call(
-    ffi_expectation_gradient, model, z, as.double(log_weight), as.double(node), thread_count()
-  )
+  flat <- engine_expectation_gradient(model, z, log_weight, node)
   unflatten(flat, parameters)
 }
 

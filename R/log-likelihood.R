@@ -60,9 +60,9 @@ gradient_working <- function(object, y, weights) {
   if (is_average(object$classifier)) {
     return(gradient_average(object, y, weights))
   }
-  flat <- .Call(
-    ffi_gradient, full_model(object), standard_points(y, object$flow), weights, FALSE, double(3),
-    engine_single(), thread_count()
+  flat <- engine_gradient(
+    full_model(object), standard_points(y, object$flow), weights,
+    how = list(single = engine_single())
   )$gradient
   free_parameters(unflatten(flat, all_parameters(object)), object$flow)
 }

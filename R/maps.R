@@ -59,16 +59,15 @@ flow_inverse <- function(object, u) {
 from_components <- function(object, u) if (is.null(object$flow)) u else flow_inverse(object, u)
 
 run_flow <- function(object, x, inverse, single, threads = NULL) {
-  .Call(ffi_flow, full_model(object), x, inverse, single, thread_count(threads))
+  engine_flow_pass(full_model(object), x, inverse, list(single = single, threads = threads))
 }
 
 # A function's derivatives at points y = F^-1(u) on the working scale as derivatives in u, with y
 # following, and in the flow's parameters, with u held fixed: list(u, parameters).
 flow_pullback <- function(object, y, dy) {
   flow <- object$flow
-  back <- .Call(
-    ffi_flow_pullback, full_model(object), standard_points(y, flow),
-    dy * rep(flow$scale, each = nrow(dy)), thread_count()
+  back <- engine_flow_pullback(
+    full_model(object), standard_points(y, flow), dy * rep(flow$scale, each = nrow(dy))
   )
   list(u = back$dx, parameters = unflatten(back$gradient, all_parameters(object))$flow)
 }

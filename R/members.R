@@ -83,7 +83,7 @@ draw_average <- function(object, n, component, call) {
   chosen <- integer(if (component) n else 0)
   z <- matrix(0, if (component) n else 0, d)
   for (rows in row_blocks(n, max(dim(object$mean)))) {
-    base <- .Call(ffi_base_draws, length(rows), d)
+    base <- engine_base_draws(length(rows), d)
     k <- choose_components(object$classifier, base$z, base$u, call)
     x[rows, ] <- from_working(unname(place(object, base$z, k)), object$support)
     if (component) {

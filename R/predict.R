@@ -1,6 +1,3 @@
-# The quantities of formula (16), in the engine's order: see src/ffi-density.c.
-quantities <- c(density = 0L, posterior = 1L, weights = 2L, component = 3L)
-
 #' Evaluate a density at new points
 #'
 #' @param object A `cwmix_density`: a fit of [cwmix()], [gaussian_mixture()] or
@@ -208,7 +205,7 @@ log_quantity_engine <- function(object, y, quantity, single, threads) {
     if (quantity %in% c("density", "component")) log_scale <- sum(log(scale))
   }
   model <- engine_model(parameters, object$classifier$activation)
-  .Call(ffi_density, model, y, quantities[[quantity]], single, thread_count(threads)) - log_scale
+  engine_density(model, y, quantity, list(single = single, threads = threads)) - log_scale
 }
 
 # The largest standard deviation of a component in each column.

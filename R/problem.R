@@ -250,7 +250,7 @@ component_shares <- function(parameters, activation, problem) {
     if (constant) {
       return(em_steps(parameters, x, weights, 0, threads = threads)$counts)
     }
-    posterior <- exp(.Call(ffi_density, model, x, 1L, FALSE, thread_count(threads)))
+    posterior <- exp(engine_density(model, x, "posterior", list(threads = threads)))
     colSums(posterior * (weights %||% 1))
   })
   Reduce(`+`, sums) / sum(problem$weights %||% n)

@@ -46,7 +46,7 @@ residuals_working <- function(object, y, u, call) {
   if (is.null(object$classifier$fn) && !has_families(object)) {
     model <- engine_model(coef(object), object$classifier$activation)
     scale <- object$sd %||% object$cholesky
-    return(.Call(ffi_residuals, model, object$mean, scale, y, u, thread_count()))
+    return(engine_residuals(model, object$mean, scale, y, u))
   }
   z <- matrix(NA_real_, nrow(y), ncol(y))
   posterior <- exp(log_quantity_working(object, y, "posterior", call))

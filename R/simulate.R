@@ -66,9 +66,7 @@ draw <- function(object, n, component = FALSE, call = NULL) {
   ahead <- !"user-supplied" %in% RNGkind()
   model <- classifier_model(object$classifier, ncol(object$mean))
   scale <- object$sd %||% object$cholesky
-  .Call(
-    ffi_draw, model, object$mean, scale, object$support, n, component, ahead, thread_count()
-  )
+  engine_draw(model, object$mean, scale, object$support, n, component, ahead)
 }
 
 # The same behind a flow.
@@ -80,7 +78,7 @@ draw_by_flow <- function(object, n, component, call) {
 
 # The same where the classifier is an R function, or a component's map is.
 draw_by_function <- function(object, n, component, call) {
-  base <- .Call(ffi_base_draws, n, ncol(object$mean))
+  base <- engine_base_draws(n, ncol(object$mean))
   chosen <- choose_column(exp(log_classifier(object$classifier, base$z, call)), base$u)
   x <- from_working(unname(place(object, base$z, chosen)), object$support)
   if (component) structure(x, component = chosen, z = base$z) else x

@@ -195,10 +195,10 @@ fit_fold_mixture <- function(fold, K, structure, problem, call) {
 
 # Log densities of the held-out rows, fold after fold, each under its own fold's fit.
 held_out_scores <- function(search, members, activation = "tanh") {
-  threads <- thread_count(search$problem$control$threads)
+  how <- list(threads = search$problem$control$threads)
   unlist(Map(function(fold, parameters) {
     model <- engine_model(parameters, activation)
-    .Call(ffi_density, model, fold$validation$x, 0L, FALSE, threads)
+    engine_density(model, fold$validation$x, "density", how)
   }, search$folds, members))
 }
 

@@ -91,7 +91,7 @@ to_working <- function(x, support) {
   list(y = x, log_jacobian = log_jacobian, inside = inside)
 }
 
-from_working <- function(y, support) .Call(ffi_inside, y, support)
+from_working <- function(y, support) engine_inside(y, support)
 
 # dx/dy of each column at points on the data's scale: 1, x - lower, upper - x, or
 # (x - lower) (upper - x) / (upper - lower).

@@ -57,13 +57,15 @@ trace_frame <- function(records) {
   )
 }
 
-in_single <- function(control) control$precision == "single" && control$optimiser == "adam"
+# How training computes: L-BFGS needs double precision.
+as_trained <- function(control) {
+  single <- control$precision == "single" && control$optimiser == "adam"
+  list(single = single, threads = control$threads)
+}
 
 # The mean log density of a set on the data's scale, in the precision of training.
 score <- function(model, set, control) {
-  log_density <- .Call(
-    ffi_density, model, set$x, 0L, in_single(control), thread_count(control$threads)
-  )
+  log_density <- engine_density(model, set$x, "density", as_trained(control))
   if (!is.null(set$weights)) log_density <- log_density * set$weights
   mean(log_density) + set$offset
 }
@@ -186,20 +188,26 @@ optimiser_fields <- c("parameters", "first", "second", "average", "step")
 # Step t enters the average of the parameters by (1 + recency) / (t + recency): see ?cwmix_control.
 recency <- 10
 
+adam <- function(decay, clip, log_floor) {
+  list(
+    beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, decay = decay, clip = clip, recency = recency,
+    log_floor = log_floor
+  )
+}
+
 adam_steps <- function(model, state, set, rows, batch, rates, problem) {
   control <- problem$control
-  options <- c(0.9, 0.999, 1e-8, weight_decay(set, control), control$gradient_clip, recency)
-  .Call(
-    ffi_steps, model, state[optimiser_fields], set$x, set$weights, rows, batch,
-    rates, log(problem$floor), options, sampling(control), in_single(control),
-    thread_count(control$threads)
+  options <- adam(weight_decay(set, control), control$gradient_clip, log(problem$floor))
+  engine_steps(
+    model, state[optimiser_fields], set$x, set$weights, rows, batch, rates, options,
+    sampling(control), as_trained(control)
   )
 }
 
 # A component with a posterior below the threshold takes part in a row's gradient with probability
 # posterior / threshold and then counts as the threshold; two numbers seed these draws. See
 # src/engine/gradient.h; bench/sampling.R measures the variance that this adds.
-sampling <- function(control) if (control$exact) double(3) else c(0.02, stats::runif(2))
+sampling <- function(control) if (control$exact) all_components else c(0.02, stats::runif(2))
 
 # An epoch of L-BFGS. optim() starts its memory of curvature anew in each.
 lbfgs_iterations <- 20L
@@ -239,10 +247,7 @@ penalised <- function(model, set, control) {
   evaluate <- function(parameters) {
     if (!identical(parameters, last$parameters)) {
       model$parameters <- parameters
-      out <- .Call(
-        ffi_gradient, model, set$x, set$weights, FALSE, double(3), FALSE,
-        thread_count(control$threads)
-      )
+      out <- engine_gradient(model, set$x, set$weights, how = list(threads = control$threads))
       last <<- list(parameters = parameters, value = out$value / n, gradient = out$gradient / n)
     }
     last

@@ -16,17 +16,16 @@ elbo_gradient <- function(parameters, z, power, problem, call) {
   weight <- w[used] / nrow(z)
   u <- node_matrix(density, z)[used, , drop = FALSE]
   target <- standard_target(u, power, problem, call)
-  q <- .Call(
-    ffi_gradient, model, u, weight, TRUE, sampling(control), FALSE, thread_count(control$threads)
+  q <- engine_gradient(
+    model, u, weight, TRUE, sampling(control), list(threads = control$threads)
   )
   h <- target$value - q$log_density
   # A constant in h has no part but as noise, where thinned() leaves weights that do not sum to 1.
   h <- h - sum(weight * h) / sum(weight)
   spread <- function(values) replace(double(length(w)), used, values)
   dnode <- weight * target$slope - q$dx
-  gradient <- .Call(
-    ffi_expectation_gradient, model, z, spread(weight * h),
-    as.double(apply(dnode, 2, spread)), thread_count(control$threads)
+  gradient <- engine_expectation_gradient(
+    model, z, spread(weight * h), apply(dnode, 2, spread), list(threads = control$threads)
   )
   if (control$path) gradient else gradient - q$gradient
 }
@@ -111,19 +110,15 @@ train_vi <- function(state, problem, steps, trace, call) {
 
 ascend_vi <- function(run, problem, steps, progress, call) {
   control <- problem$control
-  options <- c(0.9, 0.999, 1e-8, 0, control$gradient_clip, recency)
+  options <- adam(0, control$gradient_clip, rep(-Inf, problem$target$d))
   model <- engine_model(unflatten(run$state$parameters, problem$template), problem$activation)
-  floor <- rep(-Inf, problem$target$d)
   for (step in seq_len(steps)) {
     base <- vi_points(control$points, problem$target$d, 1)
     power <- annealing(step / steps, problem$temperature)
     parameters <- unflatten(run$state$parameters, problem$template)
     gradient <- elbo_gradient(parameters, base$z, power, problem, call)
     model$parameters <- run$state$parameters
-    moved <- .Call(
-      ffi_adam, model, run$state[optimiser_fields], gradient, run$rate, floor,
-      options
-    )
+    moved <- engine_adam(model, run$state[optimiser_fields], gradient, run$rate, options)
     if (moved$step == run$state$step) {
       return("diverged")
     }
