@@ -4,24 +4,24 @@
 #' fits with different seeds, splits or sizes. It is less variable than its members, and its
 #' log density at any point is at least the average of theirs.
 #'
-#' An average of classifier weighted mixtures is one again: its components are those of all members,
-#' and its classifier w(z) = (share_1 w_1(z), ..., share_M w_M(z)), which sums to one. So it has all
-#' methods. Components stand member by member, in the order of `fits`; those of members with
-#' constant weights come last, together, by decreasing weight. Averages among the members count as
-#' their members.
+#' The members may be of any kinds, and the average has all methods that they have. Its components are
+#' those of the members, member by member in the order of `fits`; Gaussian mixtures among them become
+#' one, which comes last, with components by decreasing weight. Averages among the members count as
+#' their members. Of classifier weighted mixtures it is one again, with the classifier
+#' w(z) = (share_1 w_1(z), ..., share_M w_M(z)), which sums to one.
 #'
-#' @param fits A list of densities of this package: fits of [cwmix()] or [gaussian_mixture()],
-#'   [cwmix_model()]s, averages, none of them with a flow. They must have the same columns, in the
-#'   same order, and the same support. Draws come as those of the first that was fitted by a
+#' @param fits A list of densities of this package: fits of [cwmix()], [gaussian_mixture()],
+#'   [flow_realnvp()] or [flow_spline()], [cwmix_model()]s, averages. They must have the same columns,
+#'   in the same order, and the same support. Draws come as those of the first that was fitted by a
 #'   formula, otherwise of the first with names of columns.
 #' @param shares A numeric vector of positive numbers that sum to 1, one a density, or `NULL` for
 #'   equal ones.
 #' @param ... Must be empty.
-#' @return An object of class `c("cwmix_average", "cwmix_density")`, a plain list with the fields
-#'   - `mean` (K x d, K the components of all members), `sd` (K x d) or, where a member has full
-#'     covariances, `cholesky` (d x d x K), `classifier`, `support`;
-#'   - `shares`, of the members, those of averages counted one by one;
-#'   - `columns`, how draws come.
+#' @return An object of class `c("cwmix_average", "cwmix_sum", "cwmix_density")`, a plain list with the
+#'   fields
+#'   - `members`, a list of densities, and `shares`, one a member: Gaussian mixtures are one member;
+#'   - `averaged`, the shares of all densities that went in, those of averages one by one;
+#'   - `frame`, how draws come: `names` of the columns, `type`, `terms` and `support`.
 #' @section Errors: A condition of class `"cwmix_input_error"` names the argument, what is needed
 #'   and what was given.
 #' @references Smyth and Wolpert (1999), Linearly combining density estimators via stacking, Machine
@@ -35,6 +35,9 @@
 #' })
 #' average <- cwmix_average(fits)
 #' average
+#'
+#' # Of different kinds
+#' cwmix_average(c(fits, list(gaussian_mixture(faithful, K = 2))), shares = c(0.2, 0.2, 0.2, 0.4))
 #' simulate(average, 3, seed = 1)
 #' @export
 cwmix_average <- function(fits, shares = NULL, ...) {
@@ -42,7 +45,7 @@ cwmix_average <- function(fits, shares = NULL, ...) {
   check_dots_empty(..., call = call)
   check_given("fits", call)
   check_members(fits, call)
-  average_of(unname(fits), check_shares(shares, length(fits), call), "cwmix_average")
+  sum_of(unname(fits), check_shares(shares, length(fits), call), "cwmix_average")
 }
 
 check_members <- function(fits, call) {
@@ -52,34 +55,28 @@ check_members <- function(fits, call) {
     )
   }
   named <- NULL
+  first <- NULL
   for (m in seq_along(fits)) {
-    fit <- fits[[m]]
-    if (!inherits(fit, "cwmix_density")) {
+    if (!inherits(fits[[m]], "cwmix_density")) {
       stop_input("`fits` must hold densities of this package, but element ", m, " is ",
-        describe(fit), ".",
+        describe(fits[[m]]), ".",
         call = call
       )
     }
-    check_normal(fit, "fits", call)
-    if (!is.null(fit$flow)) {
-      stop_input("`fits` must hold densities without a flow, but element ", m, " has one: ",
-        describe_map(fit$flow, ncol(fit$mean)), ".",
-        call = call
-      )
+    validate_density(fits[[m]], sprintf("fits[[%d]]", m), call)
+    frame <- fits[[m]]$frame
+    first <- first %||% frame
+    if (nrow(frame$support) != nrow(first$support)) {
+      stop_unlike(nrow(frame$support), nrow(first$support), m, "number of columns", call)
     }
-    first <- fits[[1]]
-    if (nrow(fit$support) != nrow(first$support)) {
-      stop_unlike(nrow(fit$support), nrow(first$support), m, "number of columns", call)
+    if (!identical(as.vector(frame$support), as.vector(first$support))) {
+      support <- function(at) c(describe_range(at$support, column_labels(at)), "none")[1]
+      stop_unlike(support(frame), support(first), m, "support", call)
     }
-    if (!identical(as.vector(fit$support), as.vector(first$support))) {
-      support <- function(fit) c(describe_support(fit), "none")[1]
-      stop_unlike(support(fit), support(first), m, "support", call)
-    }
-    names <- fit$columns$names
-    named <- named %||% names
-    if (!is.null(names) && !identical(names, named)) {
+    named <- named %||% frame$names
+    if (!is.null(frame$names) && !identical(frame$names, named)) {
       quoted <- function(names) paste0("`", names, "`", collapse = ", ")
-      stop_unlike(quoted(names), quoted(named), m, "columns in the same order", call)
+      stop_unlike(quoted(frame$names), quoted(named), m, "columns in the same order", call)
     }
   }
 }
@@ -109,80 +106,8 @@ check_shares <- function(shares, count, call) {
   as.double(shares) / sum(shares)
 }
 
-# The average of densities of the same columns and support, of a class and with further fields.
-average_of <- function(densities, shares, class, ...) {
-  columns <- common_columns(densities)
-  nested <- Map(flatten_average, densities, shares)
-  all_shares <- unlist(lapply(nested, `[[`, "shares"))
-  members <- merge_constant(do.call(c, lapply(nested, `[[`, "densities")), all_shares)
-  classifiers <- lapply(members$densities, `[[`, "classifier")
-  classifier <- if (length(classifiers) == 1) {
-    classifiers[[1]]
-  } else {
-    average_classifier(classifiers, members$shares)
-  }
-  maps <- stack_maps(members$densities)
-  new_density(
-    maps$mean, maps$sd, maps$cholesky, classifier, densities[[1]]$support, columns, class,
-    shares = all_shares, ...
-  )
-}
-
-# Those of a formula, or with names, rather than those of a specified model without.
-common_columns <- function(densities) {
-  columns <- lapply(densities, `[[`, "columns")
-  known <- vapply(columns, function(x) (!is.null(x$names)) + (!is.null(x$terms)), 0)
-  columns[[which.max(known)]]
-}
-
-flatten_average <- function(density, share) {
-  if (!is_average(density$classifier)) {
-    return(list(densities = list(density), shares = share))
-  }
-  list(densities = member_densities(density), shares = share * density$classifier$shares)
-}
-
-# Densities with constant weights are one such density: list(densities, shares), that one last.
-merge_constant <- function(densities, shares) {
-  constant <- vapply(densities, function(density) is_constant(density$classifier), NA)
-  if (!any(constant)) {
-    return(list(densities = densities, shares = shares))
-  }
-  share <- sum(shares[constant])
-  merged <- merge_mixtures(densities[constant], shares[constant] / share)
-  list(densities = c(densities[!constant], list(merged)), shares = c(shares[!constant], share))
-}
-
-merge_mixtures <- function(mixtures, shares) {
-  log_weights <- unlist(Map(function(mixture, share) {
-    origin <- matrix(0, 1, ncol(mixture$mean))
-    log(share) + log_classifier(mixture$classifier, origin)[1, ]
-  }, mixtures, shares))
-  order <- order(-log_weights)
-  maps <- stack_maps(mixtures)
-  new_density(
-    maps$mean[order, , drop = FALSE], maps$sd[order, , drop = FALSE],
-    maps$cholesky[, , order, drop = FALSE], new_classifier(list(), list(log_weights[order])),
-    mixtures[[1]]$support, mixtures[[1]]$columns, "cwmix_model"
-  )
-}
-
-# Means and scales one below the other: diagonal ones as factors where others are full.
-stack_maps <- function(densities) {
-  mean <- unname(do.call(rbind, lapply(densities, `[[`, "mean")))
-  full <- vapply(densities, function(density) is.null(density$sd), NA)
-  if (!any(full)) {
-    return(list(mean = mean, sd = unname(do.call(rbind, lapply(densities, `[[`, "sd")))))
-  }
-  d <- ncol(mean)
-  factors <- lapply(densities, function(density) {
-    density$cholesky %||% apply(density$sd, 1, diag, nrow = d)
-  })
-  list(mean = mean, cholesky = array(unlist(factors), c(d, d, nrow(mean))))
-}
-
-#' @rdname update.cwmix
 #' @export
-update.cwmix_average <- function(object, ...) {
-  check_fitted(object, user_call())
-}
+model_name.cwmix_average <- function(object) "Average"
+
+#' @export
+unfitted_name.cwmix_average <- function(object) "an average of densities"

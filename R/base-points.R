@@ -79,3 +79,12 @@ check_base_points <- function(n, d, points, replicates, call) {
     )
   }
 }
+
+# Arguments of base_points() in d columns.
+check_base <- function(n, points, replicates, d, call) {
+  n <- check_count(n, "n", call, min = 2)
+  points <- check_choice(points, c("lattice", "random"), "points", call)
+  replicates <- check_count(replicates, "replicates", call, min = 2)
+  check_base_points(n, d, points, replicates, call)
+  list(n = n, d = d, points = points, replicates = replicates)
+}

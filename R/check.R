@@ -26,22 +26,39 @@ stop_input <- function(..., call) {
   stop_cwmix(paste0(...), "cwmix_input_error", call)
 }
 
-# The call as the user wrote it: the caller's, without a method's suffix. The caller is looked for
-# by its frame: as an argument this may be evaluated late, deeper down.
+# The call as the user wrote it: the caller's, a method's under the name of its generic. The caller is
+# looked for by its frame: as an argument this may be evaluated late, deeper down.
 user_call <- function() {
   frame <- parent.frame()
   call <- sys.call(Position(function(f) identical(f, frame), sys.frames(), right = TRUE))
-  if (is.name(call[[1]])) {
-    name <- as.character(call[[1]])
-    suffix <- "\\.(default|formula|cwmix.*|gaussian_mixture|image_density|flow)$"
-    call[[1]] <- as.name(sub(suffix, "", name))
-  }
+  # UseMethod() leaves its name in the method's frame.
+  generic <- get0(".Generic", frame, inherits = FALSE)
+  if (is.name(call[[1]]) && !is.null(generic)) call[[1]] <- as.name(generic)
   # do.call() leaves whole data sets in a call.
   is_data <- function(x) !missing(x) && !is.language(x) && utils::object.size(x) > 1000
   for (i in seq_along(call)[-1]) {
     if (is_data(call[[i]])) call[[i]] <- quote(...)
   }
   call
+}
+
+# Evaluates code whose errors, warnings and messages are to be the verb's: those of this package that
+# the numerics below raised without a call get this one. So only verbs and checks know of calls.
+at_call <- function(call, code) {
+  unplaced <- function(condition) is.null(conditionCall(condition))
+  placed <- function(condition) {
+    condition["call"] <- list(call)
+    condition
+  }
+  withCallingHandlers(
+    tryCatch(code, cwmix_error = function(e) stop(if (unplaced(e)) placed(e) else e)),
+    cwmix_warning = function(w) {
+      if (unplaced(w) && !is.null(call)) {
+        warning(placed(w))
+        invokeRestart("muffleWarning")
+      }
+    }
+  )
 }
 
 describe <- function(x) {
@@ -164,4 +181,17 @@ check_dots_empty <- function(..., call, control = "cwmix_control") {
     sprintf(" Give it in `control = %s(%s = )`.", control, name)
   }
   stop_input("There is no argument `", name, "`.", hint, call = call)
+}
+
+is_plain_numeric <- function(x) {
+  is.numeric(x) && !inherits(x, c("factor", "integer64", "Date", "POSIXct", "difftime", "table"))
+}
+
+check_column_names <- function(names, arg, call) {
+  if (anyNA(names) || any(names == "") || anyDuplicated(names) > 0) {
+    stop_input("`", arg, "` must have distinct column names or none at all, not ",
+      paste0("\"", names, "\"", collapse = ", "), ".",
+      call = call
+    )
+  }
 }

@@ -76,73 +76,11 @@ check_layer <- function(x, arg, l, last, call) {
   )
 }
 
-# Products must not overflow; a component may be ruled out by a last bias of -Inf.
-layer_in_range <- function(x, may_rule_out) {
-  if (may_rule_out && any(x > -Inf, na.rm = TRUE)) x <- x[is.na(x) | x > -Inf]
-  !anyNA(x) && all(abs(x) <= 1e100)
-}
-
-new_classifier <- function(weights, biases, activation = "tanh", fn = NULL, d = NULL, K = NULL) {
-  n <- length(weights)
-  as_double <- function(x) {
-    storage.mode(x) <- "double"
-    x
-  }
-  structure(
-    list(
-      weights = lapply(weights, as_double), biases = lapply(biases, as_double),
-      activation = activation, fn = fn,
-      d = if (n > 0) ncol(weights[[1]]) else d, K = K %||% length(biases[[max(1, n)]])
-    ),
-    class = "cwmix_classifier"
-  )
-}
-
-is_constant <- function(classifier) {
-  length(classifier$biases) > 0 && length(classifier$weights) == 0
-}
-
-# Whether parameters are known, of one network or of all members.
-has_parameters <- function(classifier) {
-  if (is_average(classifier)) {
-    return(all(vapply(classifier$members, has_parameters, NA)))
-  }
-  is.null(classifier$fn)
-}
-
-constant_classifier <- function(probabilities) {
-  new_classifier(list(), list(log(probabilities / sum(probabilities))))
-}
-
-# A network with random hidden layers whose last layer is zero and whose last biases are given:
-# it starts as the constant classifier. Weights are uniform with variance 1 / inputs (LeCun et
-# al. 1998, section 4.6; tanh) or 2 / inputs (He et al. 2015; ReLU, SiLU). The first layer's units
-# have their zeros at draws from N(0, I), where the points are, and those of tanh are four times as
-# steep: smooth features through the origin take long to learn detail (compare Tancik et al. 2020).
-random_network <- function(d, hidden, log_weights, activation) {
-  widths <- c(d, hidden, length(log_weights))
-  n <- length(widths) - 1
-  gain <- if (activation == "tanh") 1 else 2
-  weights <- lapply(seq_len(n), function(l) {
-    size <- widths[l] * widths[l + 1]
-    bound <- sqrt(3 * gain / widths[l])
-    matrix(if (l == n) 0 else stats::runif(size, -bound, bound), widths[l + 1], widths[l])
-  })
-  biases <- lapply(widths[-1], double)
-  if (n > 1) {
-    if (activation == "tanh") weights[[1]] <- 4 * weights[[1]]
-    zeros <- matrix(stats::rnorm(length(weights[[1]])), widths[2])
-    biases[[1]] <- -rowSums(weights[[1]] * zeros)
-  }
-  biases[[n]] <- log_weights
-  list(weights = weights, biases = biases)
-}
-
 # What cwmix_model() takes for a classifier: an object, a probability vector, an R function; of u in
 # (0, 1) where `uniform`, else of standardised points.
 read_classifier <- function(classifier, d, K, call, uniform = FALSE) {
   if (is.function(classifier)) {
-    return(new_classifier(list(), list(), fn = classifier, d = d, K = K))
+    return(function_classifier(classifier, d, K))
   }
   if (is_plain_numeric(classifier) && is.null(dim(classifier))) {
     ok <- length(classifier) == K && !anyNA(classifier) && all(classifier >= 0) &&
@@ -160,7 +98,10 @@ read_classifier <- function(classifier, d, K, call, uniform = FALSE) {
     "a cwmix_classifier(), a vector of probabilities or a function", "classifier", call
   )
   # Those of specified models know which they are: elsewhere they would be other functions.
-  if (is_uniform(classifier) && !uniform) {
+  if (inherits(classifier, "cwmix_unit")) {
+    if (uniform) classifier <- classifier$inner
+  }
+  if (inherits(classifier, "cwmix_unit")) {
     stop_input("`classifier` must take standardised points z, not u in (0, 1), as that of a model ",
       "with `components` does.",
       call = call
@@ -205,80 +146,8 @@ predict.cwmix_classifier <- function(object, newdata, log = FALSE, ...) {
   }
   usable <- which(rowSums(!is.finite(z$x)) == 0)
   out <- matrix(NA_real_, nrow(z$x), object$K, dimnames = row_names(z$rows))
-  points <- z$x[usable, , drop = FALSE]
-  if (is_uniform(object)) {
-    outside <- which(points <= 0 | points >= 1)
-    if (length(outside) > 0) {
-      stop_input("`newdata` must lie between 0 and 1 for a classifier on (0, 1), not be ",
-        format(points[outside[1]]), ".",
-        call = call
-      )
-    }
-    object$uniform <- NULL
-  }
-  out[usable, ] <- log_classifier(object, points, call)
+  out[usable, ] <- at_call(call, at_inputs(object, z$x[usable, , drop = FALSE]))
   if (log) out else exp(out)
-}
-
-# log w(z), n x K.
-log_classifier <- function(classifier, z, call = NULL) {
-  z <- classifier_input(classifier, z)
-  if (is_average(classifier)) {
-    parts <- lapply(classifier$members, log_classifier, z, call)
-    return(do.call(cbind, Map(`+`, parts, log(classifier$shares))))
-  }
-  if (!is.null(classifier$fn)) {
-    return(log(call_classifier(classifier, z, call)))
-  }
-  engine_classifier(classifier_model(classifier, ncol(z)), z, list(single = engine_single()))
-}
-
-# The engine evaluates classifiers as parts of models; the maps play no role here.
-classifier_model <- function(classifier, d) {
-  zeros <- matrix(0, classifier$K, d)
-  engine_model(
-    c(list(mean = zeros, log_sd = zeros), classifier_parameters(classifier)),
-    classifier$activation
-  )
-}
-
-call_classifier <- function(classifier, z, call) {
-  if (nrow(z) == 0) {
-    return(matrix(0, 0, classifier$K))
-  }
-  w <- call_user(classifier$fn, z, "classifier", call)
-  if (!is.numeric(w) || !identical(dim(w), c(nrow(z), classifier$K))) {
-    stop_input("`classifier` must return a ", nrow(z), " x ", classifier$K, " matrix for ", nrow(z),
-      " points, not ", describe(w), ".",
-      call = call
-    )
-  }
-  if (anyNA(w) || any(w < 0) || any(abs(rowSums(w) - 1) > 1e-8)) {
-    stop_input(
-      "`classifier` must return probabilities: rows without missing or negative values ",
-      "that sum to 1, not others.",
-      call = call
-    )
-  }
-  w
-}
-
-describe_classifier <- function(classifier) {
-  if (is_average(classifier)) {
-    return(describe_members(classifier$members))
-  }
-  if (!is.null(classifier$fn)) {
-    return("an R function")
-  }
-  n <- length(classifier$weights)
-  if (n == 0) {
-    return("constant weights")
-  }
-  if (n == 1) {
-    return("softmax-linear")
-  }
-  hidden <- vapply(classifier$weights[-n], nrow, 0L)
-  sprintf("network %s, %s", paste(hidden, collapse = "-"), classifier$activation)
 }
 
 #' @export
@@ -291,14 +160,6 @@ print.cwmix_classifier <- function(x, ...) {
 #' @export
 format.cwmix_classifier <- function(x, ...) {
   check_dots_empty(..., call = user_call())
-  sprintf(
-    "Classifier of %d components%s: %s", x$K,
-    if (is_uniform(x)) {
-      " on (0, 1)"
-    } else if (!is.null(x$d)) {
-      sprintf(" in dimension %d", x$d)
-    } else {
-      ""
-    }, describe_classifier(x)
-  )
+  where <- if (!is.null(x$d)) sprintf(" in dimension %d", x$d)
+  sprintf("Classifier of %d components%s: %s", x$K, where %||% "", describe_classifier(x))
 }

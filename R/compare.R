@@ -165,11 +165,6 @@ fit_functions <- function(fits, data, call) {
   list(fits = fits, seconds = seconds)
 }
 
-# A message from elsewhere as the end of ours: one line, one full stop.
-as_sentence <- function(message) {
-  paste0(sub("[. ]+$", "", gsub("[[:space:]]+", " ", message)), ".")
-}
-
 log_density_of <- function(object, name, newdata, n, predict, call) {
   evaluate <- evaluator(object, name, predict, call)
   values <- tryCatch(evaluate(object, newdata), error = function(e) {
@@ -218,7 +213,7 @@ evaluator <- function(object, name, predict, call) {
 }
 
 known_parameters <- function(object) {
-  df <- if (inherits(object, "cwmix_model")) {
+  df <- if (inherits(object, "cwmix_density") && is.null(object$nobs)) {
     count_parameters(object)
   } else {
     # Packages differ in what they signal where there is no log-likelihood.

@@ -104,12 +104,9 @@ cwmix_control <- function(epochs = NULL, batch_size = NULL, learning_rate = 5e-3
 }
 
 # A control may have been edited by hand since it was made.
-validate_control <- function(control, call, maker = cwmix_control) {
-  made_by <- if (identical(maker, cwmix_vi_control)) "cwmix_vi_control" else "cwmix_control"
+validate_control <- function(control, call, maker = cwmix_control, name = "cwmix_control") {
   if (!identical(class(control), class(maker()))) {
-    stop_input("`control` must be made by ", made_by, "(), not ", describe(control), ".",
-      call = call
-    )
+    stop_input("`control` must be made by ", name, "(), not ", describe(control), ".", call = call)
   }
   tryCatch(
     do.call(maker, unclass(control)),

@@ -18,7 +18,7 @@
 #' set aside (before EM) to score every epoch; the best epoch, epoch 0 included, is returned. What
 #' is scored and returned is an average of the last parameters along the way.
 #'
-#' **With a flow** as `map` the density above is that of u = F(x), where F is an invertible map
+#' **With a flow** the density above is that of u = F(x), where F is an invertible map
 #' given by networks, and the density of x is that of u times |det dF/dx|. The standardised points
 #' are then z_k = A_k(F(x)): F, shared by all components, is followed by the affine map
 #' A_k(u) = L_k^-1 (u - mu_k) of each (equation 12). F standardises the columns and is otherwise the
@@ -42,8 +42,9 @@
 #' @param covariance A string: the components' covariances, `"diagonal"` or `"full"` (without `K`
 #'   also spherical, shrunk and tied ones). `"auto"` stands for diagonal ones, without `K` for both.
 #' @param activation A string, `"tanh"`, `"relu"` or `"silu"`.
-#' @param map A string: the components' maps, `"affine"`, or with a flow before them: `"realnvp"`
-#'   or `"spline"`; or a [cwmix_map()] with the flow's settings.
+#' @param flow A string: no flow before the components (`"none"`), or one for all of them,
+#'   `"realnvp"` or `"spline"`; or a [cwmix_flow()] with the flow's settings, which may also be of one
+#'   flow a component.
 #' @param support The columns' bounds: `NULL` for none; a pair such as `c(0, Inf)` for every column;
 #'   or a list with one pair (or `NULL`) a column, by position or by name. The density is exactly
 #'   zero outside. Inside, what is modelled is log(x - lower), -log(upper - x) or, between two
@@ -139,22 +140,14 @@ cwmix <- function(x, ...) {
 cwmix.default <- function(x, K = NULL, ..., hidden = "auto",
                           covariance = c("auto", "diagonal", "full"),
                           activation = c("tanh", "relu", "silu"),
-                          map = c("affine", "realnvp", "spline"), support = NULL, weights = NULL,
+                          flow = c("none", "realnvp", "spline"), support = NULL, weights = NULL,
                           validation = NULL, start = NULL, control = cwmix_control(),
                           keep_data = FALSE) {
   call <- user_call()
   matched <- match.call()
   check_dots_empty(..., call = call)
-  check_flag(keep_data, "keep_data", call)
-  settings <- list(
-    K = K, hidden = hidden, covariance = covariance, activation = activation, support = support,
-    weights = weights, validation = validation, start = start, control = control, map = map
-  )
-  kept <- if (keep_data) list(x = x, weights = weights)
-  settings <- check_network(settings, call)
-  problem <- read_problem(read_training(x, call), settings, call)
-  fit <- if (settings$stacked) fit_stacked else fit_cwmix
-  fit(problem, settings, kept, matched, call)
+  settings <- read_settings(mget(cwmix_settings), call)
+  fit_cwmix(data_source(x, weights, keep_data, call), settings, matched, call)
 }
 
 #' @rdname cwmix
@@ -162,7 +155,7 @@ cwmix.default <- function(x, K = NULL, ..., hidden = "auto",
 cwmix.formula <- function(x, data, K = NULL, ..., hidden = "auto",
                           covariance = c("auto", "diagonal", "full"),
                           activation = c("tanh", "relu", "silu"),
-                          map = c("affine", "realnvp", "spline"), support = NULL, weights = NULL,
+                          flow = c("none", "realnvp", "spline"), support = NULL, weights = NULL,
                           validation = NULL, start = NULL, control = cwmix_control(),
                           keep_data = FALSE) {
   call <- user_call()
@@ -170,23 +163,20 @@ cwmix.formula <- function(x, data, K = NULL, ..., hidden = "auto",
   check_dots_empty(..., call = call)
   check_given("data", call)
   weights <- eval_in_data(substitute(weights), data, parent.frame(), call)
-  check_flag(keep_data, "keep_data", call)
-  settings <- list(
-    K = K, hidden = hidden, covariance = covariance, activation = activation, support = support,
-    weights = weights, validation = validation, start = start, control = control, map = map
-  )
-  kept <- if (keep_data) list(data = data, weights = weights)
-  settings <- check_network(settings, call)
-  problem <- read_problem(read_formula(x, data, call), settings, call)
-  fit <- if (settings$stacked) fit_stacked else fit_cwmix
-  fit(problem, settings, kept, matched, call)
+  settings <- read_settings(mget(cwmix_settings), call)
+  fit_cwmix(formula_source(x, data, weights, keep_data, call), settings, matched, call)
 }
 
+# What both methods hand on besides their data.
+cwmix_settings <- c(
+  "K", "hidden", "covariance", "activation", "flow", "support", "validation", "start", "control"
+)
+
 # What can be checked before the data are read.
-check_network <- function(settings, call) {
+read_settings <- function(settings, call) {
   settings$activation <- check_choice(settings$activation, activations, "activation", call)
-  settings["map"] <- list(read_map(settings$map, call))
-  one_model <- c("K", "start", "validation", "map")
+  settings["shape"] <- list(read_flow(settings$flow, call))
+  one_model <- c("K", "start", "validation", "shape")
   settings$stacked <- all(vapply(settings[one_model], is.null, NA))
   settings$covariance <- check_choice(
     settings$covariance, c("auto", "diagonal", "full"), "covariance", call
@@ -200,135 +190,14 @@ check_network <- function(settings, call) {
   settings
 }
 
-# `settings` are the arguments of cwmix() after check_network(), `kept` what to keep of the data.
-fit_cwmix <- function(problem, settings, kept, matched, call) {
-  activation <- settings$activation
-  hidden <- settings$hidden
-  start <- read_start(settings$start, problem, call)
-  problem <- add_map(problem, if (!is.null(settings$map)) unclass(settings$map), call)
-  # A mixture with constant weights and affine maps is fitted by EM alone.
-  by_em <- is.null(hidden) && is.null(problem$flow)
-
-  held <- if (by_em) 0 else held_count(settings$validation, nrow(problem$y))
-  if (nrow(problem$y) - held < problem$K) {
-    stop_input(
-      "`K` must be at most the number of training rows, ", nrow(problem$y) - held, ", not ",
-      problem$K, ".",
-      call = call
-    )
-  }
-  held_rows <- if (held > 0) sort(sample.int(nrow(problem$y), held)) else integer()
-  sets <- split_sets(problem, held_rows)
-  em <- start_by_em(start, sets$training, problem, hidden, activation, call)
-  parameters <- add_flow(add_network(em$parameters, hidden, activation), problem$flow)
-
-  epochs <- problem$control$epochs %||% default_epochs(nrow(sets$training$x), problem$control)
-  if (by_em || em$interrupted) epochs <- 0L
-  training <- train(new_state(parameters), parameters, sets, activation, problem, epochs)
-  if (by_em || em$interrupted) warn_em(em, problem$control, call)
-  fields <- list(
-    hidden = hidden, starts = em$log_likelihoods, converged = em$converged, held_rows = held_rows,
-    data = kept
-  )
-  finish_cwmix(training, parameters, activation, problem, matched, fields, call)
+fit_cwmix <- function(source, settings, matched, call) {
+  task <- read_task(source, settings, call)
+  fit <- if (settings$stacked) fit_stack else fit_network
+  at_call(call, fit(task, settings, source$kept, matched, call))
 }
 
-# More than some thousand rows tell epochs no better apart, and they are missed in training.
-held_count <- function(validation, n) {
-  if (is.null(validation)) min(5000, n %/% 10) else floor(validation * n)
-}
+#' @export
+describe_training.cwmix <- function(object) c(describe_epochs(object), describe_floor(object))
 
-check_validation <- function(validation, call) {
-  if (is.null(validation)) {
-    return(NULL)
-  }
-  if (!is_number(validation) || validation < 0 || validation >= 1) {
-    stop_input(
-      "`validation` must be a number from 0 to below 1, or NULL, not ",
-      describe(validation), ".",
-      call = call
-    )
-  }
-  validation
-}
-
-# `others` and `last` are what else may be given.
-check_hidden <- function(hidden, call, others = "", last = "NULL for constant weights") {
-  if (is.null(hidden)) {
-    return(NULL)
-  }
-  is_width <- function(h) !is.na(h) & h >= 1 & h <= 1e5 & h == round(h)
-  if (!is_plain_numeric(hidden) || !all(is_width(hidden))) {
-    stop_input(
-      "`hidden` must be whole numbers from 1 to 100,000, ", others, "or ", last, ", not ",
-      if (is_plain_numeric(hidden)) deparse(hidden) else describe(hidden), ".",
-      call = call
-    )
-  }
-  if (sum(as.double(hidden)[-1] * hidden[-length(hidden)]) > 1e8) {
-    stop_input("`hidden` must give at most 1e8 weights, not ", deparse(hidden), ".", call = call)
-  }
-  as.integer(hidden)
-}
-
-# Training and validation rows: list(x, weights with mean 1 or NULL, offset), the offset from
-# standardised scores to those of the data.
-split_sets <- function(problem, held_rows) {
-  set <- function(rows) {
-    weights <- problem$weights[rows]
-    list(
-      x = standardised(problem, rows), weights = if (!is.null(weights)) weights / mean(weights),
-      offset = mean_offset(problem, rows)
-    )
-  }
-  rows <- seq_len(nrow(problem$y))
-  if (length(held_rows) == 0) {
-    return(list(training = set(rows), validation = NULL))
-  }
-  list(training = set(rows[-held_rows]), validation = set(held_rows))
-}
-
-# A start with a network is taken as it is; everything else goes through EM.
-start_by_em <- function(start, training, problem, hidden, activation, call) {
-  if (length(start$parameters$weights) > 0) {
-    widths <- vapply(start$parameters$weights, nrow, 0L)
-    if (!identical(widths[-length(widths)], hidden) || start$activation != activation) {
-      stop_input(
-        "`start` must have constant weights or the network of `hidden` and `activation` (",
-        if (is.null(hidden)) "none" else written(hidden), ", ", activation, "), not that of ",
-        written(widths[-length(widths)]), ", ", start$activation, ".",
-        call = call
-      )
-    }
-    return(list(
-      parameters = start$parameters, log_likelihoods = double(), converged = NA, interrupted = FALSE
-    ))
-  }
-  em <- em_fit(training, start$parameters, problem, call)
-  em$log_likelihoods <- em$log_likelihoods + training$offset
-  em
-}
-
-add_network <- function(parameters, hidden, activation) {
-  if (is.null(hidden) || length(parameters$weights) > 0) {
-    return(parameters)
-  }
-  network <- random_network(ncol(parameters$mean), hidden, parameters$biases[[1]], activation)
-  parameters[c("weights", "biases")] <- network
-  parameters
-}
-
-# A trained fit of cwmix() or of a flow alone, with further fields.
-finish_cwmix <- function(training, template, activation, problem, matched, fields, call) {
-  state <- training$state
-  class <- if (isTRUE(problem$flow$fixed)) "flow" else "cwmix"
-  object <- finish_fit(
-    unflatten(state$best, template), activation, problem, class, matched,
-    trace = training$trace, best_epoch = state$best_epoch, stopped = training$stopped,
-    optimiser = list(state = state, template = template)
-  )
-  object <- structure(c(unclass(object), fields), class = class(object))
-  best <- sprintf("the best epoch so far, %d", state$best_epoch)
-  warn_stopped(training$stopped, best, call)
-  object
-}
+#' @export
+glance_training.cwmix <- function(x) glance_epochs(x)

@@ -38,7 +38,7 @@
 dcwmix <- function(x, object, log = FALSE) {
   call <- user_call()
   check_given(c("x", "object"), call)
-  check_class(object, "cwmix_density", "a density of this package", "object", call)
+  validate_density(object, "object", call)
   check_flag(log, "log", call)
   value <- log_quantity(object, x, "density", call, arg = "x")
   if (log) value else exp(value)
@@ -49,8 +49,9 @@ dcwmix <- function(x, object, log = FALSE) {
 rcwmix <- function(n, object) {
   call <- user_call()
   check_given(c("n", "object"), call)
-  check_class(object, "cwmix_density", "a density of this package", "object", call)
-  restore_points(draw(object, check_count(n, "n", call), call = call), object$columns)
+  validate_density(object, "object", call)
+  n <- check_count(n, "n", call)
+  restore_points(object$frame, at_call(call, draw(object, n)))
 }
 
 #' @rdname dcwmix
@@ -62,12 +63,14 @@ pcwmix <- function(q, object, lower.tail = TRUE, log.p = FALSE) { # nolint: obje
   check_flag(lower.tail, "lower.tail", call)
   check_flag(log.p, "log.p", call)
   check_vector(q, "q", call)
-  integrals <- weight_integrals(object, call)
-  log_probability <- function(q, lower) log_tail(object, q, integrals, lower, call)
-  p <- log_probability(q, lower.tail)
-  # The logarithm of a probability near 1 has its digits in the other tail.
-  large <- which(log.p & p > -log(2))
-  p[large] <- log_complement(log_probability(q[large], !lower.tail))
+  p <- at_call(call, {
+    tail <- log_tail(object)
+    p <- tail_within(tail, object$frame, q, lower.tail)
+    # The logarithm of a probability near 1 has its digits in the other tail.
+    large <- which(log.p & p > -log(2))
+    other <- tail_within(tail, object$frame, q[large], !lower.tail)
+    replace(p, large, log_complement(other))
+  })
   names(p) <- names(q)
   if (log.p) p else exp(p)
 }
@@ -95,24 +98,22 @@ qcwmix <- function(p, object, lower.tail = TRUE, log.p = FALSE) { # nolint: obje
   log_small[large] <- if (log.p) log_complement(log_small[large]) else log1p(-probability[large])
   lower <- rep(lower.tail, length(p))
   lower[large] <- !lower.tail
-  ends <- bounds_of(object)
+  ends <- value_range(object)
   q <- as.double(ifelse(lower, ends[1, 1], ends[1, 2]))
   q[is.na(probability)] <- NA
   open <- which(log_small > -Inf)
-  integrals <- if (length(open) > 0) weight_integrals(object, call)
-  for (side in c(TRUE, FALSE)) {
-    some <- open[lower[open] == side]
-    if (length(some) > 0) q[some] <- invert(object, log_small[some], integrals, side, call)
+  if (length(open) > 0) {
+    q[open] <- at_call(call, quantiles_within(object, log_small[open], lower[open]))
   }
   names(q) <- names(p)
   q
 }
 
 check_univariate <- function(object, call) {
-  check_class(object, "cwmix_density", "a density of this package", "object", call)
-  if (ncol(object$mean) != 1) {
+  validate_density(object, "object", call)
+  if (dimension(object) != 1) {
     stop_input("`object` must have one column for distribution and quantile functions, not ",
-      ncol(object$mean), ".",
+      dimension(object), ".",
       call = call
     )
   }
@@ -124,128 +125,27 @@ check_vector <- function(x, arg, call) {
   }
 }
 
-# Logarithms of F(q) = sum_k W_k(T_k(q)), W_k at the edge below and the partial interval from there;
-# or those of 1 - F, from the edge above, so that either tail keeps its digits.
-log_tail <- function(object, q, integrals, lower, call) {
+# Logarithms of F(q) or of 1 - F(q) at points of the data's scale; `tail` as of log_tail().
+tail_within <- function(tail, frame, q, lower) {
   q <- as.double(q)
-  support <- object$support[1, ]
+  support <- frame$support[1, ]
   log_p <- rep(NA_real_, length(q))
   log_p[!is.na(q) & q <= support[1]] <- if (lower) -Inf else 0
   log_p[!is.na(q) & q >= support[2]] <- if (lower) 0 else -Inf
   open <- which(q > support[1] & q < support[2])
-  y <- to_working(matrix(q[open]), object$support)$y
-  log_p[open] <- pmin(log_tail_working(object, y, integrals, lower, call), 0)
+  y <- to_working(matrix(q[open]), frame$support)$y
+  # Up to rounding above 0.
+  log_p[open] <- pmin(tail(y[, 1], lower), 0)
   log_p
 }
 
-# The same at points on the working scale, up to rounding above 0.
-log_tail_working <- function(object, y, integrals, lower, call) {
-  if (is_average(object$classifier)) {
-    tails <- Map(function(member, integrals, share) {
-      log(share) + log_tail_working(member, y, integrals, lower, call)
-    }, member_densities(object), integrals, object$classifier$shares)
-    return(Reduce(log_add, tails))
+# The points of the data's scale with these log probabilities in the lower or the upper tail.
+quantiles_within <- function(object, log_p, lower) {
+  inverse <- invert(object)
+  y <- double(length(log_p))
+  for (side in c(TRUE, FALSE)) {
+    some <- which(lower == side)
+    if (length(some) > 0) y[some] <- inverse(log_p[some], side)
   }
-  if (!is.null(object$flow)) {
-    # In one column F increases.
-    u <- flow_forward(object, y)$u
-    return(log_tail_working(without_flow(object), u, integrals, lower, call))
-  }
-  if (is_constant(object$classifier)) {
-    return(log_tail_components(object, y, lower))
-  }
-  components <- seq_len(nrow(object$mean))
-  t <- matrix(vapply(components, function(k) latent(object, y, k)[, 1], double(nrow(y))),
-    ncol = length(components)
-  )
-  total <- rep(-Inf, nrow(y))
-  for (k in components) {
-    some <- which(if (lower) t[, k] >= -quadrature_range else t[, k] <= quadrature_range)
-    inner <- pmin(pmax(t[some, k], -quadrature_range), quadrature_range)
-    edge <- findInterval(inner, integrals$edges, all.inside = TRUE)
-    whole <- if (lower) integrals$below[edge, k] else integrals$above[edge + 1, k]
-    part <- if (lower) {
-      log_integrals(object$classifier, integrals$edges[edge], inner, call)[, k]
-    } else {
-      log_integrals(object$classifier, inner, integrals$edges[edge + 1], call)[, k]
-    }
-    total[some] <- log_add(total[some], log_add(whole, part))
-  }
-  # Components whose tail begins farther out, unless it could not change the sum.
-  for (k in components) {
-    log_most <- stats::pnorm(t[, k], lower.tail = lower, log.p = TRUE)
-    far <- if (lower) t[, k] < -quadrature_range else t[, k] > quadrature_range
-    far <- which(far & log_most > -Inf & log_most > total - 40)
-    if (length(far) == 0) next
-    total[far] <- log_add(total[far], far_integrals(object$classifier, t[far, k], call)[, k])
-  }
-  total
-}
-
-# With constant weights the tails are those of the components.
-log_tail_components <- function(object, y, lower) {
-  log_weight <- log_classifier(object$classifier, matrix(0))[1, ]
-  blocks <- lapply(row_blocks(nrow(y), length(log_weight)), function(rows) {
-    tails <- vapply(seq_along(log_weight), function(k) {
-      part <- y[rows, , drop = FALSE]
-      log_weight[k] + if (has_families(object)) {
-        log_family_tail(object, part[, 1], k, lower)
-      } else {
-        stats::pnorm(latent(object, part, k)[, 1], lower.tail = lower, log.p = TRUE)
-      }
-    }, double(length(rows)))
-    log_row_sums(matrix(tails, length(rows)))
-  })
-  as.double(unlist(blocks))
-}
-
-# Quantiles of the lower or the upper tail's probabilities, given by their logarithms: from a table,
-# Newton steps for log F on the working scale, with bisection where they leave the bracket.
-invert <- function(object, log_p, integrals, lower, call) {
-  support <- object$support
-  if (!is.null(object$flow)) {
-    u <- invert(without_flow(object), log_p, integrals, lower, call)
-    return(from_working(flow_inverse(object, matrix(u)), support)[, 1])
-  }
-  object$support[] <- c(-Inf, Inf)
-  nodes <- function(z) matrix(node_matrix(object, matrix(z)), length(z))
-  # Each W_k(t) is at most exp(-t^2 / 2) for t < 0, and so is its upper tail for t > 0.
-  reach <- function(log_p) sqrt(2 * pmax(0, log(nrow(object$mean)) - log_p))
-  to_left <- reach(if (lower) log_p else log_complement(log_p))
-  to_right <- reach(if (lower) log_complement(log_p) else log_p)
-  low <- pmax(-row_max(-nodes(-to_left)), -.Machine$double.xmax)
-  high <- pmin(row_max(nodes(to_right)), .Machine$double.xmax)
-  halfway <- if (has_families(object)) halfway_by_size else function(a, b) (a + b) / 2
-  knots <- c(-36, -24, -16, -12, -8, -6, seq(-4, 4, by = 0.25), 6, 8, 12, 16, 24, 36)
-  grid <- sort(nodes(knots))
-  grid <- grid[is.finite(grid)]
-  # It is only where Newton starts from.
-  if (length(grid) > 2000) grid <- grid[round(seq(1, length(grid), length.out = 2000))]
-  table <- log_tail(object, grid, integrals, lower, call)
-  known <- is.finite(table)
-  y <- if (length(unique(table[known])) > 1) {
-    stats::approx(table[known], grid[known], log_p, rule = 2, ties = base::mean)$y
-  } else {
-    halfway(low, high)
-  }
-  y <- pmin(pmax(y, low), high)
-  active <- seq_along(y)
-  for (step in 1:400) {
-    at <- y[active]
-    target <- log_p[active]
-    log_f <- log_tail(object, at, integrals, lower, call)
-    error <- if (lower) log_f - target else target - log_f
-    low[active] <- ifelse(error < 0, at, low[active])
-    high[active] <- ifelse(error > 0, at, high[active])
-    log_density <- log_quantity_working(object, matrix(at), "density", call)
-    newton <- at - error * exp(log_f - log_density)
-    inside <- is.finite(newton) & newton > low[active] & newton < high[active]
-    following <- ifelse(inside, newton, halfway(low[active], high[active]))
-    # Below this the error is rounding, and its sign says nothing about where the quantile is.
-    settled <- abs(error) <= 1e-13 * pmax(1, abs(target)) | following == at
-    y[active] <- ifelse(settled, at, following)
-    active <- active[!settled]
-    if (length(active) == 0) break
-  }
-  from_working(matrix(y), support)[, 1]
+  from_working(matrix(y), object$frame$support)[, 1]
 }

@@ -43,24 +43,15 @@ print.cwmix_info <- function(x, ...) {
 # Multiplications in one call of the engine: a fraction of a second, so that interrupts are heard.
 work_per_call <- 5e8
 
-# What is reported is computed in double unless asked; tests look at the single instances too.
-engine <- new.env(parent = emptyenv())
-engine$single <- FALSE
-engine_single <- function() engine$single
-
-# Evaluates `code` with an instance or a precision forced: for tests.
-with_engine <- function(code, instance = NULL, precision = NULL) {
-  before <- list(instance = engine_info()$instance, single = engine$single)
-  on.exit({
-    engine_use(before$instance)
-    engine$single <- before$single
-  })
-  if (!is.null(instance) && !engine_use(instance)) {
+# Evaluates `code` with an instance forced: for tests.
+with_engine <- function(code, instance) {
+  before <- engine_info()$instance
+  on.exit(engine_use(before))
+  if (!engine_use(instance)) {
     stop_input("`instance` must be one that this machine can run, not \"", instance, "\".",
       call = sys.call()
     )
   }
-  if (!is.null(precision)) engine$single <- precision == "single"
   force(code)
 }
 

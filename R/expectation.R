@@ -83,7 +83,7 @@ expectation <- function(object, f, n = 1024, z = NULL,
   call <- user_call()
   check_dots_empty(..., call = call)
   check_given(c("object", "f"), call)
-  check_class(object, "cwmix_density", "a density of this package", "object", call)
+  validate_density(object, "object", call)
   estimator <- check_choice(
     estimator, c("rao-blackwell", "crude", "score-function", "gumbel-softmax"), "estimator", call
   )
@@ -93,13 +93,13 @@ expectation <- function(object, f, n = 1024, z = NULL,
   temperature <- check_number(temperature, "temperature", call, min = 0, open = TRUE)
   gradient <- check_gradient(gradient, object, estimator, call)
   base <- read_base(z, n, points, replicates, object, call)
-  estimate <- estimators[[estimator]](object, base, f, gradient, temperature, call)
+  estimate <- at_call(call, estimators[[estimator]](object, base, f, gradient, temperature))
   finish_expectation(estimate, base, estimator)
 }
 
 # Base points as asked for or as given.
 read_base <- function(z, n, points, replicates, object, call) {
-  d <- ncol(object$mean)
+  d <- dimension(object)
   if (!is.null(z)) {
     ok <- is_plain_numeric(z) && length(dim(z)) <= 2 && NCOL(z) == d && NROW(z) >= 2 &&
       all(is.finite(z))
@@ -115,17 +115,7 @@ read_base <- function(z, n, points, replicates, object, call) {
     }
     return(list(z = as_matrix(z, NROW(z), d)))
   }
-  do.call(base_points, check_base(n, points, replicates, object, call))
-}
-
-# Arguments of base_points().
-check_base <- function(n, points, replicates, object, call) {
-  n <- check_count(n, "n", call, min = 2)
-  d <- ncol(object$mean)
-  points <- check_choice(points, c("lattice", "random"), "points", call)
-  replicates <- check_count(replicates, "replicates", call, min = 2)
-  check_base_points(n, d, points, replicates, call)
-  list(n = n, d = d, points = points, replicates = replicates)
+  do.call(base_points, check_base(n, points, replicates, d, call))
 }
 
 check_gradient <- function(gradient, object, estimator, call) {
@@ -144,97 +134,78 @@ check_gradient <- function(gradient, object, estimator, call) {
       call = call
     )
   }
-  check_has_parameters(object, call)
+  check_differentiable(object, call)
+  if (!is.function(gradient) && estimator != "score-function") inform_differences("f", call)
   gradient
 }
 
 # A list(values, gradient, evaluations): values n x m, one row a base point.
 estimators <- list(
-  "rao-blackwell" = function(object, base, f, gradient, temperature, call) {
-    expect_nodes(object, base, f, gradient, summed_out, call)
+  "rao-blackwell" = function(object, base, f, gradient, temperature) {
+    expect_nodes(object, base, f, gradient, summed_out)
   },
-  "gumbel-softmax" = function(object, base, f, gradient, temperature, call) {
-    expect_nodes(object, base, f, gradient, relaxed(temperature), call)
+  "gumbel-softmax" = function(object, base, f, gradient, temperature) {
+    expect_nodes(object, base, f, gradient, relaxed(temperature))
   },
-  "crude" = function(object, base, f, gradient, temperature, call) {
-    x <- data_points(object, draws_at(object, base, call))
-    list(values = call_f(f, x, call), evaluations = nrow(x))
+  "crude" = function(object, base, f, gradient, temperature) {
+    x <- data_points(object$frame, draws_of(object, base))
+    list(values = call_f(f, x), evaluations = nrow(x))
   },
-  "score-function" = function(object, base, f, gradient, temperature, call) {
-    expect_score(object, base, f, gradient, call)
+  "score-function" = function(object, base, f, gradient, temperature) {
+    expect_score(object, base, f, !is.null(gradient))
   }
 )
 
-# The draws that base points and uniforms, those given or new ones, stand for, on the working scale.
-draws_at <- function(object, base, call) {
-  u <- base$u %||% stats::runif(nrow(base$z))
-  component <- choose_column(exp(log_classifier(object$classifier, base$z, call)), u)
-  from_components(object, unname(place(object, base$z, component)))
-}
-
-# Points on the working scale as f takes them.
-data_points <- function(object, y) {
-  x <- from_working(y, object$support)
-  dimnames(x) <- row_names(NULL, object$columns$names)
-  x
+# The draws that base points stand for, with uniforms as given or new ones, on the working scale.
+draws_of <- function(object, base) {
+  base$u <- base$u %||% stats::runif(nrow(base$z))
+  draw_at(object, base)$y
 }
 
 # The gradient of (1/n) sum_i (f(x_i) - b_i) log p(x_i), b_i the mean over the other draws.
-expect_score <- function(object, base, f, gradient, call) {
-  y <- draws_at(object, base, call)
-  values <- call_f(f, data_points(object, y), call)
+expect_score <- function(object, base, f, differentiate) {
+  y <- draws_of(object, base)
+  values <- call_f(f, data_points(object$frame, y))
   out <- list(values = values, evaluations = nrow(y))
-  if (!is.null(gradient)) {
+  if (differentiate) {
     n <- nrow(values)
     # Other draws are those that are independent: of other replicates, where there are any.
     group <- base$replicate %||% seq_len(n)
     own <- rowsum(values, group)[group, , drop = FALSE]
     others <- (rep(colSums(values), each = n) - own) / (n - tabulate(group)[group])
     out$gradient <- lapply(seq_len(ncol(values)), function(m) {
-      gradient_working(object, y, (values[, m] - others[, m]) / n)
+      gradient(object, points_at(y), (values[, m] - others[, m]) / n)
     })
   }
   out
 }
 
 # An estimator at the nodes of all components, block by block: summed_out() or relaxed().
-expect_nodes <- function(object, base, f, gradient, estimate_block, call) {
+expect_nodes <- function(object, base, f, slopes, estimate_block) {
   n <- nrow(base$z)
-  size <- prod(dim(object$mean))
-  parts <- lapply(row_blocks(n, size), function(rows) {
+  parts <- lapply(row_blocks(n, prod(unlist(size(object)))), function(rows) {
     z <- base$z[rows, , drop = FALSE]
-    log_w <- log_classifier(object$classifier, z, call)
-    estimate_block(object, z, log_w, f, gradient, n, call)
+    estimate_block(object, z, nodes(object, z), f, slopes, n)
   })
   gradients <- lapply(parts, `[[`, "gradient")
   list(
     values = do.call(rbind, lapply(parts, `[[`, "values")),
-    gradient = if (!is.null(gradient)) Reduce(function(a, b) Map(add_lists, a, b), gradients),
+    gradient = if (!is.null(slopes)) Reduce(function(a, b) Map(add_lists, a, b), gradients),
     evaluations = sum(vapply(parts, `[[`, 0, "evaluations"))
   )
 }
 
 add_lists <- function(a, b) if (is.list(a)) Map(add_lists, a, b) else a + b
 
-# x_ik on the working scale as a matrix, n K rows: all of the first component, then of the second.
-node_matrix <- function(object, z) {
-  if (has_families(object)) {
-    K <- length(object$components)
-    return(place_families(object, rep(z, K), rep(seq_len(K), each = nrow(z))))
-  }
-  nodes <- engine_nodes(object$mean, object$sd %||% object$cholesky, z)
-  from_components(object, matrix(nodes, length(nodes) %/% ncol(z), ncol(z)))
-}
-
 # sum_k w_k(z) f(x_k):  dlog w_k = w_k f(x_k),  dx_k = w_k f'(x_k).
-summed_out <- function(object, z, log_w, f, gradient, n, call) {
-  w <- exp(log_w)
-  y <- node_matrix(object, z)
+summed_out <- function(object, z, at, f, slopes, n) {
+  w <- exp(at$log_w)
+  y <- at$y
   # A node of weight 0 has no part, whatever f is there.
   used <- if (all(w > 0)) NULL else which(w > 0)
   if (!is.null(used)) y <- y[used, , drop = FALSE]
-  x <- data_points(object, y)
-  values <- call_f(f, x, call)
+  x <- data_points(object$frame, y)
+  values <- call_f(f, x)
   spread <- function(values) {
     if (is.null(used)) values else replace(double(length(w)), used, values)
   }
@@ -243,11 +214,11 @@ summed_out <- function(object, z, log_w, f, gradient, n, call) {
     values = matrix(vapply(terms, rowSums, double(nrow(z))), nrow(z), dimnames = dimnames(values)),
     evaluations = nrow(x)
   )
-  if (!is.null(gradient)) {
-    slopes <- call_gradient(gradient, f, x, y, ncol(values), object, call)
+  if (!is.null(slopes)) {
+    slopes <- working_slopes(slopes, f, x, y, ncol(values), object)
     out$gradient <- lapply(seq_along(terms), function(m) {
       dx <- apply(slopes[, , m, drop = FALSE], 2, spread)
-      gradient_nodes(object, z, terms[[m]] / n, as.double(w) * dx / n)
+      pull_nodes(object, z, terms[[m]] / n, as.double(w) * matrix(dx, length(w)) / n)
     })
   }
   out
@@ -255,174 +226,42 @@ summed_out <- function(object, z, log_w, f, gradient, n, call) {
 
 # f(sum_k y_k x_k):  dx_k = y_k f',  dy_k = f' x_k,  dlog w_k = y_k (dy_k - sum_j y_j dy_j) / t.
 relaxed <- function(temperature) {
-  function(object, z, log_w, f, gradient, n, call) {
-    K <- ncol(log_w)
-    gumbel <- -log(-log(stats::runif(length(log_w))))
-    logits <- log_w + gumbel
+  function(object, z, at, f, slopes, n) {
+    K <- ncol(at$log_w)
+    gumbel <- -log(-log(stats::runif(length(at$log_w))))
+    logits <- at$log_w + gumbel
     logits <- (logits - row_max(logits)) / temperature
     share <- exp(logits - log_row_sums(logits))
-    nodes <- array(node_matrix(object, z), c(dim(log_w), ncol(z)))
-    y <- matrix(apply(nodes, 3, function(x) rowSums(share * x)), nrow(z))
-    x <- data_points(object, y)
-    values <- call_f(f, x, call)
+    every <- array(at$y, c(dim(at$log_w), ncol(z)))
+    y <- matrix(apply(every, 3, function(x) rowSums(share * x)), nrow(z))
+    x <- data_points(object$frame, y)
+    values <- call_f(f, x)
     out <- list(values = values, evaluations = nrow(x))
-    if (!is.null(gradient)) {
-      slopes <- call_gradient(gradient, f, x, y, ncol(values), object, call)
+    if (!is.null(slopes)) {
+      slopes <- working_slopes(slopes, f, x, y, ncol(values), object)
       out$gradient <- lapply(seq_len(ncol(values)), function(m) {
         slope <- matrix(slopes[, , m], nrow(z))
         each <- slope[rep(seq_len(nrow(z)), K), , drop = FALSE]
-        dy <- rowSums(each * matrix(nodes, ncol = ncol(z)))
-        dy <- matrix(dy, nrow(z))
+        dy <- matrix(rowSums(each * at$y), nrow(z))
         dlog_w <- share * (dy - rowSums(share * dy)) / temperature
-        gradient_nodes(object, z, dlog_w / n, as.double(share) * each / n)
+        pull_nodes(object, z, dlog_w / n, as.double(share) * each / n)
       })
     }
     out
   }
 }
 
-# From derivatives in log w_k(z_i), n x K, and in the nodes on the working scale, n K x d, to a list
-# shaped like coef().
-gradient_nodes <- function(object, z, log_weight, node) {
-  if (is_average(object$classifier)) {
-    node <- array(node, c(dim(log_weight), ncol(z)))
-    return(gradient_of_members(object, function(member, rows) {
-      gradient_nodes(
-        member, z, log_weight[, rows, drop = FALSE], matrix(node[, rows, ], ncol = ncol(z))
-      )
-    }))
+# Partial derivatives of f on the working scale, n x d x m: by a user's function, or differences.
+working_slopes <- function(slopes, f, x, y, m, object) {
+  if (is.function(slopes)) {
+    given <- call_slopes(slopes, x, m)
+    slope <- inside_slope(x, object$frame$support)
+    return(array(as.double(given) * as.double(slope), c(dim(x), m)))
   }
-  if (!is.null(object$flow)) {
-    return(gradient_nodes_flow(object, z, log_weight, node))
-  }
-  parameters <- coef(object)
-  model <- engine_model(parameters, object$classifier$activation)
-  flat <- engine_expectation_gradient(model, z, log_weight, node)
-  unflatten(flat, parameters)
-}
-
-# The same behind a flow, whose inverse the nodes went through.
-gradient_nodes_flow <- function(object, z, log_weight, node) {
-  heard <- which(rowSums(node != 0) > 0)
-  y <- node_matrix(object, z)[heard, , drop = FALSE]
-  back <- flow_pullback(object, y, node[heard, , drop = FALSE])
-  node[heard, ] <- back$u
-  parameters <- gradient_nodes(without_flow(object), z, log_weight, node)
-  free_parameters(c(parameters, list(flow = back$parameters)), object$flow)
-}
-
-# The values of a user's function at points, n x m.
-call_f <- function(f, x, call) {
-  values <- call_user(f, x, "f", call)
-  if (is.logical(values)) storage.mode(values) <- "double"
-  ok <- is_plain_numeric(values) && length(dim(values)) <= 2 && NROW(values) == nrow(x) &&
-    NCOL(values) > 0
-  if (!ok) {
-    stop_input("`f` must return ", nrow(x), " numbers, one a point, or a matrix of ", nrow(x),
-      " rows, not ", describe(values), ".",
-      call = call
-    )
-  }
-  values <- as.matrix(values)
-  rownames(values) <- NULL
-  if (anyNA(values)) {
-    stop_input("`f` must return numbers without missing values, but at the point ",
-      describe_point(x, which(rowSums(is.na(values)) > 0)[1]), " it returned ",
-      format(values[is.na(values)][1]), ".",
-      call = call
-    )
-  }
-  values
-}
-
-call_user <- function(f, x, arg, call) {
-  tryCatch(f(x), error = function(e) {
-    # What this package found wrong within is said as it is.
-    if (inherits(e, "cwmix_error") && identical(conditionCall(e), call)) stop(e)
-    stop_input("`", arg, "` must be a function of an n x d matrix, but called with one of ",
-      nrow(x), " x ", ncol(x), " it failed: ", as_sentence(conditionMessage(e)),
-      call = call
-    )
-  })
-}
-
-describe_point <- function(x, row) {
-  shown <- utils::head(x[row, ], 6)
-  sprintf(
-    "(%s%s)", paste(format(unname(shown), digits = 4, trim = TRUE), collapse = ", "),
-    if (ncol(x) > 6) ", ..." else ""
-  )
-}
-
-# Partial derivatives of f on the working scale, n x d x m.
-call_gradient <- function(gradient, f, x, y, m, object, call) {
-  if (!is.function(gradient)) {
-    inform_differences("f", call)
-    at <- function(y) call_f(f, data_points(object, y), call)
-    slopes <- central_differences(at, y, m, smallest_sd(object))
-    check_slopes(matrix(slopes, nrow(x)), x, "f", call)
-    return(slopes)
-  }
-  slopes <- call_user(gradient, x, "gradient", call)
-  shape <- if (m == 1 && length(dim(slopes)) < 3) dim(x) else c(dim(x), m)
-  # In one dimension a vector will do.
-  flat <- is.null(dim(slopes)) && ncol(x) == 1 && m == 1 && length(slopes) == nrow(x)
-  fits <- flat || identical(as.integer(dim(slopes)), as.integer(shape))
-  if (!is_plain_numeric(slopes) || !fits) {
-    stop_input("`gradient` must return partial derivatives, an array of dimension ",
-      paste(shape, collapse = " x "), " here, not ", describe(slopes), ".",
-      call = call
-    )
-  }
-  check_slopes(matrix(slopes, nrow(x)), x, "gradient", call)
-  array(as.double(slopes) * as.double(inside_slope(x, object$support)), c(dim(x), m))
-}
-
-# Slopes in rows, one a point.
-check_slopes <- function(slopes, x, arg, call) {
-  bad <- which(rowSums(!is.finite(slopes)) > 0)
-  if (length(bad) > 0) {
-    needed <- if (arg == "gradient") "return" else "have differences that are"
-    message <- paste0(
-      "`", arg, "` must ", needed, " finite numbers, but at the point ", describe_point(x, bad[1]),
-      " there is ", format(slopes[bad[1], !is.finite(slopes[bad[1], ])][1]), ".",
-      if (arg == "log_density") " Columns with bounds need `support`."
-    )
-    stop_cwmix(message, c("cwmix_slope_error", "cwmix_input_error"), call)
-  }
-}
-
-inform_differences <- function(arg, call) {
-  inform_cwmix(
-    paste0("The gradient of `", arg, "` is computed by central differences."),
-    "cwmix_differences_message", call
-  )
-}
-
-# Of m functions at the rows of y, n x d x m; `scale` is a length of each column over which they
-# may change.
-central_differences <- function(f, y, m, scale) {
-  slopes <- array(0, c(dim(y), m))
-  step <- .Machine$double.eps^(1 / 3) * pmax(scale, 1e-4 * apply(abs(y), 2, max))
-  for (j in seq_len(ncol(y))) {
-    up <- down <- y
-    up[, j] <- y[, j] + step[j]
-    down[, j] <- y[, j] - step[j]
-    slopes[, j, ] <- (f(up) - f(down)) / (up[, j] - down[, j])
-  }
-  slopes
-}
-
-# Of each column, on the working scale; with a flow as if it were the identity.
-smallest_sd <- function(object) {
-  sd <- object$sd
-  if (is.null(sd)) {
-    d <- ncol(object$mean)
-    covariance <- covariance_of(object$cholesky)
-    sd <- sqrt(apply(covariance, 3, function(sigma) diag(matrix(sigma, d))))
-    sd <- t(matrix(sd, d))
-  }
-  apply(sd, 2, min) * (object$flow$scale %||% 1)
+  at <- function(y) call_f(f, data_points(object$frame, y))
+  found <- central_differences(at, y, m, length_scale(object))
+  check_slopes(matrix(found, nrow(x)), x, "f")
+  found
 }
 
 finish_expectation <- function(estimate, base, estimator) {

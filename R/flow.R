@@ -4,7 +4,7 @@
 #'
 #' A flow is an invertible map F under which the data become standard normal: the density is
 #' p(x) = N(F(x); 0, I) |det dF/dx|. F standardises the columns and then is a chain of coupling
-#' layers (see [cwmix_map()]), affine in `flow_realnvp()`, monotone rational-quadratic splines in
+#' layers (see [cwmix_flow()]), affine in `flow_realnvp()`, monotone rational-quadratic splines in
 #' `flow_spline()`. The layers' networks are trained by gradient ascent on the mean log density, as
 #' those of [cwmix()], from layers that are the identity.
 #'
@@ -12,10 +12,10 @@
 #' normal one, with 2 degrees of freedom: use `flow_spline()` there.
 #'
 #' A flow bends one normal distribution into that of the data. Where the data fall into
-#' clusters, `cwmix(map = )`, which puts a mixture behind a flow, has less to bend.
+#' clusters, `cwmix(flow = )`, which puts a mixture behind a flow, has less to bend.
 #'
 #' @inheritParams cwmix
-#' @inheritParams cwmix_map
+#' @inheritParams cwmix_flow
 #' @param hidden An integer vector, the widths of the hidden layers of each layer's network, which
 #'   gives all parameters of its transforms; `integer(0)` for linear ones.
 #' @param validation A number from 0 to below 1, the share of rows set aside (rounded down); `NULL`
@@ -41,7 +41,7 @@
 #' @section Errors and warnings: As for [cwmix()].
 #' @references Dinh, Sohl-Dickstein and Bengio (2017), Density estimation using Real NVP, ICLR.
 #'   Durkan, Bekasov, Murray and Papamakarios (2019), Neural spline flows, NeurIPS 32.
-#' @seealso [cwmix_map()] for flows as maps of a mixture, [compare()].
+#' @seealso [cwmix_flow()] for flows as maps of a mixture, [compare()].
 #' @examples
 #' set.seed(1)
 #' quick <- cwmix_control(epochs = 10)
@@ -66,10 +66,9 @@ flow_realnvp.default <- function(x, layers = 10, hidden = c(64, 64, 64), ...,
   call <- user_call()
   matched <- match.call()
   check_dots_empty(..., call = call)
-  map <- new_map("realnvp", layers, hidden, NULL, NULL, activation, call)
-  settings <- flow_settings(map, support, weights, validation, control, keep_data, call)
-  kept <- list(x = x, weights = weights)
-  fit_flow(read_training(x, call), kept, settings, matched, call)
+  shape <- new_flow_shape("realnvp", layers, hidden, NULL, NULL, activation, TRUE, call)
+  settings <- flow_settings(shape, mget(flow_arguments), call)
+  fit_flow(data_source(x, weights, keep_data, call), settings, matched, call)
 }
 
 #' @rdname flow_realnvp
@@ -83,10 +82,9 @@ flow_realnvp.formula <- function(x, data, layers = 10, hidden = c(64, 64, 64), .
   check_dots_empty(..., call = call)
   check_given("data", call)
   weights <- eval_in_data(substitute(weights), data, parent.frame(), call)
-  map <- new_map("realnvp", layers, hidden, NULL, NULL, activation, call)
-  settings <- flow_settings(map, support, weights, validation, control, keep_data, call)
-  kept <- list(data = data, weights = weights)
-  fit_flow(read_formula(x, data, call), kept, settings, matched, call)
+  shape <- new_flow_shape("realnvp", layers, hidden, NULL, NULL, activation, TRUE, call)
+  settings <- flow_settings(shape, mget(flow_arguments), call)
+  fit_flow(formula_source(x, data, weights, keep_data, call), settings, matched, call)
 }
 
 #' @rdname flow_realnvp
@@ -105,10 +103,9 @@ flow_spline.default <- function(x, layers = 8, hidden = c(64, 64, 64), bins = 8,
   call <- user_call()
   matched <- match.call()
   check_dots_empty(..., call = call)
-  map <- new_map("spline", layers, hidden, bins, tail_bound, activation, call)
-  settings <- flow_settings(map, support, weights, validation, control, keep_data, call)
-  kept <- list(x = x, weights = weights)
-  fit_flow(read_training(x, call), kept, settings, matched, call)
+  shape <- new_flow_shape("spline", layers, hidden, bins, tail_bound, activation, TRUE, call)
+  settings <- flow_settings(shape, mget(flow_arguments), call)
+  fit_flow(data_source(x, weights, keep_data, call), settings, matched, call)
 }
 
 #' @rdname flow_realnvp
@@ -122,34 +119,44 @@ flow_spline.formula <- function(x, data, layers = 8, hidden = c(64, 64, 64), bin
   check_dots_empty(..., call = call)
   check_given("data", call)
   weights <- eval_in_data(substitute(weights), data, parent.frame(), call)
-  map <- new_map("spline", layers, hidden, bins, tail_bound, activation, call)
-  settings <- flow_settings(map, support, weights, validation, control, keep_data, call)
-  kept <- list(data = data, weights = weights)
-  fit_flow(read_formula(x, data, call), kept, settings, matched, call)
+  shape <- new_flow_shape("spline", layers, hidden, bins, tail_bound, activation, TRUE, call)
+  settings <- flow_settings(shape, mget(flow_arguments), call)
+  fit_flow(formula_source(x, data, weights, keep_data, call), settings, matched, call)
 }
 
-# The arguments that all four share, as read_problem() takes them.
-flow_settings <- function(map, support, weights, validation, control, keep_data, call) {
-  list(
-    flow = c(unclass(map), list(fixed = TRUE)), K = 1, covariance = "diagonal", support = support,
-    weights = weights, validation = check_validation(validation, call), control = control,
-    keep_data = check_flag(keep_data, "keep_data", call)
-  )
+# What all four methods hand on besides their data and the shape of the flow.
+flow_arguments <- c("support", "validation", "control")
+
+flow_settings <- function(shape, settings, call) {
+  settings["validation"] <- list(check_validation(settings$validation, call))
+  c(settings, list(shape = c(unclass(shape), list(fixed = TRUE)), K = 1, covariance = "diagonal"))
 }
 
-# `kept` is what `keep_data` keeps.
-fit_flow <- function(points, kept, settings, matched, call) {
-  problem <- add_map(read_problem(points, settings, call), settings$flow, call)
-  n <- nrow(problem$y)
-  held <- held_count(settings$validation, n)
-  held_rows <- if (held > 0) sort(sample.int(n, held)) else integer()
-  sets <- split_sets(problem, held_rows)
-  parameters <- add_flow(standard_normal(ncol(problem$y)), problem$flow)
-  epochs <- problem$control$epochs %||% default_epochs(nrow(sets$training$x), problem$control)
-  training <- train(new_state(parameters), parameters, sets, "tanh", problem, epochs)
-  fields <- list(held_rows = held_rows, data = if (settings$keep_data) kept)
-  finish_cwmix(training, parameters, "tanh", problem, matched, fields, call)
+fit_flow <- function(source, settings, matched, call) {
+  task <- read_task(source, settings, call)
+  held_rows <- held_out_rows(task, settings$validation)
+  sets <- split_sets(task$sample, held_rows)
+  base <- standard_normal(ncol(task$sample$y))
+  parameters <- add_flow(engine_parts(base)$parameters, task$shape)
+  epochs <- task$control$epochs %||% default_epochs(nrow(sets$training$x), task$control)
+  at_call(call, {
+    training <- train(new_state(parameters), parameters, sets, "tanh", task, epochs)
+    name <- paste0("flow_", task$shape$kind)
+    fields <- list(held_rows = held_rows, data = source$kept)
+    finish_training(training, parameters, "tanh", task, "cwmix_flow_fit", name, matched, fields)
+  })
 }
 
-# The base of a flow alone: a mixture of one component.
-standard_normal <- function(d) mixture_parameters(matrix(0, 1, d), rep(1, d), FALSE, 0)
+#' @export
+model_name.cwmix_flow_fit <- function(object) "Normalising flow"
+
+#' @export
+headline.cwmix_flow_fit <- function(object) {
+  paste("Normalising flow in", plural(dimension(object), "column"))
+}
+
+#' @export
+describe_training.cwmix_flow_fit <- function(object) describe_epochs(object)
+
+#' @export
+glance_training.cwmix_flow_fit <- function(x) glance_epochs(x)

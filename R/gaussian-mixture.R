@@ -35,15 +35,8 @@ gaussian_mixture.default <- function(x, K = NULL, ..., covariance = c("diagonal"
   call <- user_call()
   matched <- match.call()
   check_dots_empty(..., call = call)
-  check_flag(keep_data, "keep_data", call)
-  covariance <- check_choice(covariance, c("diagonal", "full"), "covariance", call)
-  settings <- list(
-    K = K, covariance = covariance, support = support, weights = weights, start = start,
-    control = control
-  )
-  kept <- if (keep_data) list(x = x, weights = weights)
-  problem <- read_problem(read_training(x, call), settings, call)
-  fit_gaussian_mixture(problem, settings, kept, matched, call)
+  settings <- mget(mixture_settings)
+  fit_gaussian_mixture(data_source(x, weights, keep_data, call), settings, matched, call)
 }
 
 #' @rdname gaussian_mixture
@@ -56,30 +49,52 @@ gaussian_mixture.formula <- function(x, data, K = NULL, ..., covariance = c("dia
   check_dots_empty(..., call = call)
   check_given("data", call)
   weights <- eval_in_data(substitute(weights), data, parent.frame(), call)
-  check_flag(keep_data, "keep_data", call)
-  covariance <- check_choice(covariance, c("diagonal", "full"), "covariance", call)
-  settings <- list(
-    K = K, covariance = covariance, support = support, weights = weights, start = start,
-    control = control
-  )
-  kept <- if (keep_data) list(data = data, weights = weights)
-  problem <- read_problem(read_formula(x, data, call), settings, call)
-  fit_gaussian_mixture(problem, settings, kept, matched, call)
+  settings <- mget(mixture_settings)
+  source <- formula_source(x, data, weights, keep_data, call)
+  fit_gaussian_mixture(source, settings, matched, call)
 }
 
-# As fit_cwmix().
-fit_gaussian_mixture <- function(problem, settings, kept, matched, call) {
-  start <- read_start(settings$start, problem, call)
+mixture_settings <- c("K", "covariance", "support", "start", "control")
+
+fit_gaussian_mixture <- function(source, settings, matched, call) {
+  settings$covariance <- check_choice(
+    settings$covariance, c("diagonal", "full"), "covariance", call
+  )
+  task <- read_task(source, settings, call)
+  start <- read_start(settings$start, task, call)
   if (length(start$parameters$weights) > 0) {
     stop_input("`start` must have constant weights, not a network.", call = call)
   }
-  em <- em_fit(
-    list(x = standardised(problem), weights = problem$weights), start$parameters, problem, call
-  )
-  warn_em(em, problem$control, call)
-  offset <- mean_offset(problem)
-  finish_fit(em$parameters, "tanh", problem, "gaussian_mixture", matched,
-    trace = data.frame(iteration = seq_along(em$trace) - 1L, log_likelihood = em$trace + offset),
-    starts = em$log_likelihoods + offset, converged = em$converged, data = kept
+  set <- list(x = standardised(task$sample), weights = task$sample$weights)
+  at_call(call, {
+    em <- em_fit(set, start$parameters, task)
+    warn_em(em, task$control)
+    offset <- mean_offset(task$sample)
+    trace <- data.frame(
+      iteration = seq_along(em$trace) - 1L, log_likelihood = em$trace + offset
+    )
+    name <- "gaussian_mixture"
+    new_fit(em$parameters, "tanh", task, name, name, matched, list(
+      trace = trace, starts = em$log_likelihoods + offset, converged = em$converged,
+      data = source$kept
+    ))
+  })
+}
+
+#' @export
+model_name.gaussian_mixture <- function(object) "Gaussian mixture"
+
+#' @export
+describe_parts.gaussian_mixture <- function(object) character()
+
+#' @export
+describe_training.gaussian_mixture <- function(object) {
+  c(
+    sprintf(
+      "  EM          %s, best of %s, %s", plural(max(object$trace$iteration), "iteration"),
+      plural(length(object$starts), "start"),
+      if (object$converged) "converged" else "not converged"
+    ),
+    describe_floor(object)
   )
 }

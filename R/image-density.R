@@ -172,8 +172,7 @@ predict.image_density <- function(object, newdata, log = FALSE, ...) {
   if (missing(newdata)) {
     stop_input("`newdata` must be given.", call = call)
   }
-  # What read_newdata() asks of a density: its columns and their number.
-  square <- list(columns = new_columns(c("x", "y"), "data.frame"), mean = matrix(0, 1, 2))
+  square <- new_frame(c("x", "y"), "data.frame", no_support(2))
   points <- read_newdata(square, newdata, call)
   x <- points$x[, 1]
   y <- points$x[, 2]
@@ -233,35 +232,6 @@ plot.image_density <- function(x, ...) {
   invisible(drawn)
 }
 
-#' Entropy of a density
-#'
-#' The differential entropy, minus the integral of p log p. Its negative is the largest mean
-#' log density that any estimate can reach on the population.
-#'
-#' @param object An [image_density()], or a density of this package.
-#' @inheritParams expectation
-#' @param ... Must be empty.
-#' @return A number, in nats. For a picture it is exact, minus the sum over pixels of
-#'   `mass * log(mass * pixels)`: at most 0, that of the uniform density on the square. For a
-#'   density a `"cwmix_expectation"` with its standard error, see [expectation()].
-#' @section Errors: A condition of class `"cwmix_input_error"`.
-#' @examples
-#' entropy(image_density(matrix(1, 4, 4)))
-#' entropy(image_density(diag(4))) # a quarter of the square: -log(4)
-#' set.seed(1)
-#' entropy(gaussian_mixture(faithful, K = 2))
-#' @export
-entropy <- function(object, ...) {
-  check_given("object", user_call())
-  UseMethod("entropy")
-}
-
-#' @export
-entropy.default <- function(object, ...) {
-  needed <- "an image_density() or a density of this package"
-  check_class(object, c("image_density", "cwmix_density"), needed, "object", user_call())
-}
-
 #' @rdname entropy
 #' @export
 entropy.image_density <- function(object, ...) {
@@ -301,10 +271,11 @@ expected_log_density <- function(object, density, per_pixel = 2) {
   } else {
     needed <- "a density of this package or a function"
     check_class(density, "cwmix_density", needed, "density", call)
-    if (ncol(density$mean) != 2) {
-      stop_input("`density` must have 2 columns, not ", ncol(density$mean), ".", call = call)
+    validate_density(density, "density", call)
+    if (dimension(density) != 2) {
+      stop_input("`density` must have 2 columns, not ", dimension(density), ".", call = call)
     }
-    by_name <- setequal(density$columns$names, c("x", "y"))
+    by_name <- setequal(density$frame$names, c("x", "y"))
     function(u) unname(log_quantity(density, if (by_name) u else unname(u), "density", call))
   }
   pixels <- which(object$mass > 0)

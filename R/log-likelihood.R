@@ -21,7 +21,7 @@ log_likelihood <- function(object, newdata, gradient = FALSE, weights = NULL, ..
   call <- user_call()
   check_dots_empty(..., call = call)
   check_given(c("object", "newdata"), call)
-  check_class(object, "cwmix_density", "a density of this package", "object", call)
+  validate_density(object, "object", call)
   check_flag(gradient, "gradient", call)
   log_density <- log_quantity(object, newdata, "density", call)
   weights <- check_weights(weights, length(log_density), call)
@@ -30,41 +30,26 @@ log_likelihood <- function(object, newdata, gradient = FALSE, weights = NULL, ..
   if (!gradient) {
     return(value)
   }
-  check_has_parameters(object, call)
+  check_differentiable(object, call)
   if (!is.finite(value)) {
     stop_input("`newdata` must have complete rows inside the support for a gradient, but row ",
       which(!is.finite(terms))[1], " has log density ", format(terms[!is.finite(terms)][1]), ".",
       call = call
     )
   }
-  y <- working_points(object, newdata, call)$y
+  x <- read_newdata(object$frame, newdata, call)$x
+  y <- working_points(object$frame, x)$y
   if (!is.null(weights)) {
     y <- y[weights > 0, , drop = FALSE]
     weights <- weights[weights > 0]
   }
-  attr(value, "gradient") <- gradient_working(object, y, weights)
+  attr(value, "gradient") <- at_call(call, gradient(object, points_at(y), weights))
   value
 }
 
-check_has_parameters <- function(object, call) {
-  check_normal(object, "object", call)
-  if (!has_parameters(object$classifier)) {
-    stop_input("`object` must have a classifier with parameters for a gradient, not an R function.",
-      call = call
-    )
-  }
-}
-
-# The gradient of the weighted sum of log densities at points on the working scale.
-gradient_working <- function(object, y, weights) {
-  if (is_average(object$classifier)) {
-    return(gradient_average(object, y, weights))
-  }
-  flat <- engine_gradient(
-    full_model(object), standard_points(y, object$flow), weights,
-    how = list(single = engine_single())
-  )$gradient
-  free_parameters(unflatten(flat, all_parameters(object)), object$flow)
+check_differentiable <- function(object, call) {
+  reason <- no_gradient(object)
+  if (!is.null(reason)) stop_input("`object` ", reason, ".", call = call)
 }
 
 #' Log-likelihood of a fit
@@ -98,16 +83,6 @@ nobs.cwmix_density <- function(object, ...) {
   check_dots_empty(..., call = call)
   check_fitted(object, call)
   object$nobs
-}
-
-unfitted_name <- function(object) {
-  if (inherits(object, "cwmix_average")) {
-    "an average of densities"
-  } else if (inherits(object, "cwmix_vi")) {
-    "a variational fit"
-  } else {
-    "a specified model"
-  }
 }
 
 check_fitted <- function(object, call, arg = "object") {

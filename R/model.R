@@ -70,11 +70,12 @@ cwmix_model <- function(mean, sd = NULL, covariance = NULL, classifier, support 
         call = call
       )
     }
-    return(cdf_model(components, classifier, call))
+    return(family_model(components, classifier, call))
   }
   check_given(c("mean", "classifier"), call)
-  columns <- new_columns(colnames(mean), if (is.null(dim(mean))) "vector" else "matrix")
-  check_column_names(columns$names, "mean", call)
+  names <- colnames(mean)
+  type <- if (is.null(dim(mean))) "vector" else "matrix"
+  check_column_names(names, "mean", call)
   mean <- check_parameter_matrix(mean, "mean", call)
   if (is.null(sd) == is.null(covariance)) {
     stop_input("Exactly one of `sd` and `covariance` must be given, not ",
@@ -96,11 +97,11 @@ cwmix_model <- function(mean, sd = NULL, covariance = NULL, classifier, support 
   } else {
     cholesky <- check_covariance(covariance, nrow(mean), ncol(mean), call)
   }
-  new_density(
+  support <- read_support(support, ncol(mean), names, call)
+  new_normal(
     mean = mean, sd = sd, cholesky = cholesky,
     classifier = read_classifier(classifier, ncol(mean), nrow(mean), call),
-    support = read_support(support, ncol(mean), columns$names, call),
-    columns = columns, class = "cwmix_model"
+    frame = new_frame(names, type, support), class = "cwmix_model"
   )
 }
 
@@ -144,35 +145,4 @@ check_covariance <- function(covariance, K, d, call) {
     cholesky[, , k] <- t(factor)
   }
   cholesky
-}
-
-# Every density, fitted or specified, is built here; see ?cwmix for the fields.
-new_density <- function(mean, sd, cholesky, classifier, support, columns, class, ...) {
-  dimnames(mean) <- row_names(NULL, columns$names)
-  if (!is.null(sd)) dimnames(sd) <- row_names(NULL, columns$names)
-  structure(
-    list(
-      mean = mean, sd = sd, cholesky = cholesky, classifier = classifier, support = support,
-      columns = columns, ...
-    ),
-    class = c(class, "cwmix_density")
-  )
-}
-
-# A density from parameters shaped like coef().
-density_of <- function(parameters, activation, support, columns, class, ...) {
-  full <- is.null(parameters$log_sd)
-  sd <- if (!full) exp(parameters$log_sd)
-  new_density(
-    mean = parameters$mean, sd = sd,
-    cholesky = if (full) exp_diagonal(parameters$log_cholesky),
-    classifier = new_classifier(parameters$weights, parameters$biases, activation),
-    support = support, columns = columns, class = class, ...
-  )
-}
-
-# The same without bounds or names of columns.
-plain_density <- function(parameters, activation = "tanh") {
-  d <- ncol(parameters$mean)
-  density_of(parameters, activation, no_support(d), new_columns(NULL, "matrix"), "cwmix_model")
 }

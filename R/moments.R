@@ -33,13 +33,15 @@
 mean.cwmix_density <- function(x, n = 4096, points = c("lattice", "random"), replicates = 16, ...) {
   call <- user_call()
   check_dots_empty(..., call = call)
-  request <- check_base(n, points, replicates, x, call)
-  if (has_closed_moments(x)) {
-    value <- closed_moments(x)$mean
-    names(value) <- colnames(labelled(x)(x$mean))
+  validate_density(x, "x", call)
+  request <- check_base(n, points, replicates, dimension(x), call)
+  closed <- closed_moments(x)
+  if (!is.null(closed)) {
+    value <- closed$mean
+    if (length(value) > 1) names(value) <- column_labels(x$frame)
     return(new_expectation(value, 0 * value))
   }
-  expect_at(x, do.call(base_points, request), labelled(x), call)
+  at_call(call, expect_at(x, do.call(base_points, request), labelled(x)))
 }
 
 #' @rdname mean.cwmix_density
@@ -48,22 +50,24 @@ vcov.cwmix_density <- function(object, n = 4096, points = c("lattice", "random")
                                ...) {
   call <- user_call()
   check_dots_empty(..., call = call)
-  request <- check_base(n, points, replicates, object, call)
-  d <- ncol(object$mean)
+  validate_density(object, "object", call)
+  request <- check_base(n, points, replicates, dimension(object), call)
+  d <- dimension(object)
   square <- function(values) {
-    labels <- column_labels(object)
+    labels <- column_labels(object$frame)
     matrix(values, d, d, dimnames = list(labels, labels))
   }
-  if (has_closed_moments(object)) {
-    return(structure(square(closed_moments(object)$vcov), se = square(0)))
+  closed <- closed_moments(object)
+  if (!is.null(closed)) {
+    return(structure(square(closed$vcov), se = square(0)))
   }
   base <- do.call(base_points, request)
-  center <- bare(expect_at(object, base, identity, call))
+  center <- at_call(call, bare(expect_at(object, base, identity)))
   pairs <- expand.grid(row = seq_len(d), column = seq_len(d))
-  products <- expect_at(object, base, function(x) {
+  products <- at_call(call, expect_at(object, base, function(x) {
     centred <- x - rep(center, each = nrow(x))
     centred[, pairs$row, drop = FALSE] * centred[, pairs$column, drop = FALSE]
-  }, call)
+  }))
   structure(square(bare(products)), se = square(attr(products, "se")))
 }
 
@@ -74,23 +78,22 @@ probability <- function(object, region, n = 4096, points = c("lattice", "random"
   call <- user_call()
   check_dots_empty(..., call = call)
   check_given(c("object", "region"), call)
-  check_class(object, "cwmix_density", "a density of this package", "object", call)
+  validate_density(object, "object", call)
   if (!is.function(region)) {
     stop_input("`region` must be a function of an n x d matrix, not ", describe(region), ".",
       call = call
     )
   }
-  base <- do.call(base_points, check_base(n, points, replicates, object, call))
-  value <- expect_at(object, base, function(x) {
-    inside <- call_user(region, x, "region", call)
+  base <- do.call(base_points, check_base(n, points, replicates, dimension(object), call))
+  value <- at_call(call, expect_at(object, base, function(x) {
+    inside <- call_user(region, x, "region")
     if (!is.logical(inside) || length(inside) != nrow(x) || anyNA(inside)) {
-      stop_input("`region` must return TRUE or FALSE for each of ", nrow(x), " points, not ",
-        if (is.logical(inside) && anyNA(inside)) "missing values" else describe(inside), ".",
-        call = call
+      stop_user("`region` must return TRUE or FALSE for each of ", nrow(x), " points, not ",
+        if (is.logical(inside) && anyNA(inside)) "missing values" else describe(inside), "."
       )
     }
     as.vector(inside)
-  }, call)
+  }))
   attr(value, "se") <- counting_error(attr(value, "se"), n)
   value
 }
@@ -102,33 +105,14 @@ counting_error <- function(se, n) sqrt(se^2 + 1 / (12 * n^2))
 # The columns themselves as functions; of several, all have names.
 labelled <- function(object) {
   function(x) {
-    if (ncol(x) > 1) colnames(x) <- column_labels(object)
+    if (ncol(x) > 1) colnames(x) <- column_labels(object$frame)
     x
   }
 }
 
-expect_at <- function(object, base, f, call) {
-  estimate <- expect_nodes(object, base, f, NULL, summed_out, call)
+expect_at <- function(object, base, f) {
+  estimate <- expect_nodes(object, base, f, NULL, summed_out)
   finish_expectation(estimate, base, "rao-blackwell")
-}
-
-has_closed_moments <- function(object) {
-  is_constant(object$classifier) && is.null(object$flow) && !has_families(object) &&
-    !any(is.finite(object$support))
-}
-
-# Of a Gaussian mixture: list(mean, vcov).
-closed_moments <- function(object) {
-  pi <- exp(log_classifier(object$classifier, 0 * object$mean[1, , drop = FALSE]))[1, ]
-  mean <- colSums(pi * object$mean)
-  centred <- unname(object$mean) - rep(mean, each = length(pi))
-  between <- crossprod(centred, pi * centred)
-  within <- if (is.null(object$cholesky)) {
-    diag(colSums(pi * object$sd^2), length(mean))
-  } else {
-    rowSums(covariance_of(object$cholesky) * rep(pi, each = length(mean)^2), dims = 2)
-  }
-  list(mean = unname(mean), vcov = between + within)
 }
 
 #' @rdname entropy
@@ -137,12 +121,13 @@ entropy.cwmix_density <- function(object, n = 4096, # nolint: object_name_linter
                                   points = c("lattice", "random"), replicates = 16, ...) {
   call <- user_call()
   check_dots_empty(..., call = call)
-  base <- do.call(base_points, check_base(n, points, replicates, object, call))
+  validate_density(object, "object", call)
+  base <- do.call(base_points, check_base(n, points, replicates, dimension(object), call))
   # On the working scale, where points close to a bound keep their digits.
   free <- unbounded(object)
-  expect_at(free, base, function(y) {
-    log_inside_slope(y, object$support) - log_quantity_working(free, unname(y), "density", call)
-  }, call)
+  at_call(call, expect_at(free, base, function(y) {
+    log_inside_slope(y, object$frame$support) - evaluate(free, points_at(unname(y)), "density")
+  }))
 }
 
 #' Kullback-Leibler divergence between two densities
@@ -168,31 +153,31 @@ kl_divergence <- function(p, q, n = 4096, points = c("lattice", "random"), repli
   call <- user_call()
   check_dots_empty(..., call = call)
   check_given(c("p", "q"), call)
-  check_class(p, "cwmix_density", "a density of this package", "p", call)
-  check_class(q, "cwmix_density", "a density of this package", "q", call)
-  if (ncol(p$mean) != ncol(q$mean)) {
-    stop_input("`q` must have ", plural(ncol(p$mean), "column"), ", as `p`, not ",
-      ncol(q$mean), ".",
+  validate_density(p, "p", call)
+  validate_density(q, "q", call)
+  if (dimension(p) != dimension(q)) {
+    stop_input("`q` must have ", plural(dimension(p), "column"), ", as `p`, not ",
+      dimension(q), ".",
       call = call
     )
   }
-  both <- list(p$columns$names, q$columns$names)
+  both <- list(p$frame$names, q$frame$names)
   if (all(lengths(both) > 0) && !identical(both[[1]], both[[2]])) {
     stop_input("`q` must have the columns of `p`, ", paste0("`", both[[1]], "`", collapse = ", "),
       ", not ", paste0("`", both[[2]], "`", collapse = ", "), ".",
       call = call
     )
   }
-  base <- do.call(base_points, check_base(n, points, replicates, p, call))
-  if (identical(as.vector(p$support), as.vector(q$support))) {
+  base <- do.call(base_points, check_base(n, points, replicates, dimension(p), call))
+  if (identical(as.vector(p$frame$support), as.vector(q$frame$support))) {
     # The Jacobians cancel; points close to a bound keep their digits.
     p <- unbounded(p)
     q <- unbounded(q)
   }
-  expect_at(p, base, function(x) {
+  at_call(call, expect_at(p, base, function(x) {
     x <- unname(x)
-    log_quantity(p, x, "density", call) - log_quantity(q, x, "density", call)
-  }, call)
+    log_quantity(p, x, "density", NULL) - log_quantity(q, x, "density", NULL)
+  }))
 }
 
 #' Quantiles of a density, or of a function of its draws
@@ -226,22 +211,23 @@ quantile.cwmix_density <- function(x, probs = seq(0, 1, 0.25), f = NULL, n = 409
                                    points = c("lattice", "random"), replicates = 16, ...) {
   call <- user_call()
   check_dots_empty(..., call = call)
+  validate_density(x, "x", call)
   check_probs(probs, call)
   if (!is.null(f) && !is.function(f)) {
     stop_input("`f` must be NULL or a function of an n x d matrix, not ", describe(f), ".",
       call = call
     )
   }
-  request <- check_base(n, points, replicates, x, call)
+  request <- check_base(n, points, replicates, dimension(x), call)
   names(probs) <- sprintf("%s%%", formatC(100 * probs, format = "fg", width = 1, digits = 7))
-  if (is.null(f) && ncol(x$mean) == 1) {
+  if (is.null(f) && dimension(x) == 1) {
     return(new_expectation(qcwmix(probs, x), 0 * probs))
   }
   base <- do.call(base_points, request)
-  nodes <- weighted_nodes(x, base$z, f %||% labelled(x), call)
+  nodes <- at_call(call, weighted_nodes(x, base$z, f %||% labelled(x)))
   both <- lapply(seq_len(ncol(nodes$values)), function(m) {
     at <- quantile_at(nodes, nodes$values[, m], probs, base)
-    if (is.null(f)) bounded_extremes(at, probs, x$support[m, ]) else at
+    if (is.null(f)) bounded_extremes(at, probs, value_range(x)[m, ]) else at
   })
   if (length(both) == 1) {
     column <- function(which) stats::setNames(both[[1]][, which], names(probs))
@@ -292,13 +278,13 @@ quantile_at <- function(nodes, values, probs, base) {
 
 # The nodes of weight above 0: list(row, weights, values), the base point of each, its weight, and
 # the values of m functions there.
-weighted_nodes <- function(object, z, f, call) {
-  weights <- exp(as.double(log_classifier(object$classifier, z, call)))
+weighted_nodes <- function(object, z, f) {
+  at <- nodes(object, z)
+  weights <- exp(as.double(at$log_w))
   used <- which(weights > 0)
-  y <- node_matrix(object, z)[used, , drop = FALSE]
   list(
     row = (used - 1) %% nrow(z) + 1, weights = weights[used],
-    values = call_f(f, data_points(object, y), call)
+    values = call_f(f, data_points(object$frame, at$y[used, , drop = FALSE]))
   )
 }
 

@@ -13,8 +13,8 @@ show_points <- function(x, colour = grDevices::adjustcolor(ink, 0.55), dots = li
 plane_grid <- function(object, points, draws, dots) {
   xlim <- column_range(object, points, draws, 1, dots$xlim)
   ylim <- column_range(object, points, draws, 2, dots$ylim)
-  x <- grid_along(xlim, object$support[1, ], 151)
-  y <- grid_along(ylim, object$support[2, ], 151)
+  x <- grid_along(xlim, object$frame$support[1, ], 151)
+  y <- grid_along(ylim, object$frame$support[2, ], 151)
   new_grid(xlim, ylim, x, y)
 }
 
@@ -29,7 +29,7 @@ plot_regions <- function(object, what, points, draws, dots) {
   grid <- plane_grid(object, points, draws, dots)
   z <- matrix(predict(object, grid$points), 151)
   levels <- stats::quantile(predict(object, draws$x), 1 - mass, names = FALSE)
-  labels <- column_labels(object)
+  labels <- column_labels(object$frame)
   taken <- panel(grid$xlim, grid$ylim, labels[1], labels[2], "Density", dots)
   colours <- region_colours(length(mass))
   graphics::.filled.contour(grid$x, grid$y, z, c(levels, 2 * max(z, levels)), colours)
@@ -41,12 +41,12 @@ plot_regions <- function(object, what, points, draws, dots) {
 }
 
 plot_ellipses <- function(object, what, points, draws, dots) {
-  K <- nrow(object$mean)
+  K <- size(object)$K
   colours <- line_colours(K)
   ellipses <- lapply(seq_len(K), function(k) ellipse(object, k, sqrt(stats::qchisq(0.9, 2))))
   xlim <- column_range(object, points, draws, 1)
   ylim <- column_range(object, points, draws, 2)
-  labels <- column_labels(object)
+  labels <- column_labels(object$frame)
   panel(xlim, ylim, labels[1], labels[2], "Components", dots)
   if (!is.null(points)) {
     shown <- thin(points$x)
@@ -63,19 +63,21 @@ plot_ellipses <- function(object, what, points, draws, dots) {
 
 # The points at one distance from the mean of component k, on the data's scale; a flow bends them.
 ellipse <- function(object, k, radius) {
-  u <- place(object, radius * circle, rep(k, nrow(circle)))
-  from_working(from_components(object, u), object$support)
+  y <- place(object, radius * circle, rep(k, nrow(circle)))
+  from_working(unname(y), object$frame$support)
 }
 
 component_centres <- function(object) {
-  from_working(from_components(object, object$mean), object$support)
+  K <- size(object)$K
+  y <- place(object, matrix(0, K, dimension(object)), seq_len(K))
+  from_working(unname(y), object$frame$support)
 }
 
 plot_weight_surfaces <- function(object, what, points, draws, dots) {
   grid <- plane_grid(object, points, draws, dots)
-  z <- array(predict(object, grid$points, type = "weights"), c(151, 151, nrow(object$mean)))
+  z <- array(predict(object, grid$points, type = "weights"), c(151, 151, size(object)$K))
   centres <- component_centres(object)
-  labels <- column_labels(object)
+  labels <- column_labels(object$frame)
   plot_surfaces(grid, z, draws, labels, "Functional weights", dots, function(k) {
     outline(ellipse(object, k, sqrt(stats::qchisq(0.9, 2))), centres[k, , drop = FALSE])
   })
@@ -84,7 +86,7 @@ plot_weight_surfaces <- function(object, what, points, draws, dots) {
 plot_classifier_surfaces <- function(object, what, points, draws, dots) {
   z <- seq(-4, 4, length.out = 151)
   grid <- new_grid(c(-4, 4), c(-4, 4), z, z)
-  w <- array(predict(object$classifier, grid$points), c(151, 151, nrow(object$mean)))
+  w <- array(exp(log_weights(joint_classifier(object), grid$points)), c(151, 151, size(object)$K))
   plot_surfaces(grid, w, draws, c("z1", "z2"), "Classifier", dots, function(k) {
     outline(sqrt(stats::qchisq(0.9, 2)) * circle, cbind(0, 0))
   })
@@ -167,7 +169,7 @@ near <- function(drawn, points, draws) {
 # The matrix of scatter plots: points below and draws above the diagonal, or points (draws, where
 # there are none) in the colours of their components.
 plot_pairs <- function(object, what, points, draws, dots) {
-  d <- ncol(object$mean)
+  d <- dimension(object)
   columns <- seq_len(min(d, 8))
   data <- if (!is.null(points)) thin(points$x)
   drawn <- draws$x[seq_len(if (is.null(data)) 1000 else nrow(data)), , drop = FALSE]
@@ -175,7 +177,7 @@ plot_pairs <- function(object, what, points, draws, dots) {
   if (what == "components") {
     shown <- data %||% near(drawn, NULL, draws$x)
     component <- predict(object, shown, type = "class")
-    colours <- grDevices::adjustcolor(line_colours(nrow(object$mean)), 0.6)[component]
+    colours <- grDevices::adjustcolor(line_colours(size(object)$K), 0.6)[component]
     title <- "Most probable components"
     diagonal <- NULL
   } else {
@@ -194,7 +196,7 @@ plot_pairs <- function(object, what, points, draws, dots) {
   upper <- if (two) scatter(all[-first], colours[2]) else scatter(all, colours)
   if (length(columns) < d) title <- sprintf("%s, first %d of %d columns", title, length(columns), d)
   defaults <- list(
-    x = shown[, columns], labels = column_labels(object)[columns], main = title, gap = 0.4,
+    x = shown[, columns], labels = column_labels(object$frame)[columns], main = title, gap = 0.4,
     las = 1, lower.panel = lower, upper.panel = upper, diag.panel = diagonal
   )
   do.call(graphics::pairs, utils::modifyList(defaults, dots))

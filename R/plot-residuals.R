@@ -12,7 +12,7 @@ plot_residuals <- function(object, points, dots, call) {
     )
   }
   z <- keep_stream(residuals(object, points$x))
-  colnames(z) <- column_labels(object)
+  colnames(z) <- column_labels(object$frame)
   d <- ncol(z)
   if (d > 1) {
     old <- graphics::par(mfrow = panel_grid(2), mar = c(4, 4, 4.1, 1), pty = "s")

@@ -80,7 +80,7 @@ plot.cwmix_density <- function(x, newdata = NULL,
   if (what == "candidates") {
     return(invisible(plot_candidates(x, dots, call)))
   }
-  d <- ncol(x$mean)
+  d <- dimension(x)
   if (d > 2 && what %in% c("weights", "classifier")) {
     stop_input("`what` must be \"density\", \"components\", \"training\" or \"residuals\" for ", d,
       " columns, not \"", what, "\": that can be drawn over one or two only.",
@@ -140,13 +140,13 @@ points_to_plot <- function(object, newdata, frame, call) {
     x <- training$points$x
     weights <- training$weights
   } else {
-    x <- read_newdata(object, newdata, call)$x
+    x <- read_newdata(object$frame, newdata, call)$x
     weights <- NULL
   }
   if (is.null(x)) {
     return(NULL)
   }
-  kept <- rowSums(!is.finite(x)) == 0 & to_working(x, object$support)$inside
+  kept <- rowSums(!is.finite(x)) == 0 & to_working(x, object$frame$support)$inside
   if (!is.null(weights)) kept <- kept & weights > 0
   if (!any(kept)) {
     stop_input("`newdata` must have a complete row inside the support.", call = call)
@@ -162,7 +162,7 @@ thin <- function(x, most = 5000) {
 # The same draws for every plot of a density. They set ranges, levels of regions and the order of
 # components, for any classifier and support.
 reference_draws <- function(object) {
-  x <- keep_stream(draw(object, 10000L, component = TRUE), seed = 1)
+  x <- keep_stream(draw(object, 10000L, origin = TRUE), seed = 1)
   list(x = x, component = attr(x, "component"))
 }
 
@@ -180,7 +180,7 @@ column_range <- function(object, points, draws, j, given = NULL) {
   }
   core <- stats::quantile(draws$x[, j], c(0.003, 0.997), names = FALSE)
   reach <- grDevices::extendrange(c(core, points$x[, j]), f = 0.06)
-  support <- bounds_of(object)[j, ]
+  support <- value_range(object)[j, ]
   pmin(pmax(reach, support[["lower"]]), support[["upper"]])
 }
 
@@ -257,12 +257,12 @@ component_lines <- function(x, y, taken) {
 }
 
 plot_curves <- function(object, what, points, draws, dots) {
-  support <- bounds_of(object)
+  support <- value_range(object)
   x <- grid_along(column_range(object, points, draws, 1, dots$xlim), support[1, ], 501)
   label <- curve_label(object)
   if (what == "weights") {
     y <- predict(object, x, type = "weights")
-    ylim <- weight_range(object$classifier)
+    ylim <- weight_range(joint_classifier(object))
     taken <- panel(range(x), ylim, label, "Weight", "Functional weights", dots)
     show_rug(points)
     component_lines(x, y, taken)
@@ -291,7 +291,7 @@ plot_curves <- function(object, what, points, draws, dots) {
 # The name of the column, or of the vector that was fitted.
 curve_label <- function(object) {
   name <- object$call$x
-  if (is.null(object$columns$names) && is.name(name)) as.character(name) else column_labels(object)
+  if (is.null(object$frame$names) && is.name(name)) as.character(name) else column_labels(object$frame)
 }
 
 # Equal values have no histogram: NULL.
@@ -322,39 +322,30 @@ show_rug <- function(points) {
 }
 
 # Weights are at most 1, in an average at most the largest share.
-weight_range <- function(classifier) c(0, 1.02 * max(classifier$shares %||% 1))
+weight_range <- function(classifier) c(0, 1.02 * highest_weight(classifier))
 
 plot_classifier <- function(object, what, points, draws, dots) {
-  if (has_families(object)) {
-    return(plot_uniform_classifier(object, dots))
+  classifier <- joint_classifier(object)
+  axis <- classifier_axis(classifier)
+  limits <- dots$xlim %||% axis$limits
+  x <- grid_along(limits, axis$within, 501)
+  w <- exp(at_inputs(classifier, matrix(x)))
+  ylim <- weight_range(classifier)
+  taken <- panel(limits, ylim, axis$input, axis$output, "Classifier", dots)
+  if (!is.null(axis$base)) {
+    # Where the base draws fall, at no scale.
+    base <- ylim[2] / 2 * axis$base(x)
+    graphics::polygon(c(x[1], x, x[501]), c(0, base, 0), col = "grey92", border = NA)
   }
-  limits <- dots$xlim %||% c(-4, 4)
-  z <- seq(min(limits), max(limits), length.out = 501)
-  w <- predict(object$classifier, z)
-  ylim <- weight_range(object$classifier)
-  taken <- panel(limits, ylim, "z", "w(z)", "Classifier", dots)
-  # Where the base draws fall, at no scale.
-  base <- ylim[2] / 2 * stats::dnorm(z) / stats::dnorm(0)
-  graphics::polygon(c(z[1], z, z[501]), c(0, base, 0), col = "grey92", border = NA)
-  component_lines(z, w, taken)
-  list(x = z, y = w)
-}
-
-# In the CDF form base draws are uniform.
-plot_uniform_classifier <- function(object, dots) {
-  limits <- dots$xlim %||% c(0, 1)
-  u <- grid_along(limits, c(0, 1), 501)
-  alpha <- predict(object$classifier, u)
-  taken <- panel(limits, weight_range(object$classifier), "u", "alpha(u)", "Classifier", dots)
-  component_lines(u, alpha, taken)
-  list(x = u, y = alpha)
+  component_lines(x, w, taken)
+  list(x = x, y = w)
 }
 
 plot_training <- function(object, dots, call) {
   trace <- object$trace
   if (is.null(trace) || nrow(trace) < 2) {
     stop_input("`x` must have been trained for the plot of its training, but ",
-      if (is_stacked(object)) {
+      if (!is.null(object$candidates)) {
         "this fit has many candidates: see what = \"candidates\"."
       } else if (is.null(trace)) {
         paste(unfitted_name(object), "has no trace.")
@@ -365,8 +356,8 @@ plot_training <- function(object, dots, call) {
     )
   }
   step <- trace[[1]]
-  variational <- inherits(object, "cwmix_vi")
-  em <- inherits(object, "gaussian_mixture")
+  variational <- "elbo" %in% names(trace)
+  em <- "iteration" %in% names(trace)
   main <- if (em) "EM" else "Training"
   known <- c("log_likelihood", "training", "validation", "elbo")
   scores <- as.matrix(trace[intersect(known, names(trace))])

@@ -24,11 +24,11 @@ lobatto <- local({
 quadrature_range <- 37
 
 # Logarithms of the integrals of w_k(z) phi(z) over [a, b]: a row an interval, a column a component.
-log_integrals <- function(classifier, a, b, call) {
+log_integrals <- function(classifier, a, b) {
   m <- length(lobatto$node)
   half <- (b - a) / 2
   z <- rep((a + b) / 2, each = m) + rep(half, each = m) * lobatto$node
-  terms <- log_classifier(classifier, matrix(z), call) +
+  terms <- log_weights(classifier, matrix(z)) +
     stats::dnorm(z, log = TRUE) + log(lobatto$weight)
   matrix(log_column_sums(matrix(terms, m)), length(a), classifier$K) + log(half)
 }
@@ -37,49 +37,17 @@ log_integrals <- function(classifier, a, b, call) {
 # quadrature's range. With z = t + u / t the integrand is
 #   phi(t) / |t| w_k(z) exp(-u - u^2 / (2 t^2)),
 # integrated over panels from u = 0 to 1, 2, 4, ..., 1024.
-far_integrals <- function(classifier, t, call) {
+far_integrals <- function(classifier, t) {
   from <- c(0, 2^(0:9))
   half <- (2^(0:10) - from) / 2
   m <- length(lobatto$node)
   u <- rep(from + half, each = m) + rep(half, each = m) * lobatto$node
   log_weight <- rep(log(half), each = m) + log(lobatto$weight)
   z <- rep(t, each = length(u)) + outer(u, 1 / t)
-  terms <- log_classifier(classifier, matrix(z), call) +
+  terms <- log_weights(classifier, matrix(z)) +
     c(log_weight - u - outer(u^2, 1 / (2 * t^2)))
   matrix(log_column_sums(matrix(terms, length(u))), length(t), classifier$K) +
     stats::dnorm(t, log = TRUE) - log(abs(t))
-}
-
-log_column_sums <- function(x) {
-  top <- x[1, ]
-  for (i in seq_len(nrow(x))[-1]) top <- pmax(top, x[i, ])
-  top[top == -Inf] <- 0
-  top + log(colSums(exp(x - rep(top, each = nrow(x)))))
-}
-
-# log(exp(x) + exp(y)).
-log_add <- function(x, y) {
-  top <- pmax(x, y)
-  sum <- top + log1p(exp(-abs(x - y)))
-  sum[top == -Inf] <- -Inf
-  sum
-}
-
-# log(1 - exp(x)) for x <= 0, exact at both ends.
-log_complement <- function(x) {
-  ifelse(x > -log(2), log(-expm1(x)), log1p(-exp(x)))
-}
-
-# Logarithms of the cumulated sums of each column, in log2(n) passes over sums of 1, 2, 4, ... rows.
-log_cumulate <- function(x) {
-  n <- nrow(x)
-  stride <- 1
-  while (stride < n) {
-    later <- seq(stride + 1, n)
-    x[later, ] <- log_add(x[later, , drop = FALSE], x[later - stride, , drop = FALSE])
-    stride <- 2 * stride
-  }
-  x
 }
 
 # The range of an activation's slope over [u - radius, u + radius]: list(low, high).
@@ -109,11 +77,19 @@ activate <- function(activation, u) {
   )
 }
 
-# A bound on the change of any log odds over each interval [a, b] of standardised points.
-odds_change <- function(classifier, a, b) {
-  from <- classifier_input(classifier, a)
-  to <- classifier_input(classifier, b)
-  odds_slope(classifier, from, to) * (to - from)
+# A bound on the change of any log odds over each interval [a, b] of standardised points: 0 where
+# nothing is known.
+odds_change <- function(classifier, a, b) UseMethod("odds_change")
+
+#' @export
+odds_change.cwmix_classifier <- function(classifier, a, b) double(length(a))
+
+#' @export
+odds_change.cwmix_network <- function(classifier, a, b) odds_slope(classifier, a, b) * (b - a)
+
+#' @export
+odds_change.cwmix_unit <- function(classifier, a, b) {
+  odds_change(classifier$inner, unit_point(a), unit_point(b))
 }
 
 # A bound on the slope of any log odds log(w_j / w_k) over each interval [a, b], by interval
@@ -154,12 +130,20 @@ odds_slope <- function(classifier, a, b) {
   ifelse(is.na(bound), Inf, bound)
 }
 
+starting_edges <- function(classifier) UseMethod("starting_edges")
+
+#' @export
+starting_edges.cwmix_classifier <- function(classifier) {
+  seq(-quadrature_range, quadrature_range, by = 0.5)
+}
+
+#' @export
+starting_edges.cwmix_unit <- function(classifier) starting_edges(classifier$inner)
+
 # Of an R function nothing but values is known: intervals start so short that ten points in either
 # half see what a user should expect to be seen (the documentation of pcwmix() says it).
-starting_edges <- function(classifier) {
-  if (is.null(classifier$fn)) {
-    return(seq(-quadrature_range, quadrature_range, by = 0.5))
-  }
+#' @export
+starting_edges.cwmix_function <- function(classifier) {
   right <- c(
     seq(0, 2, by = 1 / 512), seq(2, 4, by = 1 / 128)[-1], seq(4, 8, by = 1 / 16)[-1],
     seq(8, quadrature_range, by = 0.5)[-1]
@@ -170,28 +154,21 @@ starting_edges <- function(classifier) {
 # Intervals are halved until both halves together agree with the whole, and, for networks, until
 # log odds change by at most 4 within: then the poles of the weights are about as far off as the
 # interval is long, and the agreement means what it says. list(edges, below, above): logarithms of
-# the integrals up to each edge and from it on, a column a component. Constant weights need none.
-weight_integrals <- function(object, call) {
-  classifier <- object$classifier
-  if (is_constant(classifier)) {
-    return(NULL)
-  }
-  if (is_average(classifier)) {
-    return(lapply(member_densities(object), weight_integrals, call))
-  }
+# the integrals up to each edge and from it on, a column a component.
+weight_integrals <- function(classifier) {
   edges <- starting_edges(classifier)
   a <- edges[-length(edges)]
   b <- edges[-1]
-  whole <- log_integrals(classifier, a, b, call)
+  whole <- log_integrals(classifier, a, b)
   done <- list()
   unresolved <- 0
   for (depth in 1:40) {
     middle <- (a + b) / 2
-    left <- log_integrals(classifier, a, middle, call)
-    right <- log_integrals(classifier, middle, b, call)
+    left <- log_integrals(classifier, a, middle)
+    right <- log_integrals(classifier, middle, b)
     error <- apply(abs(exp(log_add(left, right)) - exp(whole)), 1, max)
     mass <- stats::dnorm(pmin(abs(a), abs(b))) * (b - a)
-    hidden <- mass > 1e-12 & is.null(classifier$fn)
+    hidden <- mass > 1e-12
     hidden[hidden] <- odds_change(classifier, a[hidden], b[hidden]) > 4
     fine <- error <= 1e-12 * stats::pnorm(-pmax(abs(a), abs(b))) & !hidden
     # Half a million evaluations at a time: a classifier that needs more has no integral to find.
@@ -213,12 +190,12 @@ weight_integrals <- function(object, call) {
   if (unresolved > 1e-8) {
     warn_cwmix(
       sprintf("Quadrature of the classifier reached only %.1g: it may not be smooth.", unresolved),
-      "cwmix_quadrature_warning", call
+      "cwmix_quadrature_warning", NULL
     )
   }
   done <- do.call(rbind, done)
   done <- done[order(done[, 1]), , drop = FALSE]
-  far <- far_integrals(classifier, c(-1, 1) * quadrature_range, call)
+  far <- far_integrals(classifier, c(-1, 1) * quadrature_range)
   parts <- rbind(far[1, ], done[, -1, drop = FALSE], far[2, ])
   last <- nrow(parts)
   list(
@@ -226,4 +203,46 @@ weight_integrals <- function(object, call) {
     below = log_cumulate(parts[-last, , drop = FALSE]),
     above = log_cumulate(parts[last:2, , drop = FALSE])[(last - 1):1, , drop = FALSE]
   )
+}
+
+# The integrals W_k(t_k) of w_k(z) phi(z) up to t_k (`lower`) or from t_k on, summed over components,
+# on the log scale: a function(t, lower) of n x K matrices.
+weight_tail <- function(classifier) {
+  if (is_constant(classifier)) {
+    log_weight <- log_weights(classifier, matrix(0))[1, ]
+    return(function(t, lower) {
+      log_row_sums(stats::pnorm(t, lower.tail = lower, log.p = TRUE) + rep(log_weight, each = nrow(t)))
+    })
+  }
+  integrals <- weight_integrals(classifier)
+  function(t, lower) {
+    total <- rep(-Inf, nrow(t))
+    for (k in seq_len(ncol(t))) {
+      total <- add_inner_tail(total, classifier, integrals, k, t[, k], lower)
+    }
+    # Components whose tail begins farther out, unless it could not change the sum.
+    for (k in seq_len(ncol(t))) {
+      log_most <- stats::pnorm(t[, k], lower.tail = lower, log.p = TRUE)
+      far <- if (lower) t[, k] < -quadrature_range else t[, k] > quadrature_range
+      far <- which(far & log_most > -Inf & log_most > total - 40)
+      if (length(far) == 0) next
+      total[far] <- log_add(total[far], far_integrals(classifier, t[far, k])[, k])
+    }
+    total
+  }
+}
+
+# Adds W_k(t), within the quadrature's range: at the edge before, and the partial interval from there.
+add_inner_tail <- function(total, classifier, integrals, k, t, lower) {
+  some <- which(if (lower) t >= -quadrature_range else t <= quadrature_range)
+  inner <- pmin(pmax(t[some], -quadrature_range), quadrature_range)
+  edge <- findInterval(inner, integrals$edges, all.inside = TRUE)
+  whole <- if (lower) integrals$below[edge, k] else integrals$above[edge + 1, k]
+  part <- if (lower) {
+    log_integrals(classifier, integrals$edges[edge], inner)[, k]
+  } else {
+    log_integrals(classifier, inner, integrals$edges[edge + 1])[, k]
+  }
+  total[some] <- log_add(total[some], log_add(whole, part))
+  total
 }

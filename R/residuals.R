@@ -21,40 +21,16 @@ residuals.cwmix_density <- function(object, newdata, ...) {
   call <- user_call()
   check_dots_empty(..., call = call)
   check_given("newdata", call)
-  points <- read_newdata(object, newdata, call)
+  validate_density(object, "object", call)
+  points <- read_newdata(object$frame, newdata, call)
   n <- nrow(points$x)
   d <- ncol(points$x)
-  z <- matrix(NA_real_, n, d, dimnames = row_names(points$rows, object$columns$names))
-  for (rows in row_blocks(n, max(d, nrow(object$mean)))) {
-    part <- to_working_points(object, points$x[rows, , drop = FALSE])
+  z <- matrix(NA_real_, n, d, dimnames = row_names(points$rows, object$frame$names))
+  for (rows in row_blocks(n, max(d, size(object)$K))) {
+    part <- working_points(object$frame, points$x[rows, , drop = FALSE])
     u <- stats::runif(length(part$usable))
-    z[rows[part$usable], ] <- residuals_working(
-      object, part$y[part$usable, , drop = FALSE], u, call
-    )
-  }
-  z
-}
-
-# z_k at finite points on the working scale, k drawn by the uniforms u.
-residuals_working <- function(object, y, u, call) {
-  if (is_average(object$classifier)) {
-    return(residuals_average(object, y, u, call))
-  }
-  if (!is.null(object$flow)) {
-    return(residuals_working(without_flow(object), flow_forward(object, y)$u, u, call))
-  }
-  if (is.null(object$classifier$fn) && !has_families(object)) {
-    model <- engine_model(coef(object), object$classifier$activation)
-    scale <- object$sd %||% object$cholesky
-    return(engine_residuals(model, object$mean, scale, y, u))
-  }
-  z <- matrix(NA_real_, nrow(y), ncol(y))
-  posterior <- exp(log_quantity_working(object, y, "posterior", call))
-  possible <- which(!is.na(posterior[, 1]))
-  component <- choose_column(posterior[possible, , drop = FALSE], u[possible])
-  for (k in unique(component)) {
-    rows <- possible[component == k]
-    z[rows, ] <- latent(object, y[rows, , drop = FALSE], k)
+    usable <- points_at(part$y[part$usable, , drop = FALSE])
+    z[rows[part$usable], ] <- at_call(call, residual(object, usable, u))
   }
   z
 }

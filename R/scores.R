@@ -50,3 +50,12 @@ format_scores <- function(table) {
   })
   trimws(do.call(paste, c(list(sep = "  "), cells)), "right")
 }
+
+mean_score <- function(scores, weights) sum(scores * weights)
+
+score_error <- function(scores, weights) {
+  terms <- weights * (scores - mean_score(scores, weights))
+  # A row far out may have a square beyond the range of doubles.
+  largest <- max(abs(terms), .Machine$double.xmin)
+  largest * sqrt(sum((terms / largest)^2))
+}

@@ -79,7 +79,8 @@ cwmix_select.default <- function(x, K, ..., hidden = list(NULL, c(64, 64)),
   call <- user_call()
   matched <- match.call()
   check_given("K", call)
-  source <- list(points = read_training(x, call), data = x, weights = weights)
+  points <- read_training(x, call)
+  source <- list(points = points, data = x, weights = weights)
   grid <- read_grid(K, hidden, covariance, ncol(source$points$x), call)
   select_candidate(grid, source, folds, list(...), matched, call)
 }
@@ -144,13 +145,6 @@ check_covariances <- function(covariance, call) {
   }
 }
 
-hidden_label <- function(hidden) {
-  if (is.null(hidden)) {
-    return("constant")
-  }
-  if (length(hidden) == 0) "linear" else paste(hidden, collapse = ", ")
-}
-
 candidate_label <- function(candidate) {
   sprintf(
     "K = %d, hidden = %s, covariance = \"%s\"", candidate$K,
@@ -161,7 +155,7 @@ candidate_label <- function(candidate) {
 # A label a row: given, or drawn for a number of folds whose sizes differ by at most one.
 fold_labels <- function(folds, n, call) {
   if (is_number(folds) && folds >= 2 && folds <= n && folds == round(folds)) {
-    return(sample(rep_len(seq_len(folds), n)))
+    return(random_folds(folds, n))
   }
   labels <- is.atomic(folds) && !is.raw(folds) && is.null(dim(folds)) && length(folds) == n
   if (!labels || anyNA(folds) || length(unique(folds)) < 2) {
@@ -217,11 +211,11 @@ check_arguments <- function(grid, source, arguments, call) {
   do.call(check_dots_empty, c(arguments[unknown], list(call = call)), quote = TRUE)
   largest <- grid[[which.max(vapply(grid, `[[`, 0L, "K"))]]
   settings <- c(largest, list(
-    activation = "tanh", map = "affine", support = NULL, weights = source$weights,
-    validation = NULL, start = NULL, control = cwmix_control()
+    activation = "tanh", flow = "none", support = NULL, validation = NULL, start = NULL,
+    control = cwmix_control()
   ))
   settings[names(arguments)] <- arguments
-  read_problem(source$points, check_network(settings, call), call)
+  read_task(source, read_settings(settings, call), call)
   invisible()
 }
 

@@ -27,10 +27,11 @@ simulate.cwmix_density <- function(object, nsim = 1, seed = NULL, component = FA
   check_dots_empty(..., call = call)
   nsim <- check_count(nsim, "nsim", call)
   check_flag(component, "component", call)
+  validate_density(object, "object", call)
   state <- seed_state(seed, call)
   if (!is.null(seed)) on.exit(assign(".Random.seed", state$before, envir = globalenv()))
   # Nested, so that R need not copy the draws to change their attributes.
-  x <- restore_points(draw(object, nsim, component, call), object$columns)
+  x <- restore_points(object$frame, at_call(call, draw(object, nsim, component)))
   attr(x, "seed") <- state$seed
   x
 }
@@ -48,50 +49,4 @@ seed_state <- function(seed, call) {
   }
   set.seed(seed)
   list(before = before, seed = structure(seed, kind = as.list(RNGkind())))
-}
-
-# n draws, a matrix, from the current state of the generator; with component = TRUE its attributes
-# "component" and "z" say where they came from.
-draw <- function(object, n, component = FALSE, call = NULL) {
-  if (is_average(object$classifier)) {
-    return(draw_average(object, n, component, call))
-  }
-  if (!is.null(object$flow)) {
-    return(draw_by_flow(object, n, component, call))
-  }
-  if (!is.null(object$classifier$fn) || has_families(object)) {
-    return(draw_by_function(object, n, component, call))
-  }
-  # A user's generator may fail, so it must not run beside other threads.
-  ahead <- !"user-supplied" %in% RNGkind()
-  model <- classifier_model(object$classifier, ncol(object$mean))
-  scale <- object$sd %||% object$cholesky
-  engine_draw(model, object$mean, scale, object$support, n, component, ahead)
-}
-
-# The same behind a flow.
-draw_by_flow <- function(object, n, component, call) {
-  u <- draw(without_flow(object), n, component, call)
-  x <- from_working(flow_inverse(object, u), object$support)
-  if (component) structure(x, component = attr(u, "component"), z = attr(u, "z")) else x
-}
-
-# The same where the classifier is an R function, or a component's map is.
-draw_by_function <- function(object, n, component, call) {
-  base <- engine_base_draws(n, ncol(object$mean))
-  chosen <- choose_column(exp(log_classifier(object$classifier, base$z, call)), base$u)
-  x <- from_working(unname(place(object, base$z, chosen)), object$support)
-  if (component) structure(x, component = chosen, z = base$z) else x
-}
-
-# The column whose interval of cumulated probabilities holds u, a row at a time.
-choose_column <- function(probabilities, u) {
-  K <- ncol(probabilities)
-  chosen <- rep(1L, nrow(probabilities))
-  cumulated <- double(nrow(probabilities))
-  for (k in seq_len(K)) {
-    chosen[cumulated < u & probabilities[, k] > 0] <- k
-    cumulated <- cumulated + probabilities[, k]
-  }
-  chosen
 }

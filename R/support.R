@@ -17,12 +17,6 @@ no_support <- function(d) {
   matrix(c(-Inf, Inf), d, 2, byrow = TRUE, dimnames = list(NULL, c("lower", "upper")))
 }
 
-# The density on the working scale, where nothing is bounded.
-unbounded <- function(density) {
-  density$support[] <- no_support(nrow(density$support))
-  density
-}
-
 # A pair or NULL for each of the d columns.
 support_pairs <- function(support, d, names, call) {
   if (!is.list(support)) {

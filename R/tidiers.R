@@ -27,7 +27,9 @@ NULL
 #' @rdname tidiers
 #' @export
 tidy.cwmix_density <- function(x, ...) {
-  check_dots_empty(..., call = user_call())
+  call <- user_call()
+  check_dots_empty(..., call = call)
+  validate_density(x, "x", call)
   component_table(x)
 }
 
@@ -37,33 +39,21 @@ glance.cwmix_density <- function(x, ...) {
   call <- user_call()
   check_dots_empty(..., call = call)
   check_fitted(x, call, "x")
-  row <- data.frame(
-    K = nrow(x$mean), d = ncol(x$mean),
-    covariance = if (is.null(x$cholesky)) "diagonal" else "full",
+  cbind(glance_size(x), data.frame(
     df = x$df, logLik = x$log_likelihood, AIC = stats::AIC(x), BIC = stats::BIC(x), nobs = x$nobs
-  )
-  if (is_stacked(x)) {
-    row$best_epoch <- NA_integer_
-    row$validation <- x$held_out[["score"]]
-  } else if (!is.null(x$best_epoch)) {
-    row$best_epoch <- x$best_epoch
-    row$validation <- x$trace$validation[match(x$best_epoch, x$trace$epoch)]
-  }
-  row
+  ), glance_training(x))
 }
 
-#' @rdname tidiers
-#' @export
-glance.cwmix_vi <- function(x, ...) {
-  check_dots_empty(..., call = user_call())
-  data.frame(
-    K = nrow(x$mean), d = ncol(x$mean),
-    covariance = if (is.null(x$cholesky)) "diagonal" else "full",
-    elbo = x$elbo[["estimate"]], elbo.std.error = x$elbo[["se"]],
-    log_evidence = x$log_evidence[["estimate"]],
-    log_evidence.std.error = x$log_evidence[["se"]], ess = x$ess, pareto_k = x$pareto_k
-  )
+# Components, columns and covariances, NA where there are none.
+glance_size <- function(x) {
+  data.frame(K = size(x)$K, d = dimension(x), covariance = covariance_name(x))
 }
+
+# Columns that say how well training went, none where there was none.
+glance_training <- function(x) UseMethod("glance_training")
+
+#' @export
+glance_training.cwmix_density <- function(x) data.frame(row.names = 1L)
 
 #' @rdname tidiers
 #' @export
@@ -71,15 +61,16 @@ augment.cwmix_density <- function(x, data, ...) {
   call <- user_call()
   check_dots_empty(..., call = call)
   check_given("data", call)
-  points <- working_points(x, data, call, arg = "data")
-  posterior <- exp(log_quantity_at(x, points, "posterior", call))
-  density <- exp(log_quantity_at(x, points, "density", call))
+  validate_density(x, "x", call)
+  points <- working_points(x$frame, read_newdata(x$frame, data, call, arg = "data")$x)
+  posterior <- exp(at_call(call, log_quantity_at(x, points, "posterior")))
+  density <- exp(at_call(call, log_quantity_at(x, points, "density")))
   class <- most_probable(posterior)
   if (is.data.frame(data)) {
     out <- data
   } else {
     out <- as.data.frame(data)
-    if (is.null(dim(data))) names(out) <- column_labels(x)
+    if (is.null(dim(data))) names(out) <- column_labels(x$frame)
   }
   out$.density <- unname(density)
   out$.class <- unname(class)

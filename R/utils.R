@@ -25,11 +25,45 @@ row_blocks <- function(n, width) {
   lapply(seq_len(ceiling(n / size)), function(b) seq.int((b - 1) * size + 1, min(b * size, n)))
 }
 
-row_max <- function(x) do.call(pmax, lapply(seq_len(ncol(x)), function(k) x[, k]))
-
-# log(rowSums(exp(x))).
-log_row_sums <- function(x) {
-  top <- row_max(x)
-  sum <- top + log(rowSums(exp(x - top)))
-  replace(sum, which(top == -Inf), -Inf)
+# Names of rows as dimnames; none at all where there are none, as in a plain matrix.
+row_names <- function(rows, columns = NULL) {
+  if (!is.null(rows) || !is.null(columns)) list(rows, columns)
 }
+
+# The column whose interval of cumulated probabilities holds u, a row at a time.
+choose_column <- function(probabilities, u) {
+  K <- ncol(probabilities)
+  chosen <- rep(1L, nrow(probabilities))
+  cumulated <- double(nrow(probabilities))
+  for (k in seq_len(K)) {
+    chosen[cumulated < u & probabilities[, k] > 0] <- k
+    cumulated <- cumulated + probabilities[, k]
+  }
+  chosen
+}
+
+# A message from elsewhere as the end of ours: one line, one full stop.
+as_sentence <- function(message) {
+  paste0(sub("[. ]+$", "", gsub("[[:space:]]+", " ", message)), ".")
+}
+
+# The number of the largest column, the first among equals; NA where the first is.
+most_probable <- function(posterior) {
+  class <- max.col(replace(posterior, is.na(posterior), -Inf), ties.method = "first")
+  class[is.na(posterior[, 1])] <- NA
+  names(class) <- rownames(posterior)
+  class
+}
+
+# Not sample.int(prob =): it sorts, and near ties would then hang on rounding.
+pick_rows <- function(weight, size) {
+  cumulated <- cumsum(weight)
+  findInterval(stats::runif(size) * cumulated[length(weight)], cumulated) + 1L
+}
+
+fixed <- function(x, digits) {
+  if (abs(x) < 1e-3 || abs(x) > 1e9) base::format(x, digits = 5) else sprintf("%.*f", digits, x)
+}
+
+# Labels 1, 2, ... of folds whose sizes differ by at most one.
+random_folds <- function(count, n) sample(rep_len(seq_len(count), n))

@@ -71,3 +71,5 @@ cwmix_vi_control <- function(steps = 5000, points = 64, learning_rate = 0.01, pa
     class = c("cwmix_vi_control", "cwmix_control")
   )
 }
+
+evaluation_replicates <- 8

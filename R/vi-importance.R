@@ -2,18 +2,18 @@
 
 # The evidence lower bound of a fit, whose standardised parameters are `best`, and draws from it
 # with their log weights, log p - log q: list(elbo, log_evidence, ess, pareto_k, importance).
-measure_fit <- function(object, best, problem, call) {
-  target <- problem$target
-  n <- problem$control$draws
+measure_fit <- function(object, best, task) {
+  target <- task$target
+  n <- task$control$draws
   free <- unbounded(object)
   y <- unname(draw(free, n))
-  log_weights <- target_log_density(target, y, call) - log_quantity_working(free, y, "density")
+  log_weights <- target_log_density(target, y) - evaluate(free, points_at(y), "density")
   list(
-    elbo = stats::setNames(evaluate_elbo(best, problem, call), c("estimate", "se")),
+    elbo = stats::setNames(evaluate_elbo(best, task), c("estimate", "se")),
     log_evidence = log_evidence(log_weights),
     ess = effective_size(exp(log_weights - max(log_weights))),
     pareto_k = pareto_k(log_weights),
-    importance = list(draws = data_points(target, y), log_weights = log_weights)
+    importance = list(draws = data_points(target$frame, y), log_weights = log_weights)
   )
 }
 
@@ -21,7 +21,7 @@ measure_fit <- function(object, best, problem, call) {
 not_measured <- function(target) {
   list(
     elbo = unknown_evidence, log_evidence = unknown_evidence, ess = NA_real_, pareto_k = NA_real_,
-    importance = list(draws = data_points(target, matrix(0, 0, target$d)), log_weights = double())
+    importance = list(draws = data_points(target$frame, matrix(0, 0, target$d)), log_weights = double())
   )
 }
 
@@ -94,7 +94,7 @@ poor_fit <- function(object) {
   )
 }
 
-warn_poor_fit <- function(object, call) {
+warn_poor_fit <- function(object) {
   reasons <- poor_fit(object)
   if (length(reasons) > 0) {
     warn_cwmix(
@@ -102,7 +102,7 @@ warn_poor_fit <- function(object, call) {
         "The fit should not be trusted: ", paste(reasons, collapse = "; "),
         ". More components, full covariances, a wider network or more `spread` may help."
       ),
-      "cwmix_poor_fit", call
+      "cwmix_poor_fit", NULL
     )
   }
 }
@@ -137,7 +137,7 @@ as_draws_df.cwmix_vi <- function(x, log_weights = FALSE, ...) { # nolint: object
   check_dots_empty(..., call = call)
   check_flag(log_weights, "log_weights", call)
   draws <- x$importance$draws
-  colnames(draws) <- column_labels(x)
+  colnames(draws) <- column_labels(x$frame)
   smoothed <- smoothed_weights(x$importance$log_weights)$log_weights
   if (!log_weights) {
     chosen <- resampled(exp(smoothed - max(smoothed)))

@@ -2,32 +2,41 @@
 
 # list(parameters, center, scale, evidence): the parameters of a Gaussian mixture (or a network,
 # from a density) on the standardised scale; the evidence as a search estimates it, else NULL.
-vi_start <- function(start, target, settings, call) {
+vi_start <- function(start, target, settings) {
   evidence <- NULL
   density <- if (inherits(start, "cwmix_density")) {
     start
   } else if (is.matrix(start)) {
-    mixture_of_draws(start, NULL, settings, call)
+    mixture_of_draws(start, NULL, settings)
   } else if (start == "wide") {
     wide_mixture(target, settings)
   } else {
-    found <- search_mixture(target, settings, call)
+    found <- search_mixture(target, settings)
     evidence <- found$evidence
     found$mixture
   }
-  moments <- closed_moments(if (is_constant(density$classifier)) density else flattened(density))
+  constant <- is_constant(density$classifier)
+  moments <- closed_moments(if (constant) density else of_equal_weights(density))
   center <- moments$mean
   scale <- sqrt(diag(moments$vcov))
   list(
-    parameters = standardise_parameters(unnamed_coef(density), center, scale),
+    parameters = standardise_parameters(unnamed_parameters(density), center, scale),
     center = center, scale = scale, evidence = evidence
   )
 }
 
-# `start` as it is used: a string, a matrix of draws on the working scale, or a density.
+# `start` as it is used: a string, a matrix of draws on the working scale, or a density of the shape of
+# the fit. Any other density stands for its draws.
 check_vi_start <- function(start, target, settings, call) {
   if (inherits(start, "cwmix_density")) {
-    return(check_start_density(start, target, settings, call))
+    validate_density(start, "start", call)
+    check_start_place(start, target, call)
+    if (!is.null(start_at(start, double(target$d), rep(1, target$d), NULL))) {
+      part <- summands(start, 1)$parts[[1]]
+      check_start_shape(part, settings, call)
+      return(unbounded(part))
+    }
+    start <- at_call(call, draw(start, settings$control$draws))
   }
   if (is_plain_numeric(start) || is.data.frame(start)) {
     points <- read_training(start, call, "start")
@@ -37,8 +46,9 @@ check_vi_start <- function(start, target, settings, call) {
         call = call
       )
     }
-    check_inside(points$x, target$support, seq_len(target$d), call, "start")
-    return(to_working(points$x, target$support)$y)
+    support <- target$frame$support
+    check_inside(points$x, support, seq_len(target$d), call, "start")
+    return(to_working(points$x, support)$y)
   }
   if (!identical(start, "search") && !identical(start, "wide")) {
     stop_input("`start` must be \"search\", \"wide\", a matrix of draws or a density, not ",
@@ -49,42 +59,46 @@ check_vi_start <- function(start, target, settings, call) {
   start
 }
 
-check_start_density <- function(start, target, settings, call) {
-  check_normal(start, "start", call)
-  classifier <- start$classifier
-  layers <- classifier$weights
-  widths <- vapply(layers[-length(layers)], nrow, 0L)
-  like_ours <- identical(as.integer(settings$hidden), as.integer(widths)) &&
-    !is.null(settings$hidden) && identical(classifier$activation, settings$activation)
-  problem <- if (!is.null(start$flow)) {
-    "affine maps, no flow"
-  } else if (!identical(dim(start$mean), c(settings$K, target$d))) {
-    sprintf("%d components in %s", settings$K, plural(target$d, "column"))
-  } else if (is.null(start$sd) != settings$full) {
-    paste(if (settings$full) "full" else "diagonal", "covariances")
-  } else if (!identical(as.vector(start$support), as.vector(target$support))) {
+check_start_place <- function(start, target, call) {
+  needed <- if (dimension(start) != target$d) {
+    plural(target$d, "column")
+  } else if (!identical(as.vector(start$frame$support), as.vector(target$frame$support))) {
     "the bounds of `support`"
-  } else if (!is_constant(classifier) && (length(layers) == 0 || !like_ours)) {
-    "constant weights or a network with the layers `hidden` and the same activation"
   }
-  if (!is.null(problem)) {
-    given <- if (is.null(start$flow)) format(start)[1] else describe_map(start$flow, target$d)
-    stop_input("`start` must have ", problem, ", not those of ", given, ".", call = call)
-  }
-  start
+  stop_start(needed, start, call)
 }
 
-unnamed_coef <- function(density) {
-  parameters <- coef(density)
+check_start_shape <- function(start, settings, call) {
+  layers <- start$classifier$weights
+  widths <- vapply(layers[-length(layers)], nrow, 0L)
+  like_ours <- identical(as.integer(settings$hidden), as.integer(widths)) &&
+    !is.null(settings$hidden) && identical(start$classifier$activation, settings$activation)
+  needed <- if (size(start)$K != settings$K) {
+    sprintf("%d components in %s", settings$K, plural(dimension(start), "column"))
+  } else if (is.null(start$sd) != settings$full) {
+    paste(if (settings$full) "full" else "diagonal", "covariances")
+  } else if (!is_constant(start$classifier) && !like_ours) {
+    "constant weights or a network with the layers `hidden` and the same activation"
+  }
+  stop_start(needed, start, call)
+}
+
+stop_start <- function(needed, start, call) {
+  if (!is.null(needed)) {
+    stop_input("`start` must have ", needed, ", not those of ", headline(start), ".", call = call)
+  }
+}
+
+unnamed_parameters <- function(density) {
+  parameters <- parameters(density)
   parameters$mean <- unname(parameters$mean)
   if (!is.null(parameters$log_sd)) parameters$log_sd <- unname(parameters$log_sd)
   parameters
 }
 
-# A network's mixture of equal weights: enough for a scale.
-flattened <- function(density) {
-  K <- nrow(density$mean)
-  density$classifier <- constant_classifier(rep(1, K))
+# A network's mixture with equal weights: enough for a scale.
+of_equal_weights <- function(density) {
+  density$classifier <- constant_classifier(rep(1, size(density)$K))
   density
 }
 
@@ -95,12 +109,12 @@ wide_mixture <- function(target, settings) {
   spread <- settings$control$spread
   sd <- spread * K^(-1 / d) * if (K > 1) 0.7 else 1
   mean <- matrix(stats::rnorm(K * d, sd = if (K > 1) 0.7 * spread else 0), K)
-  plain_density(mixture_parameters(mean, rep(sd, d), settings$full, rep(-log(K), K)))
+  plain_normal(mixture_parameters(mean, rep(sd, d), settings$full, rep(-log(K), K)))
 }
 
 # EM on points of the working scale, with weights: from its own starts and, where means are given
 # that leave room for it, from these and some of the points; the better of the two.
-mixture_of_draws <- function(y, weights, settings, call, full = settings$full, means = NULL) {
+mixture_of_draws <- function(y, weights, settings, full = settings$full, means = NULL) {
   K <- settings$K
   control <- cwmix_control(
     em_iterations = 200, em_tolerance = 1e-5, starts = 2, threads = settings$control$threads,
@@ -126,7 +140,7 @@ mixture_of_draws <- function(y, weights, settings, call, full = settings$full, m
       needed <- if (is.null(weights)) "`start` must be" else "`K` must be small enough for"
       stop_input(needed, " draws that a mixture of ", K, " components can be fitted to: ",
         as_sentence(conditionMessage(e)),
-        call = call
+        call = NULL
       )
     }
   )
@@ -141,9 +155,9 @@ suppress_convergence <- function(code) {
 # tempered as far as needed for an effective sample of a tenth of the draws (Koblents and Miguez
 # 2015), so that early rounds move slowly and separated modes are kept; a part of the proposal stays
 # wide and at the modes. list(mixture, evidence), the evidence NA where weights stay tempered.
-search_mixture <- function(target, settings, call) {
+search_mixture <- function(target, settings) {
   control <- settings$control
-  modes <- normals_at_modes(find_modes(target, control, call))
+  modes <- normals_at_modes(find_modes(target, control))
   everywhere <- list(mean = double(target$d), vcov = diag(control$spread^2, target$d))
   wide <- normal_components(list(everywhere))
   proposal <- joined(wide, modes, c(0.5, 0.5))
@@ -151,14 +165,13 @@ search_mixture <- function(target, settings, call) {
   best <- list(quality = -Inf)
   for (round in seq_len(search_rounds)) {
     y <- unname(draw(proposal, control$draws))
-    log_p <- target_log_density(target, y, call)
-    log_q <- log_quantity_working(proposal, y, "density")
+    log_p <- target_log_density(target, y)
+    log_q <- evaluate(proposal, points_at(y), "density")
     log_weight <- log_p - log_q
     if (sum(log_weight > -Inf) < 2 * settings$K) {
-      stop_input("`log_density` must be finite in enough of the region searched, normal with ",
+      stop_user("`log_density` must be finite in enough of the region searched, normal with ",
         "standard deviation `spread` (", control$spread, "), but at ", sum(log_p == -Inf), " of ",
-        length(log_p), " points it is -Inf. Columns with bounds need `support`.",
-        call = call
+        length(log_p), " points it is -Inf. Columns with bounds need `support`."
       )
     }
     power <- tempering(log_weight, least)
@@ -171,11 +184,11 @@ search_mixture <- function(target, settings, call) {
       best <- list(quality = quality, y = y, weights = weights, log_weight = log_weight)
     }
     if (settled && round >= 4) break
-    fit <- mixture_of_draws(y, weights, settings, call, full = TRUE, means = modes$mean)
+    fit <- mixture_of_draws(y, weights, settings, full = TRUE, means = modes$mean)
     proposal <- widened(fit, modes)
   }
   list(
-    mixture = mixture_of_draws(best$y, best$weights, settings, call, means = modes$mean),
+    mixture = mixture_of_draws(best$y, best$weights, settings, means = modes$mean),
     evidence = if (best$quality >= 1) log_evidence(best$log_weight) else unknown_evidence
   )
 }
@@ -205,17 +218,18 @@ widened <- function(mixture, modes) {
 
 # One density, or two averaged where there is another.
 joined <- function(density, other, shares) {
-  if (is.null(other)) density else average_of(list(density, other), shares, "cwmix_average")
+  if (is.null(other)) density else sum_of(list(density, other), shares, "cwmix_average")
 }
 
 # A mixture with equal weights of normals, each a list(mean, vcov).
 normal_components <- function(normals) {
   d <- length(normals[[1]]$mean)
   factors <- lapply(normals, function(normal) t(chol(normal$vcov)))
-  new_density(
-    t(matrix(vapply(normals, `[[`, double(d), "mean"), d)), NULL,
-    array(unlist(factors), c(d, d, length(normals))), constant_classifier(rep(1, length(normals))),
-    no_support(d), new_columns(NULL, "matrix"), "cwmix_model"
+  new_normal(
+    mean = t(matrix(vapply(normals, `[[`, double(d), "mean"), d)),
+    cholesky = array(unlist(factors), c(d, d, length(normals))),
+    classifier = constant_classifier(rep(1, length(normals))), frame = plain_frame(d),
+    class = "cwmix_model"
   )
 }
 
@@ -228,15 +242,15 @@ normals_at_modes <- function(modes) {
 
 # Modes from several starts, each a list(mean, vcov, precision): R's BFGS, and the inverse of minus
 # the Hessian with standard deviations of at most the spread.
-find_modes <- function(target, control, call) {
+find_modes <- function(target, control) {
   d <- target$d
   starts <- matrix(stats::rnorm(control$searches * d, sd = control$spread), control$searches)
   value <- function(y) {
-    value <- target_log_density(target, matrix(y, 1), call)
+    value <- target_log_density(target, matrix(y, 1))
     # optim() needs finite values: a density of zero is as low as a number can be.
     if (value == -Inf) -1e300 else value
   }
-  slope <- function(y) target_gradient(target, matrix(y, 1), call)[1, ]
+  slope <- function(y) target_gradient(target, matrix(y, 1))[1, ]
   modes <- list()
   for (i in seq_len(nrow(starts))) {
     if (value(starts[i, ]) == -1e300) next

@@ -1,19 +1,19 @@
 # What a variational fit approximates: an unnormalised log density given by R functions, on the
 # scale of its columns, and what the search and the training see of it, the working scale.
 
-# list(log_density, gradient, d, support, columns, step): `step` is what differences are taken in
-# units of, one number a column of the working scale.
-new_target <- function(log_density, gradient, support, columns, step) {
+# list(log_density, gradient, d, frame, step): `step` is what differences are taken in units of, one
+# number a column of the working scale.
+new_target <- function(log_density, gradient, frame, step) {
   list(
-    log_density = log_density, gradient = gradient, d = nrow(support), support = support,
-    columns = columns, step = step
+    log_density = log_density, gradient = gradient, d = nrow(frame$support), frame = frame,
+    step = step
   )
 }
 
 # A user's function at a row or more. It is never called with one: x[, 1:2] would be no matrix.
-call_target <- function(f, x, arg, call) {
+call_target <- function(f, x, arg) {
   n <- nrow(x)
-  value <- call_user(f, x[if (n == 1) c(1, 1) else seq_len(n), , drop = FALSE], arg, call)
+  value <- call_user(f, x[if (n == 1) c(1, 1) else seq_len(n), , drop = FALSE], arg)
   if (n > 1) {
     return(value)
   }
@@ -21,48 +21,45 @@ call_target <- function(f, x, arg, call) {
 }
 
 # log p(x) + log |dx/dy| at the rows of y; -Inf where the density is zero.
-target_log_density <- function(target, y, call) {
-  x <- data_points(target, y)
-  value <- call_target(target$log_density, x, "log_density", call)
+target_log_density <- function(target, y) {
+  x <- data_points(target$frame, y)
+  value <- call_target(target$log_density, x, "log_density")
   if (!is_plain_numeric(value) || length(value) != nrow(x)) {
-    stop_input("`log_density` must return ", plural(nrow(x), "number"), ", one a row of its ",
-      "argument, not ", describe(value), ".",
-      call = call
+    stop_user("`log_density` must return ", plural(nrow(x), "number"), ", one a row of its ",
+      "argument, not ", describe(value), "."
     )
   }
   bad <- which(is.na(value) | value == Inf)
   if (length(bad) > 0) {
-    stop_input("`log_density` must return numbers below Inf, but at the point ",
-      describe_point(x, bad[1]), " it returned ", format(value[bad[1]]), ".",
-      call = call
+    stop_user("`log_density` must return numbers below Inf, but at the point ",
+      describe_point(x, bad[1]), " it returned ", format(value[bad[1]]), "."
     )
   }
-  as.double(value) + log_inside_slope(y, target$support)
+  as.double(value) + log_inside_slope(y, target$frame$support)
 }
 
 # Its gradient in y, n x d.
-target_gradient <- function(target, y, call) {
+target_gradient <- function(target, y) {
   if (is.null(target$gradient)) {
-    f <- function(y) as.matrix(target_log_density(target, y, call))
+    f <- function(y) as.matrix(target_log_density(target, y))
     slopes <- matrix(central_differences(f, y, 1, target$step), nrow(y))
-    check_slopes(slopes, data_points(target, y), "log_density", call)
+    check_slopes(slopes, data_points(target$frame, y), "log_density")
     return(slopes)
   }
-  x <- data_points(target, y)
-  slopes <- read_slopes(call_target(target$gradient, x, "gradient", call), x, call)
-  slopes * inside_slope(x, target$support) + log_inside_slope_gradient(y, target$support)
+  x <- data_points(target$frame, y)
+  slopes <- read_slopes(call_target(target$gradient, x, "gradient"), x)
+  slopes * inside_slope(x, target$frame$support) + log_inside_slope_gradient(y, target$frame$support)
 }
 
-read_slopes <- function(slopes, x, call) {
+read_slopes <- function(slopes, x) {
   flat <- is.null(dim(slopes)) && ncol(x) == 1 && length(slopes) == nrow(x)
   if (!is_plain_numeric(slopes) || !(flat || identical(dim(slopes), dim(x)))) {
-    stop_input("`gradient` must return a matrix of partial derivatives like its argument, ",
-      paste(dim(x), collapse = " x "), " here, not ", describe(slopes), ".",
-      call = call
+    stop_user("`gradient` must return a matrix of partial derivatives like its argument, ",
+      paste(dim(x), collapse = " x "), " here, not ", describe(slopes), "."
     )
   }
   slopes <- as_matrix(slopes, nrow(x), ncol(x))
-  check_slopes(slopes, x, "gradient", call)
+  check_slopes(slopes, x, "gradient")
   slopes
 }
 
@@ -73,19 +70,19 @@ check_target_gradient <- function(target, y, value, call) {
   if (is.null(target$gradient)) {
     return(invisible())
   }
-  given <- target_gradient(target, y, call)
+  given <- at_call(call, target_gradient(target, y))
   target$gradient <- NULL
-  found <- target_gradient(target, y, call)
+  found <- at_call(call, target_gradient(target, y))
   size <- pmax(abs(found), abs(given), 1e-3 / rep(target$step, each = nrow(y)))
   rounding <- 8 * .Machine$double.eps^(2 / 3) * outer(abs(value), 1 / target$step)
   wrong <- abs(given - found) > 0.01 * size + rounding
   if (mean(rowSums(wrong) > 0) > 0.5) {
     at <- which(wrong, arr.ind = TRUE)[1, ]
-    slope <- inside_slope(data_points(target, y), target$support)
-    extra <- log_inside_slope_gradient(y, target$support)
+    slope <- inside_slope(data_points(target$frame, y), target$frame$support)
+    extra <- log_inside_slope_gradient(y, target$frame$support)
     back <- function(slopes) ((slopes - extra) / slope)[at[1], at[2]]
     stop_input("`gradient` must be that of `log_density`, but at the point ",
-      describe_point(data_points(target, y), at[1]), " its element ", at[2], " is ",
+      describe_point(data_points(target$frame, y), at[1]), " its element ", at[2], " is ",
       format(back(given), digits = 5), ", not ", format(back(found), digits = 5), ".",
       call = call
     )
@@ -115,7 +112,7 @@ read_target <- function(log_density, gradient, d, support, names, control, call)
     check_column_names(names, "names", call)
   }
   new_target(
-    log_density, gradient, read_support(support, d, names, call), new_columns(names, "matrix"),
+    log_density, gradient, new_frame(names, "matrix", read_support(support, d, names, call)),
     rep(control$spread, d)
   )
 }
@@ -126,11 +123,11 @@ check_target <- function(target, start, call) {
   y <- if (is.matrix(start)) {
     start[sample.int(nrow(start), 20, replace = TRUE), , drop = FALSE]
   } else if (given) {
-    unname(draw(unbounded(start), 20L))
+    unname(at_call(call, draw(unbounded(start), 20L)))
   } else {
     matrix(stats::rnorm(20 * target$d, sd = target$step), 20, byrow = TRUE)
   }
-  value <- target_log_density(target, y, call)
+  value <- at_call(call, target_log_density(target, y))
   if (all(value == -Inf)) {
     stop_input("`log_density` must be finite in the region ",
       if (given) "of `start`" else "searched, normal with standard deviation `spread` (",

@@ -7,15 +7,16 @@
 # with q held fixed, less the mean of the gradient of log q at fixed points, whose expectation is
 # zero. The path derivative leaves that term out: at q = p its variance is then zero (Roeder, Wu and
 # Duvenaud 2017).
-elbo_gradient <- function(parameters, z, power, problem, call) {
-  control <- problem$control
-  density <- plain_density(parameters, problem$activation)
-  model <- engine_model(parameters, problem$activation)
-  w <- thinned(exp(log_classifier(density$classifier, z)), control)
+elbo_gradient <- function(parameters, z, power, task) {
+  control <- task$control
+  density <- plain_normal(parameters, task$activation)
+  model <- engine_model(parameters, task$activation)
+  at <- nodes(density, z)
+  w <- thinned(exp(at$log_w), control)
   used <- which(w > 0)
   weight <- w[used] / nrow(z)
-  u <- node_matrix(density, z)[used, , drop = FALSE]
-  target <- standard_target(u, power, problem, call)
+  u <- at$y[used, , drop = FALSE]
+  target <- standard_target(u, power, task)
   q <- engine_gradient(
     model, u, weight, TRUE, sampling(control), list(threads = control$threads)
   )
@@ -49,90 +50,81 @@ vi_points <- function(n, d, replicates) {
 }
 
 # The target's log density, tempered, and its slope at standardised points.
-standard_target <- function(u, power, problem, call, slope = TRUE) {
+standard_target <- function(u, power, task, slope = TRUE) {
   # No place for a component: steps that were too long led there.
   if (!all(abs(u) < 1e8)) {
-    stop_cwmix("Training diverged.", "cwmix_divergence", call)
+    stop_cwmix("Training diverged.", "cwmix_divergence", NULL)
   }
-  scale <- rep(problem$scale, each = nrow(u))
-  y <- u * scale + rep(problem$center, each = nrow(u))
-  value <- target_log_density(problem$target, y, call)
+  scale <- rep(task$scale, each = nrow(u))
+  y <- unstandardise(u, task$center, task$scale)
+  value <- target_log_density(task$target, y)
   if (any(value == -Inf)) {
-    stop_input("`log_density` must be finite wherever the fit has mass, but at the point ",
-      describe_point(data_points(problem$target, y), which(value == -Inf)[1]),
-      " it is -Inf. Columns with bounds need `support`.",
-      call = call
+    stop_user("`log_density` must be finite wherever the fit has mass, but at the point ",
+      describe_point(data_points(task$target$frame, y), which(value == -Inf)[1]),
+      " it is -Inf. Columns with bounds need `support`."
     )
   }
   list(
-    value = power * value + sum(log(problem$scale)),
-    slope = if (slope) power * scale * target_gradient(problem$target, y, call)
+    value = power * value + sum(log(task$scale)),
+    slope = if (slope) power * scale * target_gradient(task$target, y)
   )
 }
 
 # The evidence lower bound at fixed base points, the same for every evaluation, so that differences
 # are those of the parameters: c(elbo, se).
-evaluate_elbo <- function(parameters, problem, call) {
-  base <- problem$evaluation
-  density <- plain_density(parameters, problem$activation)
+evaluate_elbo <- function(parameters, task) {
+  base <- task$evaluation
+  density <- plain_normal(parameters, task$activation)
   h <- function(u) {
-    standard_target(u, 1, problem, call, slope = FALSE)$value -
-      log_quantity_working(density, u, "density")
+    standard_target(u, 1, task, slope = FALSE)$value - evaluate(density, points_at(u), "density")
   }
-  out <- expect_nodes(density, base, h, NULL, summed_out, call)
+  out <- expect_nodes(density, base, h, NULL, summed_out)
   c(mean(out$values), column_errors(out$values, base$replicate))
 }
 
 # Trains for some steps: list(state, trace, stopped). `trace` is continued.
-train_vi <- function(state, problem, steps, trace, call) {
-  run <- new.env(parent = emptyenv())
-  run$state <- state
-  run$trace <- list()
-  run$rate <- problem$control$learning_rate
+train_vi <- function(state, task, steps, trace) {
+  control <- task$control
+  run <- new_ascent(state)
+  run$rate <- control$learning_rate
   run$since <- run$falls <- 0
   if (is.null(trace)) {
-    record_vi(run, problem, call)
+    record_vi(run, task)
   } else {
     # At the base points that the further steps are compared at.
-    best <- evaluate_elbo(unflatten(state$best, problem$template), problem, call)
-    run$state$best_score <- best[1]
+    run$state$best_score <- evaluate_elbo(unflatten(state$best, task$template), task)[1]
   }
-  progress <- vi_progress(steps, problem$control)
-  on.exit(progress$done())
-  stopped <- tryCatch(
-    ascend_vi(run, problem, steps, progress, call),
-    interrupt = function(condition) "interrupt",
-    cwmix_divergence = function(condition) "diverged"
-  )
-  if (stopped == "diverged") run$state <- restarted(run$state)
-  list(state = run$state, trace = rbind(trace, vi_trace(run$trace)), stopped = stopped)
+  progress <- vi_progress(steps, control)
+  model <- engine_model(unflatten(state$parameters, task$template), task$activation)
+  power <- function(step) annealing(step / steps, task$temperature)
+  advance <- function(step) vi_step(run, model, task, power(step))
+  record <- function(step) {
+    if (step %% control$every == 0 || step == steps) {
+      reason <- record_vi(run, task, power(step) < 1)
+      if (is.null(reason)) progress$at(step, run$records)
+      reason
+    }
+  }
+  done <- ascend(run, steps, advance, record, progress, "steps")
+  trace <- if (length(done$records) > 0) rbind(trace, records_frame(done$records)) else trace
+  list(state = done$state, trace = trace, stopped = done$stopped)
 }
 
-ascend_vi <- function(run, problem, steps, progress, call) {
-  control <- problem$control
-  options <- adam(0, control$gradient_clip, rep(-Inf, problem$target$d))
-  model <- engine_model(unflatten(run$state$parameters, problem$template), problem$activation)
-  for (step in seq_len(steps)) {
-    base <- vi_points(control$points, problem$target$d, 1)
-    power <- annealing(step / steps, problem$temperature)
-    parameters <- unflatten(run$state$parameters, problem$template)
-    gradient <- elbo_gradient(parameters, base$z, power, problem, call)
-    model$parameters <- run$state$parameters
-    moved <- engine_adam(model, run$state[optimiser_fields], gradient, run$rate, options)
-    if (moved$step == run$state$step) {
-      return("diverged")
-    }
-    run$state[optimiser_fields] <- moved
-    run$state$epoch <- run$state$epoch + 1L
-    if (step %% control$every == 0 || step == steps) {
-      reason <- record_vi(run, problem, call, power < 1)
-      if (!is.null(reason)) {
-        return(reason)
-      }
-      progress$at(step, run$trace)
-    }
+# A step of Adam for the target tempered by `power`.
+vi_step <- function(run, model, task, power) {
+  control <- task$control
+  options <- adam(0, control$gradient_clip, rep(-Inf, task$target$d))
+  base <- vi_points(control$points, task$target$d, 1)
+  parameters <- unflatten(run$state$parameters, task$template)
+  slopes <- elbo_gradient(parameters, base$z, power, task)
+  model$parameters <- run$state$parameters
+  moved <- engine_adam(model, run$state[optimiser_fields], slopes, run$rate, options)
+  if (moved$step == run$state$step) {
+    return("diverged")
   }
-  "steps"
+  run$state[optimiser_fields] <- moved
+  run$state$epoch <- run$state$epoch + 1L
+  NULL
 }
 
 # The power of the target, from 1 / temperature to 1 over the first three tenths.
@@ -143,20 +135,14 @@ annealing <- function(fraction, temperature) {
 # Evaluates the averaged parameters and keeps them where they are the best. Where several
 # evaluations have gained less than they can tell, the learning rate falls; after the last fall
 # training has converged.
-record_vi <- function(run, problem, call, annealing = FALSE) {
-  control <- problem$control
-  state <- run$state
-  elbo <- evaluate_elbo(unflatten(state$average, problem$template), problem, call)
-  run$trace[[length(run$trace) + 1]] <- list(
-    step = state$epoch, elbo = elbo[1], se = elbo[2], learning_rate = run$rate
+record_vi <- function(run, task, annealing = FALSE) {
+  control <- task$control
+  elbo <- evaluate_elbo(unflatten(run$state$average, task$template), task)
+  record <- list(
+    step = run$state$epoch, elbo = elbo[1], se = elbo[2], learning_rate = run$rate
   )
-  gained <- elbo[1] > state$best_score + control$tolerance
-  if (elbo[1] > state$best_score) {
-    state$best <- state$average
-    state$best_epoch <- state$epoch
-    state$best_score <- elbo[1]
-    run$state <- state
-  }
+  gained <- elbo[1] > run$state$best_score + control$tolerance
+  keep_record(run, record, elbo[1])
   run$since <- if (gained || annealing) 0 else run$since + 1
   if (run$since < control$patience) {
     return(NULL)
@@ -172,14 +158,6 @@ record_vi <- function(run, problem, call, annealing = FALSE) {
 }
 
 most_falls <- 3
-
-vi_trace <- function(records) {
-  column <- function(name, value) vapply(records, `[[`, value, name)
-  data.frame(
-    step = column("step", 0L), elbo = column("elbo", 0), se = column("se", 0),
-    learning_rate = column("learning_rate", 0)
-  )
-}
 
 vi_progress <- function(steps, control) {
   bar <- progress_bar(counting("Step"), steps, control)

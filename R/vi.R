@@ -107,7 +107,7 @@ cwmix_vi <- function(log_density, d, K, gradient = NULL, ..., hidden = c(32, 32)
     K = check_count(K, "K", call), hidden = check_hidden(hidden, call),
     full = check_choice(covariance, c("diagonal", "full"), "covariance", call) == "full",
     activation = check_choice(activation, activations, "activation", call),
-    control = validate_control(control, call, cwmix_vi_control)
+    control = validate_control(control, call, cwmix_vi_control, "cwmix_vi_control")
   )
   if (settings$K == 1) settings["hidden"] <- list(NULL)
   d <- check_count(d, "d", call)
@@ -115,13 +115,15 @@ cwmix_vi <- function(log_density, d, K, gradient = NULL, ..., hidden = c(32, 32)
   start <- check_vi_start(start, target, settings, call)
   if (is.null(gradient)) inform_differences("log_density", call)
   check_target(target, start, call)
-  problem <- vi_problem(vi_start(start, target, settings, call), target, settings, start)
-  training <- train_vi(new_state(problem$template), problem, settings$control$steps, NULL, call)
-  finish_vi(training, problem, matched, call)
+  at_call(call, {
+    task <- vi_task(vi_start(start, target, settings), target, settings, start)
+    training <- train_vi(new_state(task$template), task, settings$control$steps, NULL)
+    finish_vi(training, task, matched)
+  })
 }
 
 # What training needs to know besides its state. `template` are the parameters it starts from.
-vi_problem <- function(started, target, settings, start) {
+vi_task <- function(started, target, settings, start) {
   target$step <- started$scale
   template <- started$parameters
   if (length(template$weights) == 0 && !is.null(settings$hidden)) {
@@ -140,38 +142,35 @@ vi_problem <- function(started, target, settings, start) {
   )
 }
 
-evaluation_replicates <- 8
-
 evaluation_points <- function(d, control) {
   vi_points(control$evaluation, d, evaluation_replicates)
 }
 
-finish_vi <- function(training, problem, matched, call) {
+finish_vi <- function(training, task, matched) {
   state <- training$state
-  target <- problem$target
-  best <- unflatten(state$best, problem$template)
-  fresh <- evaluation_points(target$d, problem$control)
-  weights <- exp(log_classifier(plain_density(best, problem$activation)$classifier, fresh$z))
+  target <- task$target
+  best <- unflatten(state$best, task$template)
+  fresh <- evaluation_points(target$d, task$control)
+  weights <- exp(log_weights(plain_normal(best, task$activation)$classifier, fresh$z))
   order <- order(-colMeans(weights))
-  parameters <- unstandardise_parameters(best, problem$center, problem$scale)
+  parameters <- unstandardise_parameters(best, task$center, task$scale)
   # At points that did not choose the best.
-  problem$evaluation <- fresh
-  object <- density_of(
-    order_components(parameters, order), problem$activation, target$support, target$columns,
-    c("cwmix_vi", "cwmix"),
+  task$evaluation <- fresh
+  object <- normal_of(
+    order_components(parameters, order), task$activation, target$frame, "cwmix_vi",
     proportions = colMeans(weights)[order],
     trace = training$trace, best_step = state$best_epoch, stopped = training$stopped,
-    hidden = problem$hidden, control = problem$control, call = matched,
-    search_evidence = problem$evidence,
-    optimiser = c(list(state = state), problem[c("template", "center", "scale")])
+    hidden = task$hidden, control = task$control, call = matched,
+    search_evidence = task$evidence,
+    optimiser = c(list(state = state), task[c("template", "center", "scale")])
   )
   measured <- tryCatch(
-    measure_fit(object, best, problem, call),
+    measure_fit(object, best, task),
     interrupt = function(condition) not_measured(target)
   )
   object[names(measured)] <- measured
   if (anyNA(object$log_evidence)) object$stopped <- "interrupt"
-  warn_stopped(object$stopped, sprintf("the best step so far, %d", object$best_step), call)
-  warn_poor_fit(object, call)
+  warn_stopped(object$stopped, sprintf("the best step so far, %d", object$best_step))
+  warn_poor_fit(object)
   object
 }

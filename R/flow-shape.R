@@ -1,16 +1,16 @@
-# The shapes of flows: what cwmix_map() describes, what the engine takes for one, where one starts.
+# The shapes of flows: what cwmix_flow() describes, what the engine takes for one, where one starts.
 
-#' Invertible networks as the maps of a mixture
+#' Flows before the components of a mixture
 #'
-#' Describes a normalising flow F for [cwmix()]: the components' maps are T_k(x) = A_k(F(x)), one
-#' flow that is shared by all, followed by the affine map A_k of each (equation 12 with flows). The
-#' flow is a chain of coupling layers. Each leaves every second column as it is, and those columns,
+#' Describes normalising flows for [cwmix()]. The components' maps are T_k(x) = A_k(F(x)), one flow F
+#' shared by all, or T_k(x) = A_k(F_k(x)), one flow a component, followed by the affine map A_k of each
+#' (equation 12 with flows). A flow is a chain of coupling layers. Each leaves every second column as it is, and those columns,
 #' by a network, set the parameters of an increasing function of each of the others; the next layer
 #' exchanges their roles. So both F and its inverse are cheap, and the Jacobian determinant of a
 #' layer is the product of these functions' slopes. A single column is transformed by every layer,
 #' which has free parameters in place of a network's outputs.
 #'
-#' @param map A string. `"realnvp"`: the increasing function is x exp(s) + t, where s is bounded
+#' @param kind A string. `"realnvp"`: the increasing function is x exp(s) + t, where s is bounded
 #'   smoothly by 2 in absolute value. In one column F is then no more than
 #'   an affine map. `"spline"`: a monotone rational-quadratic spline on
 #'   \[-`tail_bound`, `tail_bound`\] and the identity outside.
@@ -22,41 +22,43 @@
 #' @param tail_bound A number from 0.001 to 1,000, where the splines end, in standard deviations of
 #'   the columns for the first layer.
 #' @param activation A string, `"tanh"`, `"relu"` or `"silu"`: that of the networks.
+#' @param shared A flag: one flow for all components, or, with `FALSE`, one for each, all of this
+#'   shape. K flows cost K times as much as one.
 #' @param ... Must be empty.
-#' @return An object of class `"cwmix_map"`, a plain list.
+#' @return An object of class `"cwmix_flow"`, a plain list.
 #' @section Errors: A condition of class `"cwmix_input_error"`, also for `bins` and `tail_bound`
-#'   with `map = "realnvp"`.
+#'   with `kind = "realnvp"`.
 #' @references Argouarc'h, Desbouvries, Barat, Kawasaki and Dautremer (2025), Classifier Weighted
 #'   Mixture models, arXiv:2501.02989, equation (12). Dinh, Sohl-Dickstein and Bengio (2017),
 #'   Density estimation using Real NVP, ICLR. Durkan, Bekasov, Murray and Papamakarios (2019),
 #'   Neural spline flows, NeurIPS 32.
 #' @seealso [flow_realnvp()] and [flow_spline()] for flows without a mixture.
 #' @examples
-#' map <- cwmix_map("spline", layers = 2, hidden = 8, bins = 4)
-#' map
+#' flow <- cwmix_flow("spline", layers = 2, hidden = 8, bins = 4)
+#' flow
 #' set.seed(1)
-#' fit <- cwmix(faithful, K = 2, hidden = 8, map = map, control = cwmix_control(epochs = 20))
+#' fit <- cwmix(faithful, K = 2, hidden = 8, flow = flow, control = cwmix_control(epochs = 20))
 #' fit
 #' @export
-cwmix_map <- function(map = c("realnvp", "spline"), layers = 4, hidden = c(32, 32), bins = 8,
-                      tail_bound = 4, activation = c("tanh", "relu", "silu"), ...) {
+cwmix_flow <- function(kind = c("realnvp", "spline"), layers = 4, hidden = c(32, 32), bins = 8,
+                       tail_bound = 4, activation = c("tanh", "relu", "silu"), shared = TRUE, ...) {
   call <- user_call()
   check_dots_empty(..., call = call)
-  map <- check_choice(map, flow_maps, "map", call)
+  kind <- check_choice(kind, flow_kinds, "kind", call)
   of_splines <- c("bins", "tail_bound")[c(!missing(bins), !missing(tail_bound))]
-  if (map == "realnvp" && length(of_splines) > 0) {
-    stop_input("`", of_splines[1], "` must be left out with map = \"realnvp\": no splines.",
+  if (kind == "realnvp" && length(of_splines) > 0) {
+    stop_input("`", of_splines[1], "` must be left out with kind = \"realnvp\": no splines.",
       call = call
     )
   }
-  new_map(map, layers, hidden, bins, tail_bound, activation, call)
+  new_flow_shape(kind, layers, hidden, bins, tail_bound, activation, shared, call)
 }
 
-flow_maps <- c("realnvp", "spline")
+flow_kinds <- c("realnvp", "spline")
 
 # `bins` and `tail_bound` play no role but for splines.
-new_map <- function(map, layers, hidden, bins, tail_bound, activation, call) {
-  spline <- map == "spline"
+new_flow_shape <- function(kind, layers, hidden, bins, tail_bound, activation, shared, call) {
+  spline <- kind == "spline"
   layers <- check_count(layers, "layers", call)
   if (layers > 1000) {
     stop_input("`layers` must be at most 1,000, not ", base::format(layers, big.mark = ","), ".",
@@ -66,12 +68,13 @@ new_map <- function(map, layers, hidden, bins, tail_bound, activation, call) {
   hidden <- check_widths(hidden, call)
   structure(
     list(
-      map = map, layers = layers, hidden = hidden,
+      kind = kind, layers = layers, hidden = hidden,
       bins = if (spline) check_bins(bins, call),
       tail_bound = if (spline) check_tail_bound(tail_bound, call),
-      activation = check_choice(activation, activations, "activation", call)
+      activation = check_choice(activation, activations, "activation", call),
+      shared = check_flag(shared, "shared", call)
     ),
-    class = "cwmix_map"
+    class = "cwmix_flow"
   )
 }
 
@@ -99,48 +102,48 @@ check_widths <- function(hidden, call) {
   check_hidden(hidden, call, last = "integer(0)")
 }
 
-# What `map` of cwmix() stands for: NULL for affine maps alone, or a cwmix_map().
-read_map <- function(map, call) {
-  if (inherits(map, "cwmix_map")) {
-    return(validate_map(map, call))
+# What `flow` of cwmix() stands for: NULL for no flow, or a cwmix_flow().
+read_flow <- function(flow, call) {
+  if (inherits(flow, "cwmix_flow")) {
+    return(check_flow_shape(flow, call))
   }
-  if (!is.character(map)) {
-    needed <- "\"affine\", \"realnvp\", \"spline\" or a cwmix_map()"
-    check_class(map, "cwmix_map", needed, "map", call)
+  if (!is.character(flow)) {
+    needed <- "\"none\", \"realnvp\", \"spline\" or a cwmix_flow()"
+    check_class(flow, "cwmix_flow", needed, "flow", call)
   }
-  map <- check_choice(map, c("affine", flow_maps), "map", call)
-  if (map != "affine") cwmix_map(map)
+  flow <- check_choice(flow, c("none", flow_kinds), "flow", call)
+  if (flow != "none") cwmix_flow(flow)
 }
 
 # One may have been edited by hand since it was made.
-validate_map <- function(map, call) {
-  if (!setequal(names(map), setdiff(names(formals(cwmix_map)), "..."))) {
-    stop_input("`map` must be made by cwmix_map(), not have the elements ",
-      paste(names(map), collapse = ", "), ".",
+check_flow_shape <- function(flow, call) {
+  if (!is.list(flow) || !setequal(names(flow), setdiff(names(formals(cwmix_flow)), "..."))) {
+    stop_input("`flow` must be made by cwmix_flow(), not have the elements ",
+      paste(names(flow), collapse = ", "), ".",
       call = call
     )
   }
   tryCatch(
-    do.call(cwmix_map, Filter(Negate(is.null), unclass(map))),
-    error = function(e) stop_input("`map`: ", conditionMessage(e), call = call)
+    do.call(cwmix_flow, Filter(Negate(is.null), unclass(flow))),
+    error = function(e) stop_input("`flow`: ", conditionMessage(e), call = call)
   )
 }
 
 #' @export
-format.cwmix_map <- function(x, ...) {
+format.cwmix_flow <- function(x, ...) {
   check_dots_empty(..., call = user_call())
-  paste("Map of a mixture:", describe_map(x))
+  paste0("Flow of a mixture: ", if (!x$shared) "for each component ", describe_flow(x))
 }
 
 #' @export
-print.cwmix_map <- function(x, ...) {
+print.cwmix_flow <- function(x, ...) {
   cat(format(x, ...), sep = "\n")
   invisible(x)
 }
 
 # "spline flow, 4 layers of networks 32-32, tanh; 8 bins on [-4, 4]"; in one column there are no
 # networks.
-describe_map <- function(flow, d = 2) {
+describe_flow <- function(flow, d = 2) {
   networks <- if (d == 1) {
     ""
   } else if (length(flow$hidden) == 0) {
@@ -148,17 +151,17 @@ describe_map <- function(flow, d = 2) {
   } else {
     sprintf(" of networks %s, %s", paste(flow$hidden, collapse = "-"), flow$activation)
   }
-  bins <- if (flow$map == "spline") {
+  bins <- if (flow$kind == "spline") {
     sprintf("; %d bins on [%g, %g]", flow$bins, -flow$tail_bound, flow$tail_bound)
   }
-  name <- if (flow$map == "realnvp") "Real-NVP" else "spline flow"
+  name <- if (flow$kind == "realnvp") "Real-NVP" else "spline flow"
   paste0(name, ", ", plural(flow$layers, "layer"), networks, bins)
 }
 
 # The widths of the networks of even layers, counted from 0 as in the engine, and of odd ones: two
 # columns. Columns with the layer's parity set the parameters of the others.
 flow_widths <- function(flow, d) {
-  each <- if (flow$map == "realnvp") 2L else 3L * flow$bins - 1L
+  each <- if (flow$kind == "realnvp") 2L else 3L * flow$bins - 1L
   if (d == 1) {
     return(matrix(c(0L, each), 2, 2))
   }
@@ -182,7 +185,7 @@ engine_flow <- function(flow, d) {
     return(NULL)
   }
   list(
-    kind = match(flow$map, flow_maps), layers = flow$layers, bins = flow$bins %||% 0L,
+    kind = match(flow$kind, flow_kinds), layers = flow$layers, bins = flow$bins %||% 0L,
     bound = flow$tail_bound %||% 0, activation = match(flow$activation, activations) - 1L,
     fixed = isTRUE(flow$fixed), widths = flow_widths(flow, d)
   )
@@ -199,22 +202,32 @@ identity_flow <- function(flow, d) {
   list(weights = lapply(networks, `[[`, "weights"), biases = lapply(networks, `[[`, "biases"))
 }
 
-# Parameters with those of a flow where there is one.
-add_flow <- function(parameters, flow) {
-  if (!is.null(flow)) parameters$flow <- identity_flow(flow, ncol(parameters$mean))
+# Parameters of components with those of the flow before them, or of one before each.
+add_flow <- function(parameters, shape) {
+  if (is.null(shape) || "flow" %in% names(parameters)) {
+    return(parameters)
+  }
+  d <- ncol(parameters$mean)
+  parameters$flow <- if (shape$shared) {
+    identity_flow(shape, d)
+  } else {
+    flows <- lapply(seq_len(nrow(parameters$mean)), function(k) identity_flow(shape, d))
+    list(weights = lapply(flows, `[[`, "weights"), biases = lapply(flows, `[[`, "biases"))
+  }
   parameters
 }
 
-# A problem with a flow. That of a flow alone leaves its base, the standard normal, as it is.
-add_map <- function(problem, flow, call) {
-  if (!is.null(flow)) check_map_size(flow, ncol(problem$y), call)
-  problem$flow <- flow
-  if (isTRUE(flow$fixed)) problem$floor[] <- 0
-  problem
+# Parameters with the components in another order, and their flows, where each has its own.
+reorder_components <- function(parameters, order, shape) {
+  own <- !is.null(shape) && !shape$shared
+  if (own) parameters$flow <- lapply(parameters$flow, `[`, order)
+  order_components(parameters, order)
 }
 
-check_map_size <- function(flow, d, call) {
-  parameters <- sum(flow_counts(engine_flow(flow, d)))
+# How many parameters a flow may have, in all its copies.
+check_flow_size <- function(flow, d, K, call) {
+  copies <- if (flow$shared) 1 else K
+  parameters <- copies * sum(flow_counts(engine_flow(flow, d)))
   if (parameters > 1e8) {
     stop_input("`layers`, `hidden` and `bins` must be so few that the flow has at most 1e8 ",
       "parameters, not ", signif(parameters, 3), ".",
@@ -227,8 +240,3 @@ check_map_size <- function(flow, d, call) {
 fitted_parts <- c("center", "scale", "weights", "biases")
 
 flow_shape <- function(flow) flow[setdiff(names(flow), fitted_parts)]
-
-# The flow of a fit on the working scale: u = F((y - center) / scale).
-fitted_flow <- function(parameters, problem) {
-  c(problem$flow, problem[c("center", "scale")], parameters$flow)
-}

@@ -1,60 +1,25 @@
-# Training: R drives, the engine takes the steps.
-
-# What the optimiser carries from step to step, all on the standardised scale and in the order of
-# EM's components: plain vectors, so that a fit can be saved and continued.
-new_state <- function(parameters) {
-  flat <- as.double(flatten(parameters))
-  zero <- double(length(flat))
-  list(
-    parameters = flat, first = zero, second = zero, average = flat, step = 0,
-    epoch = 0L, best = flat, best_epoch = 0L, best_score = -Inf
-  )
-}
-
-# From the best epoch with fresh moments: where a broken run can go on from.
-restarted <- function(state) {
-  state$parameters <- state$average <- state$best
-  state$first[] <- state$second[] <- 0
-  state$step <- 0
-  state
-}
+# Training of networks and flows by the mean log density of minibatches: R drives, the engine takes the
+# steps.
 
 # Trains for some epochs: list(state, trace, stopped). `template` has the shape of the parameters,
-# `trace` is continued.
-train <- function(state, template, sets, activation, problem, epochs, trace = NULL) {
-  run <- new.env(parent = emptyenv())
-  run$state <- state
-  run$from <- state$epoch
-  run$trace <- list()
-  run$stopped <- NULL
-  model <- engine_model(unflatten(state$parameters, template), activation, problem$flow)
+# `trace` is continued. Patience begins anew with every call.
+train <- function(state, template, sets, activation, task, epochs, trace = NULL) {
+  model <- engine_model(unflatten(state$parameters, template), activation, task$shape)
+  run <- new_ascent(state)
   run$started <- trace$training[1]
+  stopped <- NULL
   if (is.null(trace)) {
-    start <- score(model, sets$training, problem$control)
-    run$started <- start
-    run$stopped <- record(run, start, model, sets, problem$control, NA)
+    run$started <- score(model, sets$training, task$control)
+    stopped <- record_epoch(run, run$started, model, sets, task$control, NA)
   }
-  if (epochs > 0 && is.null(run$stopped)) {
-    ascend <- if (problem$control$optimiser == "adam") ascend_adam else ascend_lbfgs
-    run$stopped <- tryCatch(
-      ascend(run, model, sets, problem, epochs),
-      interrupt = function(condition) "interrupt"
-    )
+  if (epochs > 0 && is.null(stopped)) {
+    rounds <- if (task$control$optimiser == "adam") adam_epochs else lbfgs_epochs
+    done <- rounds(run, model, sets, task, epochs)
+    stopped <- done$stopped
   }
-  if (identical(run$stopped, "diverged")) run$state <- restarted(run$state)
-  list(
-    state = run$state, trace = rbind(trace, trace_frame(run$trace)),
-    stopped = run$stopped %||% "epochs"
-  )
-}
-
-# A data frame of records, made once: one an epoch would cost more than small epochs do.
-trace_frame <- function(records) {
-  column <- function(name, value) vapply(records, `[[`, value, name)
-  data.frame(
-    epoch = column("epoch", 0L), training = column("training", 0),
-    validation = column("validation", 0), learning_rate = column("learning_rate", 0)
-  )
+  if (identical(stopped, "diverged")) run$state <- restarted(run$state)
+  trace <- if (length(run$records) > 0) rbind(trace, records_frame(run$records)) else trace
+  list(state = run$state, trace = trace, stopped = stopped %||% "epochs")
 }
 
 # How training computes: L-BFGS needs double precision.
@@ -83,26 +48,20 @@ has_diverged <- function(scores, started) {
 
 # Enters an epoch into the trace and keeps its averaged parameters where they are the best: by the
 # validation score, or the latest where there is none. Returns why training must stop, or NULL.
-# Patience begins anew with every call of train().
-record <- function(run, training, model, sets, control, rate) {
-  state <- run$state
+record_epoch <- function(run, training, model, sets, control, rate) {
   held_out <- !is.null(sets$validation)
-  model$parameters <- state$average
+  epoch <- run$state$epoch
+  model$parameters <- run$state$average
   tested <- score(model, if (held_out) sets$validation else head_of(sets$training), control)
-  if (state$epoch > 0 && has_diverged(c(tested, training), run$started)) {
+  if (epoch > 0 && has_diverged(c(tested, training), run$started)) {
     return("diverged")
   }
-  run$trace[[length(run$trace) + 1]] <- list(
-    epoch = state$epoch, training = training, validation = if (held_out) tested else NA_real_,
+  record <- list(
+    epoch = epoch, training = training, validation = if (held_out) tested else NA_real_,
     learning_rate = as.double(rate)
   )
-  if (!held_out || tested > state$best_score) {
-    state$best <- state$average
-    state$best_epoch <- state$epoch
-    state$best_score <- if (held_out) tested else training
-    run$state <- state
-  }
-  if (state$epoch - max(run$state$best_epoch, run$from) >= control$patience) "patience"
+  if (held_out) keep_record(run, record, tested) else keep_record(run, record, training, TRUE)
+  if (epoch - max(run$state$best_epoch, run$from) >= control$patience) "patience"
 }
 
 # Batches of one size, the last one shorter; without a size, of nearly equal ones. With more than
@@ -145,96 +104,76 @@ learning_rates <- function(fraction, control) {
   control$learning_rate * shape
 }
 
-ascend_adam <- function(run, model, sets, problem, epochs) {
-  control <- problem$control
+# An epoch is some calls of the engine over all rows in random order.
+adam_epochs <- function(run, model, sets, task, epochs) {
+  control <- task$control
   n <- nrow(sets$training$x)
   plan <- plan_batches(n, control)
   steps <- seq_len(plan$count)
   sizes <- pmin(plan$size, n - (steps - 1) * plan$size)
-  # A row goes through a flow once and then to every component.
-  flow <- sum(flow_counts(model$flow))
-  work <- plan$size * (model$K * (length(model$parameters) - flow + 100) + flow)
-  calls <- split(steps, (steps - 1) %/% max(1, work_per_call %/% work))
+  calls <- split(steps, (steps - 1) %/% max(1, work_per_call %/% (plan$size * row_work(model))))
   progress <- training_progress(epochs, n, control)
-  on.exit(progress$done())
-  for (epoch in seq_len(epochs)) {
+  training <- rate <- NA
+  advance <- function(epoch) {
     fraction <- ((epoch - 1) * plan$count + steps - 0.5) / (epochs * plan$count)
     rates <- learning_rates(fraction, control)
     order <- sample.int(n) - 1L
     scores <- double()
     for (some in calls) {
       rows <- order[((some[1] - 1) * plan$size + 1):min(n, some[length(some)] * plan$size)]
-      out <- adam_steps(model, run$state, sets$training, rows, plan$size, rates[some], problem)
+      out <- adam_steps(model, run$state, sets$training, rows, plan$size, rates[some], task)
       run$state[optimiser_fields] <- out[optimiser_fields]
       scores <- c(scores, out$scores)
       if (length(out$scores) < length(some)) {
         return("diverged")
       }
-      progress$at(epoch - 1, some[length(some)] / plan$count, run$trace)
+      progress$at(epoch - 1, some[length(some)] / plan$count, run$records)
     }
     run$state$epoch <- run$state$epoch + 1L
-    training <- sum(scores * sizes) / n + sets$training$offset
-    reason <- record(run, training, model, sets, control, rates[plan$count])
-    if (!is.null(reason)) {
-      return(reason)
-    }
+    training <<- sum(scores * sizes) / n + sets$training$offset
+    rate <<- rates[plan$count]
+    NULL
   }
-  "epochs"
+  record <- function(epoch) record_epoch(run, training, model, sets, control, rate)
+  ascend(run, epochs, advance, record, progress, "epochs")
 }
 
-# What a step changes.
-optimiser_fields <- c("parameters", "first", "second", "average", "step")
-
-# Step t enters the average of the parameters by (1 + recency) / (t + recency): see ?cwmix_control.
-recency <- 10
-
-adam <- function(decay, clip, log_floor) {
-  list(
-    beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, decay = decay, clip = clip, recency = recency,
-    log_floor = log_floor
-  )
-}
-
-adam_steps <- function(model, state, set, rows, batch, rates, problem) {
-  control <- problem$control
-  options <- adam(weight_decay(set, control), control$gradient_clip, log(problem$floor))
+adam_steps <- function(model, state, set, rows, batch, rates, task) {
+  control <- task$control
+  options <- adam(weight_decay(set, control), control$gradient_clip, log(task$floor))
   engine_steps(
     model, state[optimiser_fields], set$x, set$weights, rows, batch, rates, options,
     sampling(control), as_trained(control)
   )
 }
 
-# A component with a posterior below the threshold takes part in a row's gradient with probability
-# posterior / threshold and then counts as the threshold; two numbers seed these draws. See
-# src/engine/gradient.h; bench/sampling.R measures the variance that this adds.
-sampling <- function(control) if (control$exact) all_components else c(0.02, stats::runif(2))
-
 # An epoch of L-BFGS. optim() starts its memory of curvature anew in each.
 lbfgs_iterations <- 20L
 
-ascend_lbfgs <- function(run, model, sets, problem, epochs) {
-  control <- problem$control
+lbfgs_epochs <- function(run, model, sets, task, epochs) {
+  control <- task$control
   objective <- penalised(model, sets$training, control)
-  lower <- scale_bounds(model, problem$floor)
+  lower <- scale_bounds(model, task$floor)
   progress <- training_progress(epochs, nrow(sets$training$x), control)
-  on.exit(progress$done())
-  for (epoch in seq_len(epochs)) {
-    out <- stats::optim(run$state$parameters, objective$value, objective$gradient,
+  out <- NULL
+  advance <- function(epoch) {
+    out <<- stats::optim(run$state$parameters, objective$value, objective$gradient,
       method = "L-BFGS-B", lower = lower, control = list(maxit = lbfgs_iterations, factr = 1e3)
     )
     run$state$parameters <- run$state$average <- out$par
     run$state$epoch <- run$state$epoch + 1L
+    NULL
+  }
+  record <- function(epoch) {
     training <- objective$score(out$par) + sets$training$offset
-    reason <- record(run, training, model, sets, control, NA)
+    reason <- record_epoch(run, training, model, sets, control, NA)
     if (is.null(reason) && out$convergence != 1) {
       reason <- if (out$convergence == 0) "converged" else "line search"
     }
-    if (!is.null(reason)) {
-      return(reason)
-    }
-    progress$at(epoch, 0, run$trace)
+    if (is.null(reason)) progress$at(epoch, 0, run$records)
+    reason
   }
-  "epochs"
+  ascend(run, epochs, advance, record, progress, "epochs")
 }
 
 # What L-BFGS minimises: the penalty less the mean log density, and its gradient. optim() asks for
@@ -267,32 +206,6 @@ penalised <- function(model, set, control) {
   )
 }
 
-# Where the networks' weights stand in the flat parameters, those of the classifier and those of a
-# flow: see src/engine.h.
-weight_positions <- function(model) {
-  before <- model$K * model$d * (if (model$full) 1 + model$d else 2)
-  flow <- flow_counts(model$flow)
-  before_flow <- length(model$parameters) - sum(flow)
-  c(
-    before + seq_len(sum(model$widths[-1] * model$widths[-length(model$widths)])),
-    before_flow + seq_len(flow[["weights"]])
-  )
-}
-
-# Lower bounds of the flat parameters: the floor under the standard deviations.
-scale_bounds <- function(model, floor) {
-  bounds <- rep(-Inf, length(model$parameters))
-  d <- model$d
-  K <- model$K
-  if (model$full) {
-    at <- K * d + rep((seq_len(K) - 1) * d^2, each = d) + seq_len(d) + d * (seq_len(d) - 1)
-    bounds[at] <- rep(log(floor), K)
-  } else {
-    bounds[K * d + seq_len(K * d)] <- rep(log(floor), each = K)
-  }
-  bounds
-}
-
 # Shows epochs, rate and held-out score: list(at, done). `at` takes the epochs done, the part of the
 # next one, the records so far.
 training_progress <- function(epochs, n, control) {
@@ -314,18 +227,47 @@ training_progress <- function(epochs, n, control) {
   )
 }
 
-# Says why training ended before it should; `best` names what is returned.
-warn_stopped <- function(stopped, best, call) {
-  why <- switch(stopped,
-    interrupt = list("Training was interrupted", "cwmix_interrupted"),
-    diverged = list(
-      "Training diverged, a smaller `learning_rate` may help", "cwmix_numerical_warning"
-    ),
-    "line search" = list(
-      "L-BFGS stopped where its line search found nothing better", "cwmix_not_converged"
+# A fit by training, with further fields.
+finish_training <- function(training, template, activation, task, class, name, matched, fields) {
+  state <- training$state
+  best <- unflatten(state$best, template)
+  own <- list(
+    trace = training$trace, best_epoch = state$best_epoch, stopped = training$stopped,
+    optimiser = list(
+      state = state, template = template, activation = activation,
+      shape = if (!is.null(task$shape)) unclass(task$shape)
     )
   )
-  if (!is.null(why)) {
-    warn_cwmix(paste0(why[[1]], ": ", best, ", is returned."), why[[2]], call)
+  object <- new_fit(best, activation, task, class, name, matched, own, fields)
+  warn_stopped(training$stopped, sprintf("the best epoch so far, %d", state$best_epoch))
+  object
+}
+
+# The line of print() on the epochs of a fit, and the columns of glance().
+describe_epochs <- function(object) {
+  best <- object$trace[match(object$best_epoch, object$trace$epoch), ]
+  if (max(object$trace$epoch) == 0) {
+    diverged <- object$stopped == "diverged"
+    return(paste("  training   ", if (diverged) "diverged at once" else "none"))
   }
+  score <- if (is.na(best$validation)) {
+    sprintf("training score %.4f, from %.4f", best$training, object$trace$training[1])
+  } else {
+    sprintf("validation score %.4f, from %.4f", best$validation, object$trace$validation[1])
+  }
+  sprintf(
+    "  training    epoch %d of %d (%s): %s at epoch 0", object$best_epoch, max(object$trace$epoch),
+    switch(object$stopped, epochs = "all run", patience = "stopped early", object$stopped), score
+  )
+}
+
+glance_epochs <- function(x) {
+  data.frame(
+    best_epoch = x$best_epoch,
+    validation = x$trace$validation[match(x$best_epoch, x$trace$epoch)]
+  )
+}
+
+describe_floor <- function(object) {
+  if (object$at_floor > 0) sprintf("  at sd_floor %s", plural(object$at_floor, "component"))
 }

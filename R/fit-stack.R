@@ -2,20 +2,17 @@
 # folds of a cross-validation, and the densities of these fits are averaged with the weights that
 # score best on the rows that the fits had not seen (Smyth and Wolpert 1999).
 
-is_stacked <- function(object) !is.null(object$candidates)
-
-# As fit_cwmix().
-fit_stacked <- function(problem, settings, kept, matched, call) {
-  if (nrow(problem$y) < 10) {
+fit_stack <- function(task, settings, kept, matched, call) {
+  n <- nrow(task$sample$y)
+  if (n < 10) {
     stop_input(
-      "`K` must be given for fewer than 10 rows, not NULL for ", plural(nrow(problem$y), "row"),
-      ".",
+      "`K` must be given for fewer than 10 rows, not NULL for ", plural(n, "row"), ".",
       call = call
     )
   }
-  if (identical(settings$hidden, "auto")) settings$hidden <- default_widths(nrow(problem$y))
-  problem$floor <- pmax(problem$floor, rounding_unit(problem) / 2)
-  search <- new_search(problem, call)
+  if (identical(settings$hidden, "auto")) settings$hidden <- default_widths(n)
+  task$floor <- pmax(task$floor, rounding_unit(task$sample) / 2)
+  search <- new_search(task)
   on.exit(search$progress$done())
   # What is complete at an interrupt counts.
   tryCatch(
@@ -27,7 +24,7 @@ fit_stacked <- function(problem, settings, kept, matched, call) {
     },
     interrupt = function(condition) search$interrupted <- TRUE
   )
-  finish_stacked(search, settings, matched, kept, call)
+  finish_stack(search, settings, matched, kept)
 }
 
 # EM and training end in good order at an interrupt; a search then ends too.
@@ -69,17 +66,16 @@ structure_df <- function(name, K, d) {
 }
 
 # The state of the search: folds, candidates so far, what is to be known of an interrupt.
-new_search <- function(problem, call) {
+new_search <- function(task) {
   search <- new.env(parent = emptyenv())
-  search$problem <- problem
-  search$call <- call
-  search$folds <- new_folds(problem)
+  search$task <- task
+  search$folds <- new_folds(task)
   held <- unlist(lapply(search$folds, `[[`, "held"))
-  weights <- problem$weights[held] %||% rep(1, length(held))
+  weights <- task$sample$weights[held] %||% rep(1, length(held))
   search$weights <- weights / sum(weights)
   search$candidates <- list()
   search$interrupted <- FALSE
-  search$progress <- progress_bar("{cli::pb_spin} [{cli::pb_elapsed}]", NA, problem$control)
+  search$progress <- progress_bar("{cli::pb_spin} [{cli::pb_elapsed}]", NA, task$control)
   search
 }
 
@@ -89,16 +85,16 @@ default_folds <- function(n) {
 
 # Training and held-out rows of each fold, and what EM starts from. Beyond 20,000 rows one split
 # with a few thousand held-out rows says enough, and as many rows are enough for EM.
-new_folds <- function(problem) {
-  n <- nrow(problem$y)
-  count <- min(problem$control$folds %||% default_folds(n), n)
+new_folds <- function(task) {
+  n <- nrow(task$sample$y)
+  count <- min(task$control$folds %||% default_folds(n), n)
   held <- if (count == 1) {
     list(sort(sample.int(n, held_count(NULL, n))))
   } else {
-    unname(split(seq_len(n), fold_labels(count, n)))
+    unname(split(seq_len(n), random_folds(count, n)))
   }
   lapply(held, function(rows) {
-    sets <- split_sets(problem, rows)
+    sets <- split_sets(task$sample, rows)
     mixture <- some_rows(sets$training, 20000)
     c(sets, list(held = rows, mixture = mixture, tree = cluster_tree(mixture$x)))
   })
@@ -112,33 +108,12 @@ some_rows <- function(set, most) {
   list(x = set$x[rows, , drop = FALSE], weights = set$weights[rows], offset = set$offset)
 }
 
-# A hierarchical clustering (Ward 1963) of at most a thousand rows in units of their principal
-# components: starts of EM for every K (Fraley 1998).
-cluster_tree <- function(x, most = 1000) {
-  rows <- if (nrow(x) > most) sample.int(nrow(x), most) else seq_len(nrow(x))
-  y <- x[rows, , drop = FALSE]
-  axes <- eigen(crossprod(y - rep(colMeans(y), each = nrow(y))), symmetric = TRUE)
-  # All may be 0: of ties, or where one far row sets the unit.
-  scale <- sqrt(pmax(axes$values, 1e-10 * max(axes$values[1], .Machine$double.xmin)))
-  y <- y %*% (axes$vectors / rep(scale, each = ncol(x)))
-  list(x = x[rows, , drop = FALSE], tree = stats::hclust(stats::dist(y), "ward.D2"))
-}
-
-# Means and shares of K groups of the tree, with one covariance, diagonal, for all.
-tree_start <- function(tree, K, full, floor) {
-  group <- stats::cutree(tree$tree, K)
-  size <- tabulate(group, K)
-  mean <- rowsum(tree$x, group) / size
-  within <- tree$x - mean[group, , drop = FALSE]
-  mixture_parameters(mean, pmax(sqrt(colMeans(within^2)), floor, 1e-3), full, log(size / sum(size)))
-}
-
 # The smallest distance between different values of each column, in its standard deviations: below
 # it, data say nothing. Distances of rounding errors do not count; the quartiles of the values, not
 # their range, say what these are, as one value may be far out.
-rounding_unit <- function(problem) {
-  vapply(seq_len(ncol(problem$y)), function(j) {
-    values <- sort(unique(problem$y[, j] / problem$scale[j]))
+rounding_unit <- function(sample) {
+  vapply(seq_len(ncol(sample$y)), function(j) {
+    values <- sort(unique(sample$y[, j] / sample$scale[j]))
     gaps <- diff(values)
     min(gaps[gaps > 1e-9 * stats::IQR(values)])
   }, 0)
@@ -148,12 +123,12 @@ candidate_sizes <- c(1L, 2L, 3L, 4L, 5L, 7L, 10L, 14L, 20L, 28L, 40L, 56L, 80L, 
 
 # Larger and larger mixtures of each structure, until two sizes in a row score less than the best.
 search_mixtures <- function(search, covariance) {
-  problem <- search$problem
-  d <- ncol(problem$y)
+  task <- search$task
+  d <- ncol(task$sample$y)
   rows <- min(vapply(search$folds, function(fold) nrow(fold$mixture$x), 0L))
   all <- structures(d, covariance)
   # Many rows tell their covariances without help.
-  if (nrow(problem$y) > 2000) all <- all[names(all) %in% c("full", "diagonal", "spherical")]
+  if (nrow(task$sample$y) > 2000) all <- all[names(all) %in% c("full", "diagonal", "spherical")]
   for (name in names(all)) {
     best <- -Inf
     worse <- 0
@@ -162,11 +137,11 @@ search_mixtures <- function(search, covariance) {
       if (structure_df(name, K, d) >= max(rows, 3 * d) || K > rows || worse == 2) break
       search$progress$at(NULL, paste0(name, " covariances, ", plural(K, "component")))
       # A component may lose its spread where `sd_floor` is 0.
-      members <- tryCatch(
-        lapply(search$folds, fit_fold_mixture, K, all[[name]], problem, search$call),
+      fits <- tryCatch(
+        lapply(search$folds, fit_fold_mixture, K, all[[name]], task),
         cwmix_numerical_error = function(e) NULL
       )
-      score <- if (is.null(members)) -Inf else add_candidate(search, members, name, K)
+      score <- if (is.null(fits)) -Inf else add_candidate(search, fits, name, K)
       if (score > best) {
         best <- score
         worse <- 0
@@ -178,40 +153,38 @@ search_mixtures <- function(search, covariance) {
 }
 
 # EM from the tree and from k-means++: the better one's parameters.
-fit_fold_mixture <- function(fold, K, structure, problem, call) {
+fit_fold_mixture <- function(fold, K, structure, task) {
   set <- fold$mixture
-  problem$control$em_tolerance <- max(problem$control$em_tolerance, 1e-5)
+  task$control$em_tolerance <- max(task$control$em_tolerance, 1e-5)
   runs <- lapply(seq_len(if (K == 1) 1 else 2), function(i) {
     from <- if (i == 1) {
-      tree_start(fold$tree, K, structure$full, problem$floor)
+      tree_start(fold$tree, K, structure$full, task$floor)
     } else {
-      em_start(set$x, K, structure$full, set$weights, problem$floor)
+      em_start(set$x, K, structure$full, set$weights, task$floor)
     }
-    em_run(from, set, problem, call, structure$pooling)
+    em_run(from, set, task, structure$pooling)
   })
   if (any(vapply(runs, `[[`, NA, "interrupted"))) interrupt_again()
   runs[[which.max(vapply(runs, `[[`, 0, "log_likelihood"))]]$parameters
 }
 
 # Log densities of the held-out rows, fold after fold, each under its own fold's fit.
-held_out_scores <- function(search, members, activation = "tanh") {
-  how <- list(threads = search$problem$control$threads)
+held_out_scores <- function(search, fits, activation = "tanh") {
+  how <- list(threads = search$task$control$threads)
   unlist(Map(function(fold, parameters) {
     model <- engine_model(parameters, activation)
     engine_density(model, fold$validation$x, "density", how)
-  }, search$folds, members))
+  }, search$folds, fits))
 }
 
-mean_score <- function(scores, weights) sum(scores * weights)
-
-add_candidate <- function(search, members, covariance, K, hidden = NULL, epochs = NA,
+add_candidate <- function(search, fits, covariance, K, hidden = NULL, epochs = NA,
                           activation = "tanh") {
-  scores <- held_out_scores(search, members, activation)
+  scores <- held_out_scores(search, fits, activation)
   if (!all(is.finite(scores))) {
     return(-Inf)
   }
   search$candidates[[length(search$candidates) + 1]] <- list(
-    members = members, scores = scores, covariance = covariance, K = K, hidden = hidden,
+    fits = fits, scores = scores, covariance = covariance, K = K, hidden = hidden,
     epochs = epochs
   )
   mean_score(scores, search$weights)
@@ -236,7 +209,7 @@ search_networks <- function(search, hidden, activation) {
     trained <- train_folds(search, start, hidden, activation)
     if (trained$epochs > 0) {
       add_candidate(
-        search, trained$members, start$covariance, start$K, hidden, trained$epochs, activation
+        search, trained$fits, start$covariance, start$K, hidden, trained$epochs, activation
       )
     }
   }
@@ -245,21 +218,21 @@ search_networks <- function(search, hidden, activation) {
 # Trains a network in every fold, all by the same number of epochs: that with the best mean held-out
 # score.
 train_folds <- function(search, start, hidden, activation) {
-  problem <- search$problem
-  problem$control[c("schedule", "verbose")] <- list("constant", FALSE)
+  task <- search$task
+  task$control[c("schedule", "verbose")] <- list("constant", FALSE)
   runs <- Map(function(fold, parameters) {
     template <- add_network(parameters, hidden, activation)
     list(template = template, sets = fold["training"], state = new_state(template), trace = NULL)
-  }, search$folds, start$members)
+  }, search$folds, start$fits)
   n <- nrow(search$folds[[1]]$training$x)
-  epochs <- problem$control$epochs %||% default_epochs(n, problem$control, steps = 1e4, most = 150)
+  epochs <- task$control$epochs %||% default_epochs(n, task$control, steps = 1e4, most = 150)
   best <- list(epochs = 0L, score = mean_score(start$scores, search$weights))
   epoch <- 0L
-  while (epoch < epochs && epoch - best$epochs < problem$control$patience) {
+  while (epoch < epochs && epoch - best$epochs < task$control$patience) {
     more <- min(max(1L, epochs %/% 40L), epochs - epoch)
     runs <- lapply(runs, function(run) {
       run[c("state", "trace", "stopped")] <- train(
-        run$state, run$template, run$sets, activation, problem, more, run$trace
+        run$state, run$template, run$sets, activation, task, more, run$trace
       )
       run
     })
@@ -269,9 +242,9 @@ train_folds <- function(search, start, hidden, activation) {
     epoch <- epoch + more
     status <- paste0("network from ", plural(start$K, "component"), ", epoch ", epoch)
     search$progress$at(NULL, status)
-    members <- lapply(runs, function(run) unflatten(run$state$average, run$template))
-    score <- mean_score(held_out_scores(search, members, activation), search$weights)
-    if (isTRUE(score > best$score)) best <- list(members = members, epochs = epoch, score = score)
+    fits <- lapply(runs, function(run) unflatten(run$state$average, run$template))
+    score <- mean_score(held_out_scores(search, fits, activation), search$weights)
+    if (isTRUE(score > best$score)) best <- list(fits = fits, epochs = epoch, score = score)
   }
   best
 }
@@ -306,66 +279,55 @@ stacking_shares <- function(scores, weights, least = 0.005,
   shares / sum(shares)
 }
 
-finish_stacked <- function(search, settings, matched, kept, call) {
-  problem <- search$problem
+# The average of the folds' fits of all candidates with a share.
+finish_stack <- function(search, settings, matched, kept) {
+  task <- search$task
   candidates <- search$candidates
-  if (length(candidates) == 0) stop_without_candidates(search, call)
+  if (length(candidates) == 0) stop_without_candidates(search)
   scores <- vapply(candidates, `[[`, search$weights, "scores")
   shares <- stacking_shares(scores, search$weights)
-  offset <- mean_offset(problem, unlist(lapply(search$folds, `[[`, "held")))
+  offset <- mean_offset(task$sample, unlist(lapply(search$folds, `[[`, "held")))
   used <- which(shares > 0)
   used <- used[order(shares[used], decreasing = TRUE)]
-  parameters <- do.call(c, lapply(candidates[used], `[[`, "members"))
+  parameters <- do.call(c, lapply(candidates[used], `[[`, "fits"))
   count <- length(search$folds)
-  densities <- lapply(parameters, stacked_member, settings$activation, problem)
-  object <- average_of(densities, rep(shares[used] / count, each = count), "cwmix")
+  densities <- lapply(parameters, fold_density, settings$activation, task)
+  object <- sum_of(densities, rep(shares[used] / count, each = count), "cwmix_stack")
   joint <- scores[, used, drop = FALSE] + rep(log(shares[used]), each = nrow(scores))
   stacked <- log_row_sums(joint)
-  at_floor <- sum(vapply(parameters, function(p) components_at(problem$floor, p), 0L))
-  fields <- c(
-    fit_scores(object, problem),
-    list(
-      proportions = mean_posterior(object, problem), at_floor = at_floor,
-      candidates = candidate_table(candidates, scores, shares, search$weights, offset),
-      folds = count,
-      held_out = c(
-        score = mean_score(stacked, search$weights) + offset,
-        se = score_error(stacked, search$weights)
-      ),
-      fingerprint = problem$fingerprint, control = problem$control, hidden = settings$hidden,
-      call = tidy_call(matched, "cwmix"), data = kept
-    )
-  )
   if (search$interrupted) {
-    warn_cwmix("Interrupted: the candidates so far are used.", "cwmix_interrupted", call)
+    warn_cwmix("Interrupted: the candidates so far are used.", "cwmix_interrupted", NULL)
   }
-  structure(c(unclass(object), fields), class = class(object))
+  add_fields(object, fit_scores(object, task), list(
+    proportions = mean_posterior(object, task),
+    at_floor = sum(vapply(parameters, function(p) components_at(task$floor, p), 0L)),
+    candidates = candidate_table(candidates, scores, shares, search$weights, offset),
+    folds = count,
+    held_out = c(
+      score = mean_score(stacked, search$weights) + offset,
+      se = score_error(stacked, search$weights)
+    ),
+    fingerprint = task$sample$fingerprint, control = task$control, hidden = settings$hidden,
+    call = tidy_call(matched, "cwmix"), data = kept
+  ))
 }
 
-stop_without_candidates <- function(search, call) {
+stop_without_candidates <- function(search) {
   if (search$interrupted) {
-    stop_cwmix("Interrupted before any mixture was fitted.", "cwmix_interrupted", call)
+    stop_cwmix("Interrupted before any mixture was fitted.", "cwmix_interrupted", NULL)
   }
   stop_cwmix(
     "Every mixture gives some held-out rows, far from all others, a density of 0: give `K`.",
-    "cwmix_numerical_error", call
+    "cwmix_numerical_error", NULL
   )
 }
 
-stacked_member <- function(parameters, activation, problem) {
+fold_density <- function(parameters, activation, task) {
   if (length(parameters$weights) > 0) {
-    shares <- component_shares(parameters, activation, problem)
+    shares <- component_shares(parameters, activation, task)
     parameters <- order_components(parameters, order(shares, decreasing = TRUE))
   }
-  on_data <- unstandardise_parameters(parameters, problem$center, problem$scale)
-  density_of(on_data, activation, problem$support, problem$columns, "cwmix_model")
-}
-
-score_error <- function(scores, weights) {
-  terms <- weights * (scores - mean_score(scores, weights))
-  # A row far out may have a square beyond the range of doubles.
-  largest <- max(abs(terms), .Machine$double.xmin)
-  largest * sqrt(sum((terms / largest)^2))
+  fitted_density(parameters, activation, task, "cwmix_model")
 }
 
 # A row a candidate, the best first.
@@ -384,13 +346,26 @@ candidate_table <- function(candidates, scores, shares, weights, offset) {
   table
 }
 
-mean_posterior <- function(object, problem) {
-  n <- nrow(problem$y)
-  threads <- problem$control$threads
-  sums <- lapply(row_blocks(n, nrow(object$mean)), function(rows) {
-    y <- problem$y[rows, , drop = FALSE]
-    posterior <- exp(log_quantity_working(object, y, "posterior", threads = threads))
-    colSums(posterior * (problem$weights[rows] %||% 1))
-  })
-  Reduce(`+`, sums) / sum(problem$weights %||% n)
+# Without AIC and BIC: the parameters, those of all members, were not fitted together.
+#' @export
+describe_likelihood.cwmix_stack <- function(object) {
+  sprintf(
+    "  log-lik.    %s, %s a row", fixed(object$log_likelihood, 2),
+    fixed(object$log_likelihood / object$nobs, 4)
+  )
+}
+
+#' @export
+describe_training.cwmix_stack <- function(object) {
+  sprintf(
+    "  stacked     %d of %s, %s: held-out score %s (se %s)",
+    sum(object$candidates$share > 0), plural(nrow(object$candidates), "candidate"),
+    if (object$folds == 1) "one split" else plural(object$folds, "fold"),
+    fixed(object$held_out[["score"]], 4), fixed(object$held_out[["se"]], 4)
+  )
+}
+
+#' @export
+glance_training.cwmix_stack <- function(x) {
+  data.frame(best_epoch = NA_integer_, validation = x$held_out[["score"]])
 }

@@ -1,4 +1,4 @@
-# EM for Gaussian mixtures on standardised columns: k-means++ starts, restarts, re-seeding.
+# EM for Gaussian mixtures on standardised columns: runs from a start, restarts, re-seeding.
 
 # Some iterations of the engine. `parameters` is a list(mean, log_sd | log_cholesky, weights =
 # list(), biases = list(log pi)); returned with log_likelihood (the mean per unit of weight before
@@ -17,48 +17,6 @@ em_steps <- function(parameters, x, weights = NULL, iterations = 1, tolerance = 
     unflatten(out$parameters, parameters),
     out[c("log_likelihood", "counts", "converged", "status")]
   )
-}
-
-# Centres by k-means++ (Arthur and Vassilvitskii 2007): each far from those before. All start
-# with one isotropic standard deviation, the root mean square distance to the nearest centre.
-em_start <- function(x, K, full, weights, floor) {
-  n <- nrow(x)
-  d <- ncol(x)
-  blocks <- row_blocks(n, d)
-  mass <- weights %||% rep(1, n)
-  nearest <- rep(Inf, n)
-  chosen <- integer(K)
-  for (k in seq_len(K)) {
-    chosen[k] <- pick_rows(mass, 1)
-    for (rows in blocks) {
-      distance <- 0
-      for (j in seq_len(d)) distance <- distance + (x[rows, j] - x[chosen[k], j])^2
-      nearest[rows] <- pmin(nearest[rows], distance)
-    }
-    mass <- nearest * (weights %||% 1)
-    total <- sum(mass)
-    if (total == 0) mass <- weights %||% rep(1, n)
-  }
-  sd <- pmax(sqrt(total / sum(weights %||% n) / d), floor, 1e-8)
-  mixture_parameters(x[chosen, , drop = FALSE], sd, full, rep(-log(K), K))
-}
-
-# Not sample.int(prob =): it sorts, and near ties would then hang on rounding.
-pick_rows <- function(weight, size) {
-  cumulated <- cumsum(weight)
-  findInterval(stats::runif(size) * cumulated[length(weight)], cumulated) + 1L
-}
-
-# All components with the same standard deviations (one a column).
-mixture_parameters <- function(mean, sd, full, log_weights) {
-  K <- nrow(mean)
-  d <- ncol(mean)
-  scale <- if (full) {
-    list(log_cholesky = array(diag(log(sd), d), c(d, d, K)))
-  } else {
-    list(log_sd = matrix(log(sd), K, d, byrow = TRUE))
-  }
-  c(list(mean = unname(mean)), scale, list(weights = list(), biases = list(log_weights)))
 }
 
 # A component that holds less than a tenth of a row is empty: it moves to the row that the
@@ -88,8 +46,8 @@ reseed_empty <- function(parameters, counts, x, weights, threads) {
 
 # EM from one start: list(parameters, trace, log_likelihood, converged, interrupted). An interrupt
 # ends it with the parameters so far.
-em_run <- function(parameters, set, problem, call, pooling = c(0, 0)) {
-  control <- problem$control
+em_run <- function(parameters, set, task, pooling = c(0, 0)) {
+  control <- task$control
   K <- nrow(parameters$mean)
   chunk <- max(1, work_per_call %/% (nrow(set$x) * K * (ncol(set$x)^2 + 20)))
   run <- list(
@@ -98,7 +56,7 @@ em_run <- function(parameters, set, problem, call, pooling = c(0, 0)) {
   advance <- function() {
     left <- control$em_iterations - max(length(run$trace) - 1, 0)
     step <- em_steps(
-      run$parameters, set$x, set$weights, min(chunk, left), control$em_tolerance, problem$floor,
+      run$parameters, set$x, set$weights, min(chunk, left), control$em_tolerance, task$floor,
       pooling, control$threads
     )
     if (step$status != 0) {
@@ -107,7 +65,7 @@ em_run <- function(parameters, set, problem, call, pooling = c(0, 0)) {
           "EM broke down, as a component lost its spread in some direction: `sd_floor` must be ",
           "larger, not ", control$sd_floor, "."
         ),
-        "cwmix_numerical_error", call
+        "cwmix_numerical_error", NULL
       )
     }
     run$parameters <<- c(step[1:2], list(weights = list()), step["biases"])
@@ -139,12 +97,12 @@ em_run <- function(parameters, set, problem, call, pooling = c(0, 0)) {
 
 # The best of several starts, or of those that an interrupt has left; `log_likelihoods` keeps what
 # each reached. `set` is list(x, weights), `start` the parameters of the only start or NULL.
-em_fit <- function(set, start, problem, call) {
+em_fit <- function(set, start, task) {
   runs <- list()
-  count <- if (is.null(start)) problem$control$starts else 1
+  count <- if (is.null(start)) task$control$starts else 1
   while (length(runs) < count) {
-    from <- start %||% em_start(set$x, problem$K, problem$full, set$weights, problem$floor)
-    runs[[length(runs) + 1]] <- em_run(from, set, problem, call)
+    from <- start %||% em_start(set$x, task$K, task$full, set$weights, task$floor)
+    runs[[length(runs) + 1]] <- em_run(from, set, task)
     if (runs[[length(runs)]]$interrupted) break
   }
   log_likelihoods <- vapply(runs, `[[`, 0, "log_likelihood")

@@ -34,12 +34,17 @@ update.cwmix <- function(object, ..., epochs = NULL, control = NULL) {
 
 #' @rdname update.cwmix
 #' @export
-update.flow <- update.cwmix
+update.cwmix_flow_fit <- update.cwmix
 
 #' @rdname update.cwmix
 #' @export
-update.cwmix_model <- function(object, ...) {
-  check_fitted(object, user_call())
+update.cwmix_stack <- update.cwmix
+
+#' @rdname update.cwmix
+#' @export
+update.cwmix_density <- function(object, ...) {
+  call <- user_call()
+  check_fitted(object, call)
 }
 
 #' @rdname update.cwmix
@@ -47,85 +52,6 @@ update.cwmix_model <- function(object, ...) {
 update.gaussian_mixture <- function(object, ...) {
   refit(object, match.call(expand.dots = FALSE)$..., parent.frame(), user_call())
 }
-
-#' Go on with a variational fit, or refit it
-#'
-#' `update(fit, steps = 1000)` trains on from the last parameters with the optimiser's moments;
-#' `log_density` and `gradient` are found by the call. Any other change evaluates the call again
-#' with the arguments given.
-#'
-#' @param object A fit of [cwmix_vi()].
-#' @param ... Arguments of [cwmix_vi()] to change, by name.
-#' @param steps A whole number of further steps, at full learning rate and without annealing. Not
-#'   together with other arguments but `control`.
-#' @param control A [cwmix_vi_control()] for them; `NULL` for that of the fit.
-#' @return A fit of the same class. The trace goes on; the best step is the best of all.
-#' @section Errors: A condition of class `"cwmix_input_error"`, for instance where `log_density`
-#'   cannot be found.
-#' @examples
-#' log_density <- function(x) dnorm(x[, 1], 3, 2, log = TRUE)
-#' gradient <- function(x) -(x - 3) / 4
-#' set.seed(1)
-#' quick <- cwmix_vi_control(steps = 50, draws = 500)
-#' fit <- cwmix_vi(log_density, 1, 2, gradient, hidden = 8, control = quick)
-#' fit <- update(fit, steps = 50)
-#' max(fit$trace$step)
-#' @export
-update.cwmix_vi <- function(object, ..., steps = NULL, control = NULL) {
-  call <- user_call()
-  frame <- parent.frame()
-  if (is.null(steps)) {
-    changes <- match.call(expand.dots = FALSE)$...
-    if (!is.null(control)) changes$control <- substitute(control)
-    check_named_changes(changes, call)
-    again <- object$call
-    for (name in names(changes)) again[name] <- list(changes[[name]])
-    return(evaluate_again(again, NULL, frame, call))
-  }
-  if (...length() > 0) {
-    stop_input("`steps` must be given alone or with `control`, not with ",
-      paste0("`", ...names()[1], "`"), ".",
-      call = call
-    )
-  }
-  steps <- check_count(steps, "steps", call)
-  continue_vi(object, steps, control %||% object$control, frame, call)
-}
-
-continue_vi <- function(object, steps, control, frame, call) {
-  control <- validate_control(control, call, cwmix_vi_control)
-  find <- function(name, optional = FALSE) {
-    found <- tryCatch(eval(object$call[[name]], frame), error = function(e) FALSE)
-    if (is.function(found) || (optional && is.null(found))) {
-      return(found)
-    }
-    stop_input("`object` must have been fitted with a `", name, "` that can be found by its call.",
-      call = call
-    )
-  }
-  d <- ncol(object$mean)
-  bounds <- unname(split(object$support, row(object$support)))
-  target <- read_target(
-    find("log_density"), find("gradient", optional = TRUE), d, bounds, object$columns$names,
-    control, call
-  )
-  settings <- list(
-    hidden = object$hidden, activation = object$classifier$activation, control = control
-  )
-  started <- c(
-    list(parameters = object$optimiser$template, evidence = object$search_evidence),
-    object$optimiser[c("center", "scale")]
-  )
-  problem <- vi_problem(started, target, settings, "search")
-  problem$temperature <- 1
-  finish_vi(
-    train_vi(object$optimiser$state, problem, steps, object$trace, call), problem, object$call,
-    call
-  )
-}
-
-# Arguments that hold data: left out of calls as values, looked for again by name.
-data_arguments <- c("x", "data", "weights", "start")
 
 refit <- function(object, changes, frame, call) {
   check_named_changes(changes, call)
@@ -164,34 +90,37 @@ evaluate_again <- function(again, data, frame, call) {
 }
 
 continue <- function(object, epochs, control, frame, call) {
-  if (is_stacked(object)) {
+  if (is.null(object$optimiser)) {
     stop_input("`object` must be one network, fitted with `K` given, for more epochs, not a stack ",
       "of candidates.",
       call = call
     )
   }
-  training <- training_data(object, frame, call)
+  validate_density(object, "object", call)
+  source <- training_data(object, frame, call)
+  template <- object$optimiser$template
+  form <- object$optimiser[c("activation", "shape")]
+  bounds <- object$frame$support
   settings <- list(
-    K = nrow(object$mean), covariance = if (is.null(object$sd)) "full" else "diagonal",
-    support = unname(split(object$support, row(object$support))), weights = training$weights,
-    control = control
+    K = nrow(template$mean), covariance = if (is.null(template$log_sd)) "full" else "diagonal",
+    support = unname(split(bounds, row(bounds))), control = control, shape = form$shape
   )
-  problem <- add_map(
-    read_problem(training$points, settings, call), flow_shape(object$flow), call
-  )
-  sets <- split_sets(problem, object$held_rows)
-  if (is.null(object$hidden) && is.null(object$flow)) {
+  task <- read_task(source, settings, call)
+  if (is.null(object$hidden) && is.null(form$shape)) {
     stop_input(
       "`object` must have a network to train; constant weights are fitted by EM alone.",
       call = call
     )
   }
-  template <- object$optimiser$template
-  activation <- object$classifier$activation
-  more <- train(object$optimiser$state, template, sets, activation, problem, epochs, object$trace)
-  fields <- c("hidden", "starts", "converged", "held_rows", "data")
-  kept <- unclass(object)[intersect(fields, names(object))]
-  finish_cwmix(more, template, activation, problem, object$call, kept, call)
+  sets <- split_sets(task$sample, object$held_rows)
+  at_call(call, {
+    state <- object$optimiser$state
+    more <- train(state, template, sets, form$activation, task, epochs, object$trace)
+    fields <- c("hidden", "starts", "converged", "held_rows", "data")
+    kept <- unclass(object)[intersect(fields, names(object))]
+    name <- as.character(object$call[[1]])
+    finish_training(more, template, form$activation, task, class(object)[1], name, object$call, kept)
+  })
 }
 
 # The data of a fit, list(points, weights): kept, or found again by its call. They must be the same.
@@ -200,7 +129,7 @@ training_data <- function(object, frame, call) {
     evaluated <- function() eval(object$call[[name]], data, frame)
     object$data[[name]] %||% tryCatch(evaluated(), error = function(e) NULL)
   }
-  formula <- !is.null(object$columns$terms)
+  formula <- !is.null(object$frame$terms)
   x <- find(if (formula) "data" else "x")
   if (is.null(x) || (formula && !is.data.frame(x))) {
     stop_input(
@@ -209,9 +138,9 @@ training_data <- function(object, frame, call) {
       call = call
     )
   }
-  points <- if (formula) read_formula(object$columns$terms, x, call) else read_training(x, call)
+  points <- if (formula) read_formula(object$frame$terms, x, call) else read_training(x, call)
   weights <- check_weights(find("weights", if (formula) x), nrow(points$x), call)
-  if (!identical(points$columns$names, object$columns$names) ||
+  if (!identical(points$names, object$frame$names) ||
     !identical(fingerprint(points$x, weights), object$fingerprint)) {
     stop_input(
       "`object` must have been fitted to what its call now names, but these are other data.",

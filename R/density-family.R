@@ -1,0 +1,163 @@
+# The CDF form, formula (6): p(x) = sum_k alpha_k(P_k(x)) p_k(x), components of any continuous families
+# in one column without bounds of its own. Fields `components`, a list named by families with the
+# parameters of each, and `classifier`, that of alpha (unit_classifier()). It is the normal-base form
+# with the maps z = Phi^-1(P_k(x)), as w_k(z) = alpha_k(Phi(z)).
+
+new_family <- function(components, classifier, class = NULL, ...) {
+  new_density(
+    list(components = components, classifier = unit_classifier(classifier), ...),
+    new_frame(NULL, "vector", no_support(1)), c(class, "cwmix_family")
+  )
+}
+
+family_model <- function(components, classifier, call) {
+  components <- read_components(components, call)
+  classifier <- read_classifier(classifier, 1L, length(components), call, uniform = TRUE)
+  new_family(components, classifier, "cwmix_model")
+}
+
+#' @export
+size.cwmix_family <- function(object) list(d = 1L, K = length(object$components))
+
+#' @export
+log_components.cwmix_family <- function(object, y) {
+  components <- seq_along(object$components)
+  log_density <- vapply(components, function(k) {
+    call_family(object$components[k], "d", as.double(y), log = TRUE)
+  }, double(nrow(y)))
+  matrix(log_density, nrow(y), length(components))
+}
+
+# log P_k(x), or log(1 - P_k(x)).
+log_family_tail <- function(object, x, k, lower) {
+  call_family(object$components[k], "p", x, lower.tail = lower, log.p = TRUE)
+}
+
+# z = Phi^-1(P_k(x)), from the smaller tail.
+#' @export
+latent.cwmix_family <- function(object, y, k) {
+  x <- as.double(y)
+  log_p <- log_family_tail(object, x, k, TRUE)
+  z <- normal_quantile(log_p)
+  upper <- which(log_p > -log(2))
+  z[upper] <- -normal_quantile(log_family_tail(object, x[upper], k, FALSE))
+  matrix(z)
+}
+
+# x = P_k^-1(Phi(z)), from the smaller tail. Logarithms only where probabilities underflow: families'
+# quantiles are better without.
+#' @export
+place.cwmix_family <- function(object, z, component) {
+  z <- as.double(z)
+  x <- double(length(z))
+  for (k in unique(component)) {
+    for (lower in c(TRUE, FALSE)) {
+      for (far in c(FALSE, TRUE)) {
+        rows <- which(component == k & (z < 0) == lower & (abs(z) > 37) == far)
+        if (length(rows) == 0) next
+        p <- stats::pnorm(-abs(z[rows]), log.p = far)
+        x[rows] <- call_family(
+          object$components[k], "q", p,
+          lower.tail = lower, log.p = far
+        )
+      }
+    }
+  }
+  matrix(x)
+}
+
+#' @export
+no_gradient.cwmix_family <- function(object) {
+  paste0(
+    "must have normal components, given by `mean`, not those of families (",
+    describe_families(object$components), ")"
+  )
+}
+
+#' @export
+gradient.cwmix_family <- function(object, points, weights = NULL, how = list()) {
+  stop_input("`object` ", no_gradient(object), ".", call = NULL)
+}
+
+#' @export
+pull_nodes.cwmix_family <- function(object, z, dlog_w, dy) gradient(object)
+
+# With constant weights the tails are those of the components.
+#' @export
+log_tail.cwmix_family <- function(object) {
+  if (!is_constant(object$classifier)) {
+    return(NextMethod())
+  }
+  log_weight <- log_weights(object$classifier, matrix(0))[1, ]
+  function(y, lower) {
+    tails <- vapply(seq_along(log_weight), function(k) {
+      log_weight[k] + log_family_tail(object, y, k, lower)
+    }, double(length(y)))
+    log_row_sums(matrix(tails, length(y)))
+  }
+}
+
+# Components may have heavy tails, or nearly all of their mass at the end of their support.
+#' @export
+is_heavy.cwmix_family <- function(object) TRUE
+
+# The smallest and the largest value of any component.
+#' @export
+value_range.cwmix_family <- function(object) {
+  ends <- vapply(seq_along(object$components), function(k) {
+    call_family(object$components[k], "q", c(0, 1), lower.tail = TRUE, log.p = FALSE)
+  }, c(0, 0))
+  matrix(c(min(ends[1, ]), max(ends[2, ])), 1, dimnames = list(NULL, c("lower", "upper")))
+}
+
+# Quartiles, by normal standards.
+#' @export
+length_scale.cwmix_family <- function(object) {
+  z <- stats::qnorm(c(0.25, 0.75))
+  K <- length(object$components)
+  x <- matrix(place(object, rep(z, K), rep(seq_len(K), each = 2)), 2)
+  min((x[2, ] - x[1, ]) / diff(z))
+}
+
+#' @export
+parameters.cwmix_family <- function(object) {
+  c(object["components"], classifier_parameters(object$classifier))
+}
+
+#' @export
+count_parameters.cwmix_family <- function(object) {
+  as.integer(length(unlist(object$components)) + count_weights(object$classifier))
+}
+
+#' @export
+kind_fields.cwmix_family <- function(object) c("components", "classifier")
+
+#' @export
+describe_kind.cwmix_family <- function(object) {
+  K <- plural(length(object$components), "component")
+  paste0(K, " in 1 column, ", describe_families(object$components))
+}
+
+#' @export
+describe_parts.cwmix_family <- function(object) {
+  paste("  classifier ", describe_classifier(object$classifier))
+}
+
+#' @export
+describe_member.cwmix_family <- function(object) {
+  paste0(
+    describe_families(object$components), " with ", describe_classifier(object$classifier)
+  )
+}
+
+# The family of each and its parameters, NA for those it has not.
+#' @export
+component_table.cwmix_family <- function(object) {
+  components <- object$components
+  table <- NextMethod()
+  table$family <- names(components)
+  for (name in unique(unlist(lapply(components, names)))) {
+    table[[name]] <- vapply(components, function(x) x[[name]] %||% NA_real_, 0)
+  }
+  table
+}

@@ -1,0 +1,260 @@
+# Classifier weighted mixtures of normal components, formula (16): fields `mean` (K x d), exactly one
+# of `sd` (K x d) and `cholesky` (d x d x K lower triangular factors), and `classifier`. The engine's
+# kind; where the classifier is an R function, which the engine cannot call, R follows the formulas.
+
+new_normal <- function(mean, sd = NULL, cholesky = NULL, classifier, frame, class = NULL, ...) {
+  dimnames(mean) <- row_names(NULL, frame$names)
+  if (!is.null(sd)) dimnames(sd) <- row_names(NULL, frame$names)
+  fields <- list(mean = mean, sd = sd, cholesky = cholesky, classifier = classifier, ...)
+  new_density(fields, frame, c(class, "cwmix_normal"))
+}
+
+# From parameters shaped like coef().
+normal_of <- function(parameters, activation, frame, class = NULL, ...) {
+  full <- is.null(parameters$log_sd)
+  new_normal(
+    mean = parameters$mean, sd = if (!full) exp(parameters$log_sd),
+    cholesky = if (full) exp_diagonal(parameters$log_cholesky),
+    classifier = new_classifier(parameters$weights, parameters$biases, activation),
+    frame = frame, class = class, ...
+  )
+}
+
+# Without bounds or names of columns.
+plain_normal <- function(parameters, activation = "tanh") {
+  normal_of(parameters, activation, plain_frame(ncol(parameters$mean)))
+}
+
+#' @export
+size.cwmix_normal <- function(object) list(d = ncol(object$mean), K = nrow(object$mean))
+
+scale_of <- function(object) object$sd %||% object$cholesky
+
+#' @export
+evaluate.cwmix_normal <- function(object, points, quantity, how = list()) {
+  if (!in_engine(object$classifier)) {
+    return(NextMethod())
+  }
+  evaluate_in_engine(object, points$y, quantity, how)
+}
+
+# Single precision has points in units of the components, as training has: differences of numbers
+# far from zero would be lost.
+evaluate_in_engine <- function(object, y, quantity, how) {
+  parameters <- normal_parameters(object)
+  log_scale <- 0
+  if (in_single(how)) {
+    center <- colMeans(object$mean)
+    scale <- apply(component_sd(object$sd, object$cholesky), 2, max)
+    parameters <- standardise_parameters(parameters, center, scale)
+    y <- standardise(y, center, scale)
+    if (quantity %in% c("density", "component")) log_scale <- sum(log(scale))
+  }
+  model <- engine_model(parameters, object$classifier$activation)
+  engine_density(model, y, quantity, how) - log_scale
+}
+
+#' @export
+log_components.cwmix_normal <- function(object, y) {
+  object$classifier <- constant_classifier(rep(1, nrow(object$mean)))
+  evaluate_in_engine(object, y, "component", list())
+}
+
+# z_k = L_k^-1 (y - mu_k).
+#' @export
+latent.cwmix_normal <- function(object, y, k) {
+  u <- t(y) - object$mean[k, ]
+  z <- if (is.null(object$cholesky)) {
+    u / object$sd[k, ]
+  } else {
+    forwardsolve(matrix(object$cholesky[, , k], nrow(u)), u)
+  }
+  matrix(t(z), nrow(y), ncol(y))
+}
+
+# y = mu_k + L_k z.
+#' @export
+place.cwmix_normal <- function(object, z, component) {
+  if (is.null(object$cholesky)) {
+    return(object$mean[component, , drop = FALSE] + object$sd[component, , drop = FALSE] * z)
+  }
+  y <- object$mean[component, , drop = FALSE]
+  for (j in seq_len(ncol(z))) {
+    for (l in seq_len(j)) y[, j] <- y[, j] + object$cholesky[j, l, component] * z[, l]
+  }
+  y
+}
+
+#' @export
+draw.cwmix_normal <- function(object, n, origin = FALSE) {
+  if (!in_engine(object$classifier)) {
+    return(NextMethod())
+  }
+  model <- classifier_model(object$classifier, ncol(object$mean))
+  # A user's generator may fail, so it must not run beside other threads.
+  ahead <- !"user-supplied" %in% RNGkind()
+  engine_draw(model, object$mean, scale_of(object), object$frame$support, n, origin, ahead)
+}
+
+#' @export
+residual.cwmix_normal <- function(object, points, u) {
+  if (!in_engine(object$classifier)) {
+    return(NextMethod())
+  }
+  model <- engine_model(normal_parameters(object), object$classifier$activation)
+  engine_residuals(model, object$mean, scale_of(object), points$y, u)
+}
+
+#' @export
+nodes.cwmix_normal <- function(object, z) {
+  y <- engine_nodes(object$mean, scale_of(object), z)
+  list(log_w = log_weights(object$classifier, z), y = matrix(y, length(y) %/% ncol(z), ncol(z)))
+}
+
+#' @export
+gradient.cwmix_normal <- function(object, points, weights = NULL, how = list()) {
+  parameters <- normal_parameters(object)
+  model <- engine_model(parameters, object$classifier$activation)
+  unflatten(engine_gradient(model, points$y, weights, how = how)$gradient, parameters)
+}
+
+#' @export
+pull_nodes.cwmix_normal <- function(object, z, dlog_w, dy) {
+  parameters <- normal_parameters(object)
+  model <- engine_model(parameters, object$classifier$activation)
+  unflatten(engine_expectation_gradient(model, z, dlog_w, dy), parameters)
+}
+
+#' @export
+no_gradient.cwmix_normal <- function(object) {
+  if (!has_parameters(object$classifier)) {
+    "must have a classifier with parameters for a gradient, not an R function"
+  }
+}
+
+# Of a Gaussian mixture without bounds.
+#' @export
+closed_moments.cwmix_normal <- function(object) {
+  if (!is_constant(object$classifier) || is_bounded(object$frame)) {
+    return(NULL)
+  }
+  pi <- exp(log_weights(object$classifier, 0 * object$mean[1, , drop = FALSE]))[1, ]
+  mean <- colSums(pi * object$mean)
+  centred <- unname(object$mean) - rep(mean, each = length(pi))
+  between <- crossprod(centred, pi * centred)
+  within <- if (is.null(object$cholesky)) {
+    diag(colSums(pi * object$sd^2), length(mean))
+  } else {
+    rowSums(covariance_of(object$cholesky) * rep(pi, each = length(mean)^2), dims = 2)
+  }
+  list(mean = unname(mean), vcov = between + within)
+}
+
+#' @export
+length_scale.cwmix_normal <- function(object) {
+  apply(component_sd(object$sd, object$cholesky), 2, min)
+}
+
+#' @export
+parameters.cwmix_normal <- function(object) normal_parameters(object)
+
+normal_parameters <- function(object) {
+  scale <- if (is.null(object$cholesky)) {
+    list(log_sd = log(object$sd))
+  } else {
+    list(log_cholesky = log_diagonal(object$cholesky))
+  }
+  c(list(mean = object$mean), scale, classifier_parameters(object$classifier))
+}
+
+# Constant weights sum to one, and only the lower triangles are free.
+#' @export
+count_parameters.cwmix_normal <- function(object) {
+  d <- ncol(object$mean)
+  K <- nrow(object$mean)
+  scales <- if (is.null(object$cholesky)) K * d else K * d * (d + 1) / 2
+  as.integer(K * d + scales + count_weights(object$classifier))
+}
+
+#' @export
+engine_parts.cwmix_normal <- function(object) {
+  list(
+    parameters = normal_parameters(object), activation = object$classifier$activation, fixed = FALSE
+  )
+}
+
+#' @export
+start_at.cwmix_normal <- function(object, center, scale, shape) {
+  if (in_engine(object$classifier)) standardise_parameters(normal_parameters(object), center, scale)
+}
+
+#' @export
+as_mixture.cwmix_normal <- function(object) {
+  if (is_constant(object$classifier)) object
+}
+
+# Mixtures with constant weights as one, by decreasing weight: diagonal covariances as factors where
+# others are full.
+merge_mixtures <- function(mixtures, shares) {
+  log_weights <- unlist(Map(function(mixture, share) {
+    origin <- matrix(0, 1, ncol(mixture$mean))
+    log(share) + log_weights(mixture$classifier, origin)[1, ]
+  }, mixtures, shares))
+  order <- order(-log_weights)
+  maps <- stack_maps(mixtures)
+  new_normal(
+    maps$mean[order, , drop = FALSE], maps$sd[order, , drop = FALSE],
+    maps$cholesky[, , order, drop = FALSE], new_classifier(list(), list(log_weights[order])),
+    mixtures[[1]]$frame, "cwmix_model"
+  )
+}
+
+# Means and scales one below the other: list(mean, sd | cholesky).
+stack_maps <- function(densities) {
+  mean <- unname(do.call(rbind, lapply(densities, `[[`, "mean")))
+  full <- vapply(densities, function(density) is.null(density$sd), NA)
+  if (!any(full)) {
+    return(list(mean = mean, sd = unname(do.call(rbind, lapply(densities, `[[`, "sd")))))
+  }
+  d <- ncol(mean)
+  factors <- lapply(densities, function(density) {
+    density$cholesky %||% apply(density$sd, 1, diag, nrow = d)
+  })
+  list(mean = mean, cholesky = array(unlist(factors), c(d, d, nrow(mean))))
+}
+
+#' @export
+kind_fields.cwmix_normal <- function(object) c("mean", "sd", "cholesky", "classifier")
+
+#' @export
+describe_kind.cwmix_normal <- function(object) {
+  sprintf(
+    "%s in %s, %s covariances", plural(nrow(object$mean), "component"),
+    plural(ncol(object$mean), "column"), if (is.null(object$cholesky)) "diagonal" else "full"
+  )
+}
+
+#' @export
+describe_parts.cwmix_normal <- function(object) {
+  paste("  classifier ", describe_classifier(object$classifier))
+}
+
+#' @export
+describe_member.cwmix_normal <- function(object) describe_classifier(object$classifier)
+
+# Proportions (where known), means and standard deviations.
+#' @export
+component_table.cwmix_normal <- function(object) {
+  labels <- column_labels(object$frame)
+  values <- cbind(object$mean, component_sd(object$sd, object$cholesky))
+  colnames(values) <- c(paste0("mean.", labels), paste0("sd.", labels))
+  cbind(NextMethod(), as.data.frame(values))
+}
+
+#' @export
+component_covariances.cwmix_normal <- function(object) {
+  if (!is.null(object$cholesky)) covariance_of(object$cholesky)
+}
+
+#' @export
+covariance_name.cwmix_normal <- function(object) if (is.null(object$cholesky)) "diagonal" else "full"

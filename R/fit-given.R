@@ -1,0 +1,88 @@
+# Starts that the user gives.
+
+# What the user gives, as list(parameters, activation) on the standardised scale: a density, or a K x d
+# matrix of means.
+read_start <- function(start, task, call) {
+  if (is.null(start)) {
+    return(NULL)
+  }
+  means <- is.matrix(start) && is_plain_numeric(start)
+  if (!means) {
+    what <- "a fitted density, a cwmix_model() or a matrix of means"
+    check_class(start, "cwmix_density", what, "start", call)
+    validate_density(start, "start", call)
+  }
+  given <- if (means) colnames(start) else start$frame$names
+  wanted <- task$sample$frame$names
+  if (!is.null(given) && !is.null(wanted) && !identical(given, wanted)) {
+    stop_input(
+      "`start` must have the columns ", paste0("`", wanted, "`", collapse = ", "),
+      " in this order, not ", paste0("`", given, "`", collapse = ", "), ".",
+      call = call
+    )
+  }
+  if (means) start_from_means(start, task, call) else start_from_density(start, task, call)
+}
+
+start_components <- function(start) {
+  if (inherits(start, "cwmix_density")) size(start)$K else if (is.matrix(start)) nrow(start)
+}
+
+start_from_means <- function(start, task, call) {
+  K <- task$K
+  sample <- task$sample
+  d <- ncol(sample$y)
+  if (!identical(dim(start), c(K, d)) || !all(is.finite(start))) {
+    stop_input(
+      "`start` must be a finite ", K, " x ", d, " matrix of means, not ", describe(start), ".",
+      call = call
+    )
+  }
+  mean <- standardise(start, sample$center, sample$scale)
+  parameters <- mixture_parameters(mean, rep(K^(-1 / d), d), task$full, rep(-log(K), K))
+  list(parameters = parameters, activation = NULL)
+}
+
+# A density of the shape of the fit is taken as it is. Where a kind has no such parameters, the start
+# is a mixture fitted to its draws.
+start_from_density <- function(start, task, call) {
+  sample <- task$sample
+  check_start_columns(start, sample, call)
+  parameters <- start_at(start, sample$center, sample$scale, task$shape)
+  if (is.null(parameters)) {
+    return(start_from_draws(start, task, call))
+  }
+  full <- is.null(parameters$log_sd)
+  if (!identical(dim(parameters$mean), c(task$K, ncol(sample$y))) || full != task$full) {
+    stop_input(
+      "`start` must have ", plural(task$K, "component"), " in ",
+      plural(ncol(sample$y), "column"), ", ", if (task$full) "full" else "diagonal",
+      " covariances and a classifier with parameters, not be a ", headline(start), ".",
+      call = call
+    )
+  }
+  list(parameters = parameters, activation = joint_classifier(start)$activation)
+}
+
+check_start_columns <- function(start, sample, call) {
+  d <- ncol(sample$y)
+  if (dimension(start) != d) {
+    stop_input("`start` must have ", plural(d, "column"), ", not ", dimension(start), ".",
+      call = call
+    )
+  }
+  bounds <- function(frame) as.vector(frame$support)
+  if (!isTRUE(all.equal(bounds(start$frame), bounds(sample$frame)))) {
+    given <- describe_range(start$frame$support, column_labels(start$frame))
+    stop_input("`start` must have the same `support`, not ", c(given, "none")[1], ".", call = call)
+  }
+}
+
+start_from_draws <- function(start, task, call) {
+  x <- at_call(call, draw(start, max(2000L, 100L * task$K)))
+  points <- working_points(task$sample$frame, x)
+  y <- points$y[points$usable, , drop = FALSE]
+  set <- list(x = standardise(y, task$sample$center, task$sample$scale), weights = NULL)
+  em <- at_call(call, em_fit(set, NULL, task))
+  list(parameters = em$parameters, activation = NULL)
+}

@@ -1,0 +1,185 @@
+# The rows that a fit is made from, checked, on the working scale: list(y, weights, unit, log_jacobian,
+# center, scale, core, frame, fingerprint). `weights` have mean one and none is zero, or are NULL;
+# `unit` is what one of them stands for in sums that are reported. `center` and `scale` are the columns'
+# means and standard deviations; `core`, at most one, is what a floor should be relative to, in these.
+
+# `points` as from read_training() or read_formula().
+read_sample <- function(points, support, weights, call) {
+  x <- points$x
+  support <- read_support(support, ncol(x), points$names, call)
+  frame <- new_frame(points$names, points$type, support, points$terms)
+  check_inside(x, support, frame_names(frame), call)
+  weights <- check_weights(weights, nrow(x), call)
+  mark <- fingerprint(x, weights)
+  working <- to_working(x, support)
+  y <- working$y
+  log_jacobian <- working$log_jacobian
+  unit <- 1
+  if (!is.null(weights)) {
+    kept <- which(weights > 0)
+    if (length(kept) < nrow(y)) {
+      y <- y[kept, , drop = FALSE]
+      log_jacobian <- log_jacobian[kept]
+    }
+    # The largest first: a sum of large numbers could overflow.
+    largest <- max(weights)
+    weights <- weights[kept] / largest
+    unit <- largest * mean(weights)
+    weights <- weights / mean(weights)
+  }
+  c(
+    list(
+      y = y, weights = weights, unit = unit, log_jacobian = log_jacobian, frame = frame,
+      fingerprint = mark
+    ),
+    standard_units(y, weights)
+  )
+}
+
+# What errors call the columns.
+frame_names <- function(frame) frame$names %||% seq_len(nrow(frame$support))
+
+# A source of data: list(points, weights, kept), `kept` what the fit keeps of the data as they came.
+data_source <- function(x, weights, keep_data, call) {
+  check_flag(keep_data, "keep_data", call)
+  list(
+    points = read_training(x, call), weights = weights,
+    kept = if (keep_data) list(x = x, weights = weights)
+  )
+}
+
+formula_source <- function(formula, data, weights, keep_data, call) {
+  check_flag(keep_data, "keep_data", call)
+  list(
+    points = read_formula(formula, data, call), weights = weights,
+    kept = if (keep_data) list(data = data, weights = weights)
+  )
+}
+
+# Some rows on the standardised scale.
+standardised <- function(sample, rows = seq_len(nrow(sample$y))) {
+  standardise(sample$y[rows, , drop = FALSE], sample$center, sample$scale)
+}
+
+# The sum over all rows of f(rows), f of consecutive rows at a time: about a million numbers, `width` a
+# row.
+sum_over_rows <- function(sample, width, f) {
+  Reduce(`+`, lapply(row_blocks(nrow(sample$y), width), f))
+}
+
+# The weights of some rows, 1 where there are none.
+weights_at <- function(sample, rows) sample$weights[rows] %||% 1
+
+# Mean log density on the data's scale less that on the standardised one, over some rows.
+mean_offset <- function(sample, rows = seq_len(nrow(sample$y))) {
+  w <- weights_at(sample, rows)
+  mean(sample$log_jacobian[rows] * w) / mean(w) - sum(log(sample$scale))
+}
+
+# Training and validation rows: list(x, weights with mean 1 or NULL, offset), the offset from
+# standardised scores to those of the data.
+split_sets <- function(sample, held_rows) {
+  set <- function(rows) {
+    weights <- sample$weights[rows]
+    list(
+      x = standardised(sample, rows), weights = if (!is.null(weights)) weights / mean(weights),
+      offset = mean_offset(sample, rows)
+    )
+  }
+  rows <- seq_len(nrow(sample$y))
+  if (length(held_rows) == 0) {
+    return(list(training = set(rows), validation = NULL))
+  }
+  list(training = set(rows[-held_rows]), validation = set(held_rows))
+}
+
+# More than some thousand rows tell epochs no better apart, and they are missed in training.
+held_count <- function(validation, n) {
+  if (is.null(validation)) min(5000, n %/% 10) else floor(validation * n)
+}
+
+# Numbers that change with any value, row order or weight: enough to tell whether data found again
+# are those of a fit.
+fingerprint <- function(x, weights) {
+  w <- weights %||% rep(1, nrow(x))
+  sums <- vapply(seq_len(ncol(x)), function(j) c(sum(x[, j]), sum(x[, j] * seq_along(w))), c(0, 0))
+  c(dim(x), sums[1, ], sums[2, ], sum(w), sum(w * seq_along(w)))
+}
+
+# `core` is the interquartile range over 1.349 where that is smaller than the standard deviation (and
+# positive), as in heavy tails.
+standard_units <- function(y, weights) {
+  w <- (weights %||% 1) / nrow(y)
+  units <- vapply(seq_len(ncol(y)), function(j) {
+    center <- sum(y[, j] * w)
+    u <- y[, j] - center
+    largest <- max(abs(u), .Machine$double.xmin)
+    scale <- largest * sqrt(sum((u / largest)^2 * w))
+    c(center, scale, quartile_range(u / scale, w) / 1.349)
+  }, double(3))
+  spread <- units[3, ]
+  list(
+    center = units[1, ], scale = units[2, ], core = ifelse(spread > 0 & spread < 1, spread, 1)
+  )
+}
+
+# The range between weighted quartiles, the smallest values with a quarter and three quarters of the
+# weight at or below them.
+quartile_range <- function(x, w) {
+  order <- order(x)
+  cumulated <- cumsum(rep_len(w, length(x))[order])
+  quartiles <- findInterval(c(0.25, 0.75) * cumulated[length(x)], cumulated, left.open = TRUE) + 1L
+  diff(x[order[quartiles]])
+}
+
+# What no density exists for.
+check_sample <- function(sample, call) {
+  labels <- frame_names(sample$frame)
+  check_varying(sample$y, labels, call)
+  check_scale(sample, labels, call)
+}
+
+check_varying <- function(y, labels, call) {
+  constant <- which(vapply(seq_len(ncol(y)), function(j) all(y[, j] == y[1, j]), NA))
+  if (length(constant) > 0) {
+    stop_input(
+      "`x` must vary in every column, but column `", labels[constant[1]], "` is constant at ",
+      format(y[1, constant[1]]), ".",
+      call = call
+    )
+  }
+  if (nrow(y) <= ncol(y)) {
+    stop_input("`x` must have more rows than columns, not ", plural(nrow(y), "row"), " and ",
+      plural(ncol(y), "column"), ".",
+      call = call
+    )
+  }
+}
+
+# Scales whose inverses leave the range of doubles, and columns that determine each other.
+check_scale <- function(sample, labels, call) {
+  bad <- which(!is.finite(sample$scale) | !is.finite(1 / sample$scale))
+  if (length(bad) > 0) {
+    stop_input(
+      "`x` must have standard deviations that are neither 0 nor infinite in double precision, ",
+      "but that of column `",
+      labels[bad[1]], "` is ", format(sample$scale[bad[1]]), ".",
+      call = call
+    )
+  }
+  d <- ncol(sample$y)
+  products <- sum_over_rows(sample, d, function(rows) {
+    crossprod(standardised(sample, rows) * sqrt(weights_at(sample, rows)))
+  })
+  correlation <- eigen(products / nrow(sample$y), symmetric = TRUE)
+  # Rounding leaves exact collinearity some units of 1e-16 times d from zero.
+  if (d > 1 && min(correlation$values) < 1e-13) {
+    loading <- abs(correlation$vectors[, d])
+    involved <- labels[loading > 1e-3 * max(loading)]
+    stop_input("`x` must not have collinear columns, but ",
+      paste0("`", involved, "`", collapse = ", "),
+      " determine each other to rounding: no density exists. Drop one.",
+      call = call
+    )
+  }
+}

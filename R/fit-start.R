@@ -1,0 +1,46 @@
+# Where EM starts by itself: at far points (k-means++), at groups of a tree.
+
+# Centres by k-means++ (Arthur and Vassilvitskii 2007): each far from those before. All start
+# with one isotropic standard deviation, the root mean square distance to the nearest centre.
+em_start <- function(x, K, full, weights, floor) {
+  n <- nrow(x)
+  d <- ncol(x)
+  blocks <- row_blocks(n, d)
+  mass <- weights %||% rep(1, n)
+  nearest <- rep(Inf, n)
+  chosen <- integer(K)
+  for (k in seq_len(K)) {
+    chosen[k] <- pick_rows(mass, 1)
+    for (rows in blocks) {
+      distance <- 0
+      for (j in seq_len(d)) distance <- distance + (x[rows, j] - x[chosen[k], j])^2
+      nearest[rows] <- pmin(nearest[rows], distance)
+    }
+    mass <- nearest * (weights %||% 1)
+    total <- sum(mass)
+    if (total == 0) mass <- weights %||% rep(1, n)
+  }
+  sd <- pmax(sqrt(total / sum(weights %||% n) / d), floor, 1e-8)
+  mixture_parameters(x[chosen, , drop = FALSE], sd, full, rep(-log(K), K))
+}
+
+# Means and shares of K groups of the tree, with one covariance, diagonal, for all.
+tree_start <- function(tree, K, full, floor) {
+  group <- stats::cutree(tree$tree, K)
+  size <- tabulate(group, K)
+  mean <- rowsum(tree$x, group) / size
+  within <- tree$x - mean[group, , drop = FALSE]
+  mixture_parameters(mean, pmax(sqrt(colMeans(within^2)), floor, 1e-3), full, log(size / sum(size)))
+}
+
+# A hierarchical clustering (Ward 1963) of at most a thousand rows in units of their principal
+# components: starts of EM for every K (Fraley 1998).
+cluster_tree <- function(x, most = 1000) {
+  rows <- if (nrow(x) > most) sample.int(nrow(x), most) else seq_len(nrow(x))
+  y <- x[rows, , drop = FALSE]
+  axes <- eigen(crossprod(y - rep(colMeans(y), each = nrow(y))), symmetric = TRUE)
+  # All may be 0: of ties, or where one far row sets the unit.
+  scale <- sqrt(pmax(axes$values, 1e-10 * max(axes$values[1], .Machine$double.xmin)))
+  y <- y %*% (axes$vectors / rep(scale, each = ncol(x)))
+  list(x = x[rows, , drop = FALSE], tree = stats::hclust(stats::dist(y), "ward.D2"))
+}

@@ -1,0 +1,119 @@
+# Frames: how users' columns become coordinates, and back. Five coordinates are in use:
+#   x             as users hold it: vectors, matrices, data frames, columns of a formula
+#   y             the working scale: the logs or logits of bounded columns (support.R), else x
+#   standardised  (y - center) / scale: the scale that fits are computed on (scale.R)
+#   u             behind a flow: F at the standardised point (flow-pass.R)
+#   z             at a component: T_k(x), which is N(0, I) there (latent(), place())
+# A frame knows x and y. It is list(names, type, terms, support): names of the columns or NULL; "vector",
+# "matrix" or "data.frame", how draws come; the terms of a formula or NULL; bounds, d x 2.
+
+new_frame <- function(names, type, support, terms = NULL) {
+  list(names = names, type = type, terms = terms, support = support)
+}
+
+# Without bounds or names.
+plain_frame <- function(d) new_frame(NULL, "matrix", no_support(d))
+
+# What stands behind a flow has no columns of the data.
+image_frame <- function(d) new_frame(paste0("u", seq_len(d)), "matrix", no_support(d))
+
+unbounded_frame <- function(frame) {
+  frame$support[] <- no_support(nrow(frame$support))
+  frame
+}
+
+is_bounded <- function(frame) any(is.finite(frame$support))
+
+column_labels <- function(frame) {
+  d <- nrow(frame$support)
+  frame$names %||% if (d == 1) "x" else paste0("x", seq_len(d))
+}
+
+# The one with a formula, or with names, rather than that of a specified model without.
+common_frame <- function(frames) {
+  known <- vapply(frames, function(frame) (!is.null(frame$names)) + (!is.null(frame$terms)), 0)
+  frames[[which.max(known)]]
+}
+
+# Points to evaluate, as users hold them: list(x, rows), columns matched by name where both sides have
+# names.
+read_newdata <- function(frame, newdata, call, arg = "newdata") {
+  wanted <- frame$names
+  if (!is.null(frame$terms) && is.data.frame(newdata) && !all(wanted %in% names(newdata))) {
+    newdata <- model_frame(frame$terms, newdata, arg, call)
+  }
+  if (is.data.frame(newdata) && !is.null(wanted)) {
+    known <- names(newdata) %in% wanted
+    check_column_names(names(newdata)[known], arg, call)
+    newdata <- newdata[known]
+  }
+  points <- read_points(newdata, arg, call)
+  given <- points$names
+  d <- nrow(frame$support)
+  if (!is.null(wanted) && !is.null(given)) {
+    missing <- setdiff(wanted, given)
+    if (length(missing) > 0) {
+      stop_input("`", arg, "` must have the columns ", paste0("`", wanted, "`", collapse = ", "),
+        "; there is no ", paste0("`", missing, "`", collapse = ", "), ".",
+        call = call
+      )
+    }
+    at <- match(wanted, given)
+    if (!identical(at, seq_len(ncol(points$x)))) points$x <- points$x[, at, drop = FALSE]
+  } else if (ncol(points$x) != d) {
+    stop_input("`", arg, "` must have ", d, if (d == 1) " column" else " columns", ", not ",
+      describe(newdata), ".",
+      call = call
+    )
+  }
+  points[c("x", "rows")]
+}
+
+# A matrix as users hold it on the working scale: list(y, log_jacobian, usable, outside), usable and
+# outside being row numbers; rows that are neither have missing values.
+working_points <- function(frame, x) {
+  missing <- infinite <- logical(nrow(x))
+  for (j in seq_len(ncol(x))) {
+    missing <- missing | is.na(x[, j])
+    infinite <- infinite | is.infinite(x[, j])
+  }
+  working <- to_working(x, frame$support)
+  outside <- !missing & (!working$inside | infinite)
+  list(
+    y = working$y, log_jacobian = working$log_jacobian, usable = which(!missing & !outside),
+    outside = which(outside)
+  )
+}
+
+# Points within their bounds as the training data came: a vector, a matrix with its names, a data
+# frame. The attributes of draws stay.
+restore_points <- function(frame, x) {
+  if (frame$type == "vector") {
+    dim(x) <- NULL
+    return(x)
+  }
+  dimnames(x) <- row_names(NULL, frame$names)
+  if (frame$type == "matrix") {
+    return(x)
+  }
+  structure(as.data.frame(x), component = attr(x, "component"), z = attr(x, "z"))
+}
+
+# Points on the working scale as users' functions take them.
+data_points <- function(frame, y) {
+  x <- from_working(y, frame$support)
+  dimnames(x) <- row_names(NULL, frame$names)
+  x
+}
+
+# Bounds of columns in words, none where none is bounded.
+describe_range <- function(range, labels) {
+  bounded <- rowSums(is.finite(range)) > 0
+  if (!any(bounded)) {
+    return(character())
+  }
+  bounds <- sprintf("%s in (%g, %g)", labels, range[, 1], range[, 2])[bounded]
+  shown <- paste(utils::head(bounds, 3), collapse = ", ")
+  if (length(bounds) > 3) shown <- paste0(shown, ", ...")
+  shown
+}

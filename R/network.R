@@ -1,0 +1,59 @@
+# Networks before they are parts of anything: widths, activations, random starts.
+
+activations <- c("tanh", "relu", "silu")
+
+# `others` and `last` are what else may be given.
+check_hidden <- function(hidden, call, others = "", last = "NULL for constant weights") {
+  if (is.null(hidden)) {
+    return(NULL)
+  }
+  is_width <- function(h) !is.na(h) & h >= 1 & h <= 1e5 & h == round(h)
+  if (!is_plain_numeric(hidden) || !all(is_width(hidden))) {
+    stop_input(
+      "`hidden` must be whole numbers from 1 to 100,000, ", others, "or ", last, ", not ",
+      if (is_plain_numeric(hidden)) deparse(hidden) else describe(hidden), ".",
+      call = call
+    )
+  }
+  if (sum(as.double(hidden)[-1] * hidden[-length(hidden)]) > 1e8) {
+    stop_input("`hidden` must give at most 1e8 weights, not ", deparse(hidden), ".", call = call)
+  }
+  as.integer(hidden)
+}
+
+hidden_label <- function(hidden) {
+  if (is.null(hidden)) {
+    return("constant")
+  }
+  if (length(hidden) == 0) "linear" else paste(hidden, collapse = ", ")
+}
+
+# A network with random hidden layers whose last layer is zero and whose last biases are given:
+# it starts as the constant classifier. Weights are uniform with variance 1 / inputs (LeCun et
+# al. 1998, section 4.6; tanh) or 2 / inputs (He et al. 2015; ReLU, SiLU). The first layer's units
+# have their zeros at draws from N(0, I), where the points are, and those of tanh are four times as
+# steep: smooth features through the origin take long to learn detail (compare Tancik et al. 2020).
+random_network <- function(d, hidden, log_weights, activation) {
+  widths <- c(d, hidden, length(log_weights))
+  n <- length(widths) - 1
+  gain <- if (activation == "tanh") 1 else 2
+  weights <- lapply(seq_len(n), function(l) {
+    size <- widths[l] * widths[l + 1]
+    bound <- sqrt(3 * gain / widths[l])
+    matrix(if (l == n) 0 else stats::runif(size, -bound, bound), widths[l + 1], widths[l])
+  })
+  biases <- lapply(widths[-1], double)
+  if (n > 1) {
+    if (activation == "tanh") weights[[1]] <- 4 * weights[[1]]
+    zeros <- matrix(stats::rnorm(length(weights[[1]])), widths[2])
+    biases[[1]] <- -rowSums(weights[[1]] * zeros)
+  }
+  biases[[n]] <- log_weights
+  list(weights = weights, biases = biases)
+}
+
+# Products must not overflow; a component may be ruled out by a last bias of -Inf.
+layer_in_range <- function(x, may_rule_out) {
+  if (may_rule_out && any(x > -Inf, na.rm = TRUE)) x <- x[is.na(x) | x > -Inf]
+  !anyNA(x) && all(abs(x) <= 1e100)
+}

@@ -1,0 +1,46 @@
+# What a variational fit says of itself.
+
+#' @export
+model_name.cwmix_vi <- function(object) "Variational fit"
+
+#' @export
+unfitted_name.cwmix_vi <- function(object) "a variational fit"
+
+#' @export
+format.cwmix_vi <- function(x, ...) {
+  check_dots_empty(..., call = user_call())
+  with_error <- function(value) {
+    if (anyNA(value)) {
+      return("not measured")
+    }
+    sprintf("%s (se %s)", fixed(value[["estimate"]], 4), format(signif(value[["se"]], 2)))
+  }
+  reasons <- poor_fit(x)
+  c(
+    headline(x), describe_parts(x),
+    sprintf("  support     %s", describe_range(value_range(x), column_labels(x$frame))),
+    sprintf(
+      "  training    step %d of %d (%s)", x$best_step, max(x$trace$step),
+      switch(x$stopped, steps = "all done", x$stopped)
+    ),
+    sprintf("  ELBO        %s", with_error(x$elbo)),
+    sprintf("  evidence    %s, log scale, by importance sampling", with_error(x$log_evidence)),
+    if (!is.na(x$ess)) sprintf(
+      "  trust       effective sample size %.0f of %d, Pareto k %s", x$ess,
+      length(x$importance$log_weights), if (is.na(x$pareto_k)) "unknown" else fixed(x$pareto_k, 2)
+    ),
+    if (length(reasons) > 0) sprintf("  not to be trusted: %s", paste(reasons, collapse = "; "))
+  )
+}
+
+#' @rdname tidiers
+#' @export
+glance.cwmix_vi <- function(x, ...) {
+  check_dots_empty(..., call = user_call())
+  data.frame(
+    glance_size(x),
+    elbo = x$elbo[["estimate"]], elbo.std.error = x$elbo[["se"]],
+    log_evidence = x$log_evidence[["estimate"]],
+    log_evidence.std.error = x$log_evidence[["se"]], ess = x$ess, pareto_k = x$pareto_k
+  )
+}
