@@ -4,20 +4,21 @@
 #' fits with different seeds, splits or sizes. It is less variable than its members, and its
 #' log density at any point is at least the average of theirs.
 #'
-#' The members may be of any kinds, and the average has all methods that they have. Its components are
-#' those of the members, member by member in the order of `fits`; Gaussian mixtures among them become
-#' one, which comes last, with components by decreasing weight. Averages among the members count as
-#' their members. Of classifier weighted mixtures it is one again, with the classifier
-#' w(z) = (share_1 w_1(z), ..., share_M w_M(z)), which sums to one.
+#' The members may be of any kinds, and the average has all methods that they have. Its components
+#' are those of the members, member by member in the order of `fits`; Gaussian mixtures among them
+#' become one, which comes last, with components by decreasing weight. Averages among the members
+#' count as their members. Of classifier weighted mixtures it is one again, with the classifier w(z)
+#' = (share_1 w_1(z), ..., share_M w_M(z)), which sums to one.
 #'
 #' @param fits A list of densities of this package: fits of [cwmix()], [gaussian_mixture()],
-#'   [flow_realnvp()] or [flow_spline()], [cwmix_model()]s, averages. They must have the same columns,
-#'   in the same order, and the same support. Draws come as those of the first that was fitted by a
+#'   [flow_realnvp()] or [flow_spline()], [cwmix_model()]s, averages. They must have the same
+#'   columns, in the same order, and the same support. Draws come as those of the first that was fitted by a
 #'   formula, otherwise of the first with names of columns.
 #' @param shares A numeric vector of positive numbers that sum to 1, one a density, or `NULL` for
 #'   equal ones.
 #' @param ... Must be empty.
-#' @return An object of class `c("cwmix_average", "cwmix_sum", "cwmix_density")`, a plain list with the
+#' @return An object of class `c("cwmix_average", "cwmix_sum", "cwmix_density")`, a plain list with
+#' the
 #'   fields
 #'   - `members`, a list of densities, and `shares`, one a member: Gaussian mixtures are one member;
 #'   - `averaged`, the shares of all densities that went in, those of averages one by one;

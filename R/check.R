@@ -26,8 +26,8 @@ stop_input <- function(..., call) {
   stop_cwmix(paste0(...), "cwmix_input_error", call)
 }
 
-# The call as the user wrote it: the caller's, a method's under the name of its generic. The caller is
-# looked for by its frame: as an argument this may be evaluated late, deeper down.
+# The call as the user wrote it: the caller's, a method's under the name of its generic. The caller
+# is looked for by its frame: as an argument this may be evaluated late, deeper down.
 user_call <- function() {
   frame <- parent.frame()
   call <- sys.call(Position(function(f) identical(f, frame), sys.frames(), right = TRUE))
@@ -42,8 +42,9 @@ user_call <- function() {
   call
 }
 
-# Evaluates code whose errors, warnings and messages are to be the verb's: those of this package that
-# the numerics below raised without a call get this one. So only verbs and checks know of calls.
+# Evaluates code whose errors, warnings and messages are to be the verb's: those of this package
+# that the numerics below raised without a call get this one. So only verbs and checks know of
+# calls.
 at_call <- function(call, code) {
   unplaced <- function(condition) is.null(conditionCall(condition))
   placed <- function(condition) {

@@ -10,8 +10,9 @@
 #   count_weights(classifier)         how many of them are free, NA where they are not known
 #   highest_weight(classifier)        what no weight exceeds
 #   classifier_axis(classifier)       for plots: list(limits, within, input, output, base)
-#   at_inputs(classifier, x)          log w as predict() asks for it, x being what users see as input
+#   at_inputs(classifier, x)          log w where users see x as the input, for predict()
 #   describe_classifier(classifier)
+#   validate_classifier(classifier, d, K)   demand()s that it is one of K components in d columns
 
 # A network, or constant weights where there is no layer.
 new_classifier <- function(weights, biases, activation = "tanh") {
@@ -231,4 +232,46 @@ describe_members <- function(kinds) {
   several <- sub("^network", "networks", sub("^an R function", "R functions", levels(kinds)))
   words <- ifelse(count == 1, levels(kinds), paste(count, several))
   paste("average of", paste(words, collapse = "; "))
+}
+
+validate_classifier <- function(classifier, d, K) UseMethod("validate_classifier")
+
+#' @export
+validate_classifier.default <- function(classifier, d, K) {
+  demand(FALSE, "its `classifier` is none")
+}
+
+#' @export
+validate_classifier.cwmix_constant <- function(classifier, d, K) {
+  demand(is_sized(classifier, NULL, K), "its `classifier` is not of as many components")
+  demand(
+    identical(classifier$weights, list()) && length(classifier$biases) == 1 &&
+      are_log_weights(classifier$biases[[1]], K),
+    "the constant weights of its `classifier` are not as many numbers as components"
+  )
+  demand(classifier$activation %in% activations, "its `classifier` has no activation")
+}
+
+#' @export
+validate_classifier.cwmix_network <- function(classifier, d, K) {
+  demand(is_sized(classifier, d, K), "its `classifier` is not of its columns and components")
+  validate_network(classifier, d, K, "its `classifier`")
+  demand(classifier$activation %in% activations, "its `classifier` has no activation")
+}
+
+#' @export
+validate_classifier.cwmix_function <- function(classifier, d, K) {
+  demand(is_sized(classifier, d, K), "its `classifier` is not of its columns and components")
+  demand(is.function(classifier$f), "its `classifier` has lost the function")
+}
+
+#' @export
+validate_classifier.cwmix_unit <- function(classifier, d, K) {
+  demand(is_sized(classifier, 1, K), "its `classifier` is not of one column and its components")
+  validate_classifier(classifier$inner, 1, K)
+}
+
+is_sized <- function(classifier, d, K) {
+  (is.null(d) || identical(as.double(classifier$d), as.double(d))) &&
+    identical(as.double(classifier$K), as.double(K))
 }

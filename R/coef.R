@@ -27,6 +27,8 @@
 #' coef(model)
 #' @export
 coef.cwmix_density <- function(object, ...) {
-  check_dots_empty(..., call = user_call())
+  call <- user_call()
+  check_dots_empty(..., call = call)
+  validate_density(object, "object", call)
   parameters(object)
 }

@@ -43,7 +43,7 @@
 #'   also spherical, shrunk and tied ones). `"auto"` stands for diagonal ones, without `K` for both.
 #' @param activation A string, `"tanh"`, `"relu"` or `"silu"`.
 #' @param flow A string: no flow before the components (`"none"`), or one for all of them,
-#'   `"realnvp"` or `"spline"`; or a [cwmix_flow()] with the flow's settings, which may also be of one
+#'   `"realnvp"` or `"spline"`; or a [cwmix_flow()] with the flow's settings, or with those of one
 #'   flow a component.
 #' @param support The columns' bounds: `NULL` for none; a pair such as `c(0, Inf)` for every column;
 #'   or a list with one pair (or `NULL`) a column, by position or by name. The density is exactly
@@ -201,3 +201,6 @@ describe_training.cwmix <- function(object) c(describe_epochs(object), describe_
 
 #' @export
 glance_training.cwmix <- function(x) glance_epochs(x)
+
+#' @export
+fit_needs.cwmix <- function(object) c(common_fields, trained_fields)

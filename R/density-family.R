@@ -1,7 +1,7 @@
-# The CDF form, formula (6): p(x) = sum_k alpha_k(P_k(x)) p_k(x), components of any continuous families
-# in one column without bounds of its own. Fields `components`, a list named by families with the
-# parameters of each, and `classifier`, that of alpha (unit_classifier()). It is the normal-base form
-# with the maps z = Phi^-1(P_k(x)), as w_k(z) = alpha_k(Phi(z)).
+# The CDF form, formula (6): p(x) = sum_k alpha_k(P_k(x)) p_k(x), components of any continuous
+# families in one column without bounds of its own. Fields `components`, a list named by families
+# with the parameters of each, and `classifier`, that of alpha (unit_classifier()). It is the
+# normal-base form with the maps z = Phi^-1(P_k(x)), as w_k(z) = alpha_k(Phi(z)).
 
 new_family <- function(components, classifier, class = NULL, ...) {
   new_density(
@@ -44,8 +44,8 @@ latent.cwmix_family <- function(object, y, k) {
   matrix(z)
 }
 
-# x = P_k^-1(Phi(z)), from the smaller tail. Logarithms only where probabilities underflow: families'
-# quantiles are better without.
+# x = P_k^-1(Phi(z)), from the smaller tail. Logarithms only where probabilities underflow:
+# families' quantiles are better without.
 #' @export
 place.cwmix_family <- function(object, z, component) {
   z <- as.double(z)
@@ -160,4 +160,28 @@ component_table.cwmix_family <- function(object) {
     table[[name]] <- vapply(components, function(x) x[[name]] %||% NA_real_, 0)
   }
   table
+}
+
+#' @export
+validate.cwmix_family <- function(object) {
+  components <- object$components
+  demand(
+    is.list(components) && !is.object(components) && length(components) > 0 &&
+      is.character(names(components)) && all(nzchar(names(components), keepNA = FALSE)),
+    "its `components` are no list named by families"
+  )
+  for (k in seq_along(components)) {
+    demand(
+      is.list(components[[k]]) && !is.object(components[[k]]) && all(lengths(components[[k]]) == 1),
+      "its component ", k, " is no list of parameters, one number each"
+    )
+    tryCatch(
+      read_components(components[k], NULL),
+      cwmix_input_error = function(e) {
+        demand(FALSE, "its component ", k, " is none: ", sub("[.]$", "", conditionMessage(e)))
+      }
+    )
+  }
+  validate_classifier(object$classifier, 1, length(components))
+  demand(!any(is.finite(object$frame$support)), "its column has bounds besides its components'")
 }

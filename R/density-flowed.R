@@ -1,5 +1,5 @@
-# A density seen through one flow F: p(y) = q(F(y)) |det dF/dy|, formula (12) with T_k = A_k after F.
-# Fields `flow` (flow-pass.R) and `base`, the density q of u = F(y), of any kind.
+# A density seen through one flow F: p(y) = q(F(y)) |det dF/dy|, formula (12) with T_k = A_k after
+# F. Fields `flow` (flow-pass.R) and `base`, the density q of u = F(y), of any kind.
 
 new_flowed <- function(flow, base, frame, class = NULL, ...) {
   new_density(list(flow = flow, base = base, ...), frame, c(class, "cwmix_flowed"))
@@ -169,3 +169,12 @@ component_covariances.cwmix_flowed <- function(object) component_covariances(obj
 
 #' @export
 covariance_name.cwmix_flowed <- function(object) covariance_name(object$base)
+
+#' @export
+validate.cwmix_flowed <- function(object) {
+  demand(inherits(object$base, "cwmix_density") && is.list(object$base), "its `base` is no density")
+  validate_frame(object$base$frame)
+  validate(object$base)
+  demand(!is_bounded(object$base$frame), "its `base` has bounds")
+  validate_flow(object$flow, dimension(object$base))
+}

@@ -1,6 +1,7 @@
-# Classifier weighted mixtures of normal components, formula (16): fields `mean` (K x d), exactly one
-# of `sd` (K x d) and `cholesky` (d x d x K lower triangular factors), and `classifier`. The engine's
-# kind; where the classifier is an R function, which the engine cannot call, R follows the formulas.
+# Classifier weighted mixtures of normal components, formula (16): fields `mean` (K x d), exactly
+# one of `sd` (K x d) and `cholesky` (d x d x K lower triangular factors), and `classifier`. The
+# engine's kind; where the classifier is an R function, which the engine cannot call, R follows the
+# formulas.
 
 new_normal <- function(mean, sd = NULL, cholesky = NULL, classifier, frame, class = NULL, ...) {
   dimnames(mean) <- row_names(NULL, frame$names)
@@ -257,4 +258,41 @@ component_covariances.cwmix_normal <- function(object) {
 }
 
 #' @export
-covariance_name.cwmix_normal <- function(object) if (is.null(object$cholesky)) "diagonal" else "full"
+covariance_name.cwmix_normal <- function(object) {
+  if (is.null(object$cholesky)) "diagonal" else "full"
+}
+
+#' @export
+validate.cwmix_normal <- function(object) {
+  mean <- object$mean
+  demand(
+    is.matrix(mean) && length(mean) > 0 && are_doubles(unname(mean), dim(mean)),
+    "its `mean` is no K x d matrix of finite numbers"
+  )
+  d <- ncol(mean)
+  K <- nrow(mean)
+  demand(
+    is.null(object$sd) != is.null(object$cholesky), "it has not exactly one of `sd` and `cholesky`"
+  )
+  demand(K * (d + if (is.null(object$sd)) d^2 else d) <= most_parameters, "it is too large")
+  if (is.null(object$cholesky)) {
+    sd <- object$sd
+    demand(
+      are_doubles(unname(sd), c(K, d)) && all(sd > 0) && all(is.finite(1 / sd)),
+      "its `sd` are not ", K, " x ", d, " positive numbers"
+    )
+  } else {
+    demand(
+      are_doubles(object$cholesky, c(d, d, K)) && is_lower_triangular(object$cholesky),
+      "its `cholesky` are no lower triangular ", d, " x ", d, " factors, one a component"
+    )
+  }
+  validate_classifier(object$classifier, d, K)
+}
+
+is_lower_triangular <- function(a) {
+  d <- dim(a)[1]
+  diagonal <- a[rep(as.logical(diag(d)), dim(a)[3])]
+  all(diagonal > 0) && all(is.finite(1 / diagonal)) &&
+    all(a[rep(upper.tri(diag(d)), dim(a)[3])] == 0)
+}

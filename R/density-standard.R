@@ -35,3 +35,13 @@ describe_parts.cwmix_standard <- function(object) character()
 
 #' @export
 describe_member.cwmix_standard <- function(object) "N(0, I)"
+
+#' @export
+validate.cwmix_standard <- function(object) {
+  NextMethod()
+  demand(
+    identical(dim(object$mean)[1], 1L) && all(object$mean == 0) && !is.null(object$sd) &&
+      all(object$sd == 1) && is_constant(object$classifier),
+    "its base is not N(0, I)"
+  )
+}

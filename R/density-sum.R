@@ -6,8 +6,8 @@ new_sum <- function(members, shares, frame, class = NULL, ...) {
   new_density(list(members = members, shares = shares, ...), frame, c(class, "cwmix_sum"))
 }
 
-# The sum of densities: those that are sums count as their members, and normal mixtures with constant
-# weights become one, the last. `averaged` are the shares of all that went in.
+# The sum of densities: those that are sums count as their members, and normal mixtures with
+# constant weights become one, the last. `averaged` are the shares of all that went in.
 sum_of <- function(densities, shares, class = NULL, ...) {
   frame <- common_frame(lapply(densities, `[[`, "frame"))
   parts <- Map(summands, densities, shares)
@@ -298,4 +298,29 @@ component_table.cwmix_sum <- function(object) {
 covariance_name.cwmix_sum <- function(object) {
   names <- unique(vapply(object$members, covariance_name, ""))
   if (length(names) == 1) names else "mixed"
+}
+
+#' @export
+validate.cwmix_sum <- function(object) {
+  members <- object$members
+  shares <- object$shares
+  demand(is.list(members) && length(members) > 0, "its `members` are no list of densities")
+  demand(
+    are_doubles(shares, length = length(members)) && all(shares > 0) && abs(sum(shares) - 1) < 1e-8,
+    "its `shares` are not positive numbers that sum to 1, one a member"
+  )
+  for (m in seq_along(members)) {
+    member <- members[[m]]
+    demand(
+      inherits(member, "cwmix_density") && is.list(member) && !inherits(member, "cwmix_sum"),
+      "its member ", m, " is no density, or an average"
+    )
+    validate_frame(member$frame)
+    validate(member)
+    demand(
+      identical(dimension(member), dimension(members[[1]])) &&
+        identical(as.vector(member$frame$support), as.vector(object$frame$support)),
+      "its member ", m, " has other columns or bounds"
+    )
+  }
 }

@@ -5,71 +5,72 @@
 # with methods of the generics below. A verb (predict(), simulate(), ...) asks these and never what
 # kind it has; a kind that wraps others (density-flowed.R, density-sum.R) asks its parts the same.
 #
-# What every method may assume: the object is valid (validate()), points are finite and on the working
-# scale, where no column is bounded, and there may be none of them. What it must keep: rows stay in
-# order, nothing depends on the number of threads, random numbers come from its arguments alone, and
-# no condition carries a call: at_call() in the verbs adds it. Numbers of components count from 1.
+# What a method may assume: the object is valid (validate_density()); points are finite and on the
+# working scale, where no column is bounded, and there may be none of them. What it must keep: rows
+# stay in order; the number of threads changes nothing; random numbers come from its arguments
+# alone, but for draw(), which asks R's generator; no condition carries a call, which at_call()
+# adds in the verbs. Methods are exported, so that they are found from within lapply() and Map().
 #
-# Shapes: n rows, d columns, K components. `points` is list(y), y an n x d matrix (points_at());
-# `how` as in engine-calls.R.
+# Shapes: n rows, d columns, K components counted from 1. `points` is list(y), y an n x d matrix, of
+# points_at(). `how` is as in engine-calls.R. Everything is on the log scale where its name says so.
 #
-# Without these three there is no density:
-#   size(object)                    list(d, K)
-#   evaluate(object, points, quantity, how)
-#       on the log scale, without the Jacobian of the bounds: "density", log p(y), n numbers; n x K
-#       matrices: "component", log p_k(y), "weights", log pi_k(y) (p is the sum of weights times
-#       components), "posterior", log v_k(y), NA where p is 0 or infinite
-#   draw_at(object, base)           list(y, component): the draws that base points stand for; base is
-#                                   list(z, u), n x d normals and n uniforms; same base, same draws
-# With these two the rest follows from defaults, for kinds that have a classifier and K maps:
-#   latent(object, y, k)            z_k of the rows of y, n x d: standard normal under component k
-#   place(object, z, component)     its inverse, with a component a row (n of them), n x d
-#   log_components(object, y)       log p_k(y), n x K: what evaluate()'s default needs besides
+# Every kind has these:
+#   size(object): list(d, K).
+#   draw_at(object, base): list(y, component), the draws that base points stand for. `base` is
+#     list(z, u), n x d normals and n uniforms: the same base, the same draws. For draw(),
+#     expectation().
+#   kind_fields(object): the names of the kind's fields, which a bare density keeps.
+#   describe_kind(object): what it is, for the first line of print() and for errors.
+#   validate(object): demand()s the kind's invariants, for validate_density().
+# And either evaluate() alone, or what its default is made of: a field `classifier` and
+#   log_components(object, y): log p_k(y), n x K.
+#   latent(object, y, k): z_k of the rows of y, n x d; N(0, I) where y comes from component k.
+#   place(object, z, component): the inverse of latent() with a component a row: n x d.
 #
-# Who asks for the others, and what happens where a kind has no method:
-#   draw(object, n, origin)         simulate(): n x d within the bounds, from R's generator, with
-#                                   attributes "component" and "z" where `origin`; by draw_at()
-#   residual(object, points, u)     residuals(): z_k, n x d, k chosen by the uniforms u from the
-#                                   posterior, NA where no density is; by latent()
-#   nodes(object, z)                expectation(): list(log_w, y), n x K weights of the base points and
-#                                   their n K nodes, all of the first component first; by place()
-#   joint_classifier(object)        w(z) of all components, for nodes() and plots; `object$classifier`
-#   gradient(object, points, weights, how)
-#                                   log_likelihood(): that of sum_i weights_i log p(y_i), a list shaped
-#                                   like parameters(); refuses
-#   pull_nodes(object, z, dlog_w, dy)
-#                                   expectation(): derivatives in nodes()' log_w and y as those in
-#                                   the parameters, shaped like them; refuses
-#   no_gradient(object)             why neither is there, the end of "`object` ..."; NULL where they are
-#   log_tail(object)                pcwmix(), of one column: function(y, lower) with log P(Y <= y) or
-#                                   log P(Y > y) at a vector; by the classifier's quadrature
-#   invert(object)                  qcwmix(): function(log_p, lower) with the y of these tail
-#                                   probabilities; by log_tail(), nodes() and evaluate()
-#   is_heavy(object)                invert(): whether y may have any order of magnitude; FALSE
-#   value_range(object)             quantiles of 0 and 1, limits of plots: d x 2; the frame's support
-#   closed_moments(object)          mean(), vcov(): list(mean, vcov), or NULL where there is no formula
-#   length_scale(object)            central differences: the least standard deviations, d numbers
-#   parameters(object)              coef(): the unconstrained parameters, a list; empty
-#   count_parameters(object)        print(), df: how many are free, NA where they are not known
-#   engine_parts(object)            flows: list(parameters, activation, fixed) of components the engine
-#                                   can put behind one; refuses
-#   start_at(object, center, scale, shape)
-#                                   starts of fits: the engine's parameters on the standardised scale,
-#                                   for components behind a flow of this shape or, where that is NULL,
-#                                   none; NULL where there are none such
-#   summands(object, share)         averages: list(parts, shares), what stands in a sum for it, which
-#                                   has this share; the density itself, bare
-#   as_mixture(object)              averages: itself where it is a normal mixture with constant weights,
-#                                   which become one; NULL
-#   kind_fields(object)             the names of the kind's fields, which a bare density keeps
-#   describe_kind(object)           what it is, as the first line of print()
-#   describe_parts(object)          further lines of print()
-#   describe_member(object)         a word for it in an average
-#   component_table(object)         tidy(), summary(): a data frame with a row a component
-#   covariance_name(object)         glance(): "diagonal", "full" or, of several members, "mixed"; NA
-#   component_title(object)         summary(): what goes above that table
-#   component_covariances(object)   summary(): d x d x K, or NULL
-#   validate(object)                validate_density(): the kind's invariants; nothing
+#   evaluate(object, points, quantity, how): on the log scale, without the Jacobian of the bounds.
+#     "density": log p(y), n numbers. "component": log p_k(y), "weights": log pi_k(y), "posterior":
+#     log v_k(y), NA where p is 0 or infinite; n x K matrices. p is the sum of weights times
+#     components. For predict() and all that needs a density. Default: from the three above.
+#   draw(object, n, origin): n x d draws within the bounds, with `origin` attributes "component" and
+#     "z". For simulate(). Default: block by block by draw_at().
+#   residual(object, points, u): z_k, n x d, k chosen from the posterior by the uniforms u; NA where
+#     there is no density. For residuals(). Default: by evaluate() and latent().
+#   joint_classifier(object): w(z) of all components (classifier-kinds.R). For plots and nodes().
+#     Default: `object$classifier`.
+#   nodes(object, z): list(log_w, y), the weights of base points, n x K, and their nodes, n K x d,
+#     all of the first component first. For expectation(). Default: by joint_classifier() and place().
+#   gradient(object, points, weights, how): that of sum_i weights_i log p(y_i), a list shaped like
+#     parameters(). For log_likelihood(). Default: refuses, as no_gradient() says.
+#   pull_nodes(object, z, dlog_w, dy): derivatives in what nodes() gives, as those in the
+#     parameters, shaped like them. For expectation(). Default: refuses.
+#   no_gradient(object): why these two refuse, the end of a sentence on the object; NULL where they
+#     do not. Asked before they are called.
+#   log_tail(object): of one column, function(y, lower): log P(Y <= y) or log P(Y > y) at a vector.
+#     For pcwmix(). Default: by latent() and the classifier's quadrature.
+#   invert(object): function(log_p, lower), the y that have these tail probabilities. For qcwmix().
+#     Default: a search by log_tail(), nodes() and evaluate().
+#   is_heavy(object): whether y may be of any order of magnitude, for that search. Default: FALSE.
+#   value_range(object): d x 2, the quantiles of 0 and 1. Default: the frame's bounds.
+#   closed_moments(object): list(mean, vcov), or NULL where there is no formula, the default.
+#   length_scale(object): d lengths over which the density may change. For central differences.
+#   parameters(object): the unconstrained parameters, a list. For coef(). Default: none.
+#   count_parameters(object): how many are free, NA where that is not known, the default.
+#   engine_parts(object): list(parameters, activation, fixed) of components that the engine can put
+#     behind a flow. Default: refuses.
+#   start_at(object, center, scale, shape): the engine's parameters on the standardised scale, for
+#     fits that start there, behind a flow of this shape or none. Default: NULL, there are none.
+#   summands(object, share): list(parts, shares), what stands in a sum for a density that has this
+#     share. Default: itself, bare.
+#   as_mixture(object): itself where it is a normal mixture with constant weights, which sums make
+#     one. Default: NULL.
+#   describe_parts(object): further lines of print(). Default: none.
+#   describe_member(object): a word for it in an average. Default: describe_kind().
+#   component_table(object): a data frame with a row a component. For tidy(), summary().
+#   component_title(object), component_covariances(object): what summary() writes above that table,
+#     and the d x d x K covariances or NULL.
+#   covariance_name(object): "diagonal", "full", or "mixed" of several. For glance(). Default: NA.
+#   fit_needs(object), fit_rules(object): the fields that a fit of this class has, and what they
+#     must be (fit-rules.R). For validate_density().
 
 new_density <- function(fields, frame, class) {
   structure(c(fields, list(frame = frame)), class = c(class, "cwmix_density"))
@@ -402,10 +403,42 @@ component_covariances.cwmix_density <- function(object) NULL
 validate <- function(object) UseMethod("validate")
 
 #' @export
-validate.cwmix_density <- function(object) NULL
+validate.cwmix_density <- function(object) {
+  demand(FALSE, "it is of no kind that is known here: of class ", deparse(class(object))[1])
+}
 
-# The door for objects from elsewhere: what verbs are given is what the protocol may assume.
+fit_needs <- function(object) UseMethod("fit_needs")
+
+#' @export
+fit_needs.cwmix_density <- function(object) character()
+
+fit_rules <- function(object) UseMethod("fit_rules")
+
+#' @export
+fit_rules.cwmix_density <- function(object) common_fit_rules(size(object)$K)
+
+# The door for objects from elsewhere: after it the protocol's methods may assume what they do.
 validate_density <- function(object, arg, call) {
   check_class(object, "cwmix_density", "a density of this package", arg, call)
-  object
+  tryCatch(
+    {
+      demand(is.list(object), "it is ", describe(unclass(object)))
+      validate_frame(object$frame)
+      validate(object)
+      demand(
+        identical(nrow(object$frame$support), as.integer(dimension(object))),
+        "its `frame` has other columns than its components"
+      )
+      missing <- setdiff(fit_needs(object), names(object))
+      demand(length(missing) == 0, "its field `", missing[1], "` is missing")
+      demand_fields(object, fit_rules(object))
+    },
+    cwmix_invalid = function(e) {
+      stop_input(
+        "`", arg, "` must be a density as this package makes them, but ", conditionMessage(e), ".",
+        call = call
+      )
+    }
+  )
+  invisible(object)
 }

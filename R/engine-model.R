@@ -16,7 +16,8 @@ engine_model <- function(parameters, activation = "tanh", flow = NULL) {
 # How many weights and biases its flow has.
 flow_part <- function(model) flow_counts(model$flow)
 
-# Multiplications for a row in a step, roughly: it goes through a flow once and then to every component.
+# Multiplications for a row in a step, roughly: it goes through a flow once and then to every
+# component.
 row_work <- function(model) {
   flow <- sum(flow_part(model))
   model$K * (length(model$parameters) - flow + 100) + flow

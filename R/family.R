@@ -1,6 +1,6 @@
-# Continuous families of distributions in one column that have R's functions d, p and q: parameters as
-# users give them, and the functions, which are looked up by name whenever they are needed, so that a
-# model is plain data.
+# Continuous families of distributions in one column that have R's functions d, p and q: parameters
+# as users give them, and the functions, which are looked up by name whenever they are needed, so
+# that a model is plain data.
 
 # The list of what is given for each family, a vector of parameters standing for as many components,
 # as a list with one element a component.

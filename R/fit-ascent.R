@@ -41,8 +41,9 @@ keep_record <- function(run, record, score, is_best = score > run$state$best_sco
   }
 }
 
-# Rounds of an ascent: advance(i) moves run$state and gives the reason why it must stop, or NULL, and so
-# does record(i) after it. `all_done` is the reason where none comes: list(state, records, stopped).
+# Rounds of an ascent: advance(i) moves run$state and gives the reason why it must stop, or NULL,
+# and so does record(i) after it. `all_done` is the reason where none comes: list(state, records,
+# stopped).
 ascend <- function(run, rounds, advance, record, progress, all_done) {
   on.exit(progress$done())
   go <- function() {

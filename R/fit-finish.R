@@ -1,7 +1,7 @@
 # From trained or fitted parameters to a density with what it scores on the data.
 
-# A fit: a density on the data's scale, largest component first, with lists of further fields (`...`).
-# `name` is the function's in the call that is kept.
+# A fit: a density on the data's scale, largest component first, with lists of further fields
+# (`...`). `name` is the function's in the call that is kept.
 new_fit <- function(parameters, activation, task, class, name, call, ...) {
   shares <- component_shares(parameters, activation, task)
   order <- order(shares, decreasing = TRUE)

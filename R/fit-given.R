@@ -1,7 +1,7 @@
 # Starts that the user gives.
 
-# What the user gives, as list(parameters, activation) on the standardised scale: a density, or a K x d
-# matrix of means.
+# What the user gives, as list(parameters, activation) on the standardised scale: a density, or a K
+# x d matrix of means.
 read_start <- function(start, task, call) {
   if (is.null(start)) {
     return(NULL)
@@ -43,8 +43,8 @@ start_from_means <- function(start, task, call) {
   list(parameters = parameters, activation = NULL)
 }
 
-# A density of the shape of the fit is taken as it is. Where a kind has no such parameters, the start
-# is a mixture fitted to its draws.
+# A density of the shape of the fit is taken as it is. Where a kind has no such parameters, the
+# start is a mixture fitted to its draws.
 start_from_density <- function(start, task, call) {
   sample <- task$sample
   check_start_columns(start, sample, call)

@@ -1,7 +1,8 @@
-# The rows that a fit is made from, checked, on the working scale: list(y, weights, unit, log_jacobian,
-# center, scale, core, frame, fingerprint). `weights` have mean one and none is zero, or are NULL;
-# `unit` is what one of them stands for in sums that are reported. `center` and `scale` are the columns'
-# means and standard deviations; `core`, at most one, is what a floor should be relative to, in these.
+# The rows that a fit is made from, checked, on the working scale: list(y, weights, unit,
+# log_jacobian, center, scale, core, frame, fingerprint). `weights` have mean one and none is zero,
+# or are NULL; `unit` is what one of them stands for in sums that are reported. `center` and `scale`
+# are the columns' means and standard deviations; `core`, at most one, is what a floor should be
+# relative to, in these.
 
 # `points` as from read_training() or read_formula().
 read_sample <- function(points, support, weights, call) {
@@ -61,8 +62,8 @@ standardised <- function(sample, rows = seq_len(nrow(sample$y))) {
   standardise(sample$y[rows, , drop = FALSE], sample$center, sample$scale)
 }
 
-# The sum over all rows of f(rows), f of consecutive rows at a time: about a million numbers, `width` a
-# row.
+# The sum over all rows of f(rows), f of consecutive rows at a time: about a million numbers,
+# `width` a row.
 sum_over_rows <- function(sample, width, f) {
   Reduce(`+`, lapply(row_blocks(nrow(sample$y), width), f))
 }
@@ -106,8 +107,8 @@ fingerprint <- function(x, weights) {
   c(dim(x), sums[1, ], sums[2, ], sum(w), sum(w * seq_along(w)))
 }
 
-# `core` is the interquartile range over 1.349 where that is smaller than the standard deviation (and
-# positive), as in heavy tails.
+# `core` is the interquartile range over 1.349 where that is smaller than the standard deviation
+# (and positive), as in heavy tails.
 standard_units <- function(y, weights) {
   w <- (weights %||% 1) / nrow(y)
   units <- vapply(seq_len(ncol(y)), function(j) {

@@ -369,3 +369,6 @@ describe_training.cwmix_stack <- function(object) {
 glance_training.cwmix_stack <- function(x) {
   data.frame(best_epoch = NA_integer_, validation = x$held_out[["score"]])
 }
+
+#' @export
+fit_needs.cwmix_stack <- function(object) c(common_fields, "candidates", "folds", "held_out")

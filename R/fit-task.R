@@ -1,7 +1,7 @@
 # What a fit is asked for: list(sample, K, full, floor, shape, control). `full`: the covariances;
-# `floor`: the least standard deviations, on the standardised scale; `shape`: that of a flow before the
-# components, or NULL. `settings` are arguments of a fitting function, unchecked but for `covariance`
-# and `shape`.
+# `floor`: the least standard deviations, on the standardised scale; `shape`: that of a flow before
+# the components, or NULL. `settings` are arguments of a fitting function, unchecked but for
+# `covariance` and `shape`.
 read_task <- function(source, settings, call) {
   control <- validate_control(settings$control, call)
   sample <- read_sample(source$points, settings$support, source$weights, call)

@@ -1,5 +1,5 @@
-# Training of networks and flows by the mean log density of minibatches: R drives, the engine takes the
-# steps.
+# Training of networks and flows by the mean log density of minibatches: R drives, the engine takes
+# the steps.
 
 # Trains for some epochs: list(state, trace, stopped). `template` has the shape of the parameters,
 # `trace` is continued. Patience begins anew with every call.

@@ -119,7 +119,8 @@ continue <- function(object, epochs, control, frame, call) {
     fields <- c("hidden", "starts", "converged", "held_rows", "data")
     kept <- unclass(object)[intersect(fields, names(object))]
     name <- as.character(object$call[[1]])
-    finish_training(more, template, form$activation, task, class(object)[1], name, object$call, kept)
+    class <- class(object)[1]
+    finish_training(more, template, form$activation, task, class, name, object$call, kept)
   })
 }
 

@@ -1,6 +1,6 @@
-# Points through a fitted flow F and back. F is a list: its shape (flow-shape.R), `weights` and `biases`
-# of its networks, and the `center` and `scale` of the working scale that it starts from, so that
-# u = F((y - center) / scale).
+# Points through a fitted flow F and back. F is a list: its shape (flow-shape.R), `weights` and
+# `biases` of its networks, and the `center` and `scale` of the working scale that it starts from,
+# so that u = F((y - center) / scale).
 
 # u at points on the working scale, and the log of the Jacobian's determinant: list(u, log_det).
 flow_forward <- function(flow, y, how = list()) {
@@ -35,4 +35,36 @@ flow_parameters <- function(flow) {
   d <- length(flow$center)
   mixture <- mixture_parameters(matrix(0, 1, d), rep(1, d), FALSE, 0)
   c(mixture, list(flow = flow[c("weights", "biases")]))
+}
+
+# That a fitted flow is one of d columns, or of as many `copies`.
+validate_flow <- function(flow, d, copies = NULL) {
+  demand(is.list(flow), "its `flow` is none")
+  validate_flow_shape(flow)
+  demand(
+    are_doubles(flow$center, length = d) && are_doubles(flow$scale, length = d) &&
+      all(flow$scale > 0) && all(is.finite(1 / flow$scale)),
+    "the `center` and `scale` of its `flow` are not ", d, " numbers each"
+  )
+  widths <- flow_widths(flow, d)
+  count <- copies %||% flow$layers
+  demand(
+    is.list(flow$weights) && is.list(flow$biases) && length(flow$weights) == count &&
+      length(flow$biases) == count,
+    "its `flow` has not as many networks as layers"
+  )
+  for (k in seq_len(copies %||% 1)) {
+    own <- flow[c("weights", "biases")]
+    if (!is.null(copies)) own <- lapply(own, `[[`, k)
+    for (l in seq_len(flow$layers)) {
+      network <- list(weights = own$weights[[l]], biases = own$biases[[l]])
+      width <- widths[, 2 - l %% 2]
+      demand(
+        identical(lengths(network$biases), width[-1]),
+        "the network of layer ", l, " of its `flow` has not the widths that `hidden` says"
+      )
+      what <- paste("the network of layer", l, "of its `flow`")
+      validate_network(network, width[1], width[length(width)], what, rule_out = FALSE)
+    }
+  }
 }

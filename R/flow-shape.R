@@ -2,13 +2,13 @@
 
 #' Flows before the components of a mixture
 #'
-#' Describes normalising flows for [cwmix()]. The components' maps are T_k(x) = A_k(F(x)), one flow F
-#' shared by all, or T_k(x) = A_k(F_k(x)), one flow a component, followed by the affine map A_k of each
-#' (equation 12 with flows). A flow is a chain of coupling layers. Each leaves every second column as it is, and those columns,
-#' by a network, set the parameters of an increasing function of each of the others; the next layer
-#' exchanges their roles. So both F and its inverse are cheap, and the Jacobian determinant of a
-#' layer is the product of these functions' slopes. A single column is transformed by every layer,
-#' which has free parameters in place of a network's outputs.
+#' Describes normalising flows for [cwmix()]. The components' maps are T_k(x) = A_k(F(x)), one flow
+#' F shared by all, or T_k(x) = A_k(F_k(x)), one flow a component, followed by the affine map A_k of
+#' each (equation 12 with flows). A flow is a chain of coupling layers. Each leaves every second
+#' column as it is, and those columns, by a network, set the parameters of an increasing function of
+#' each of the others; the next layer exchanges their roles. So both F and its inverse are cheap,
+#' and the Jacobian determinant of a layer is the product of these functions' slopes. A single
+#' column is transformed by every layer, which has free parameters in place of a network's outputs.
 #'
 #' @param kind A string. `"realnvp"`: the increasing function is x exp(s) + t, where s is bounded
 #'   smoothly by 2 in absolute value. In one column F is then no more than
@@ -240,3 +240,26 @@ check_flow_size <- function(flow, d, K, call) {
 fitted_parts <- c("center", "scale", "weights", "biases")
 
 flow_shape <- function(flow) flow[setdiff(names(flow), fitted_parts)]
+
+# That the numbers of a shape are in the ranges that cwmix_flow() allows.
+validate_flow_shape <- function(flow) {
+  spline <- identical(flow$kind, "spline")
+  demand(spline || identical(flow$kind, "realnvp"), "the `kind` of its `flow` is none")
+  demand(is_whole(flow$layers, 1, 1000), "the `layers` of its `flow` are no number from 1 to 1,000")
+  hidden <- flow$hidden
+  demand(
+    is.integer(hidden) && !anyNA(hidden) && all(hidden >= 1 & hidden <= 1e5),
+    "the `hidden` widths of its `flow` are no whole numbers from 1 to 100,000"
+  )
+  demand(
+    if (spline) is_whole(flow$bins, 2, 500) else is.null(flow$bins),
+    "the `bins` of its `flow` are no number from 2 to 500, or not for splines"
+  )
+  bound <- flow$tail_bound
+  demand(
+    if (spline) is_number(bound) && bound >= 1e-3 && bound <= 1e3 else is.null(bound),
+    "the `tail_bound` of its `flow` is no number from 0.001 to 1,000, or not for splines"
+  )
+  demand(flow$activation %in% activations, "its `flow` has no activation")
+  demand(is.logical(flow$shared) && length(flow$shared) == 1, "its `flow` is not said to be shared")
+}

@@ -160,3 +160,6 @@ describe_training.cwmix_flow_fit <- function(object) describe_epochs(object)
 
 #' @export
 glance_training.cwmix_flow_fit <- function(x) glance_epochs(x)
+
+#' @export
+fit_needs.cwmix_flow_fit <- function(object) c(common_fields, trained_fields)

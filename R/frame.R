@@ -4,8 +4,8 @@
 #   standardised  (y - center) / scale: the scale that fits are computed on (scale.R)
 #   u             behind a flow: F at the standardised point (flow-pass.R)
 #   z             at a component: T_k(x), which is N(0, I) there (latent(), place())
-# A frame knows x and y. It is list(names, type, terms, support): names of the columns or NULL; "vector",
-# "matrix" or "data.frame", how draws come; the terms of a formula or NULL; bounds, d x 2.
+# A frame knows x and y. It is list(names, type, terms, support): names of the columns or NULL;
+# "vector", "matrix" or "data.frame", how draws come; the terms of a formula or NULL; bounds, d x 2.
 
 new_frame <- function(names, type, support, terms = NULL) {
   list(names = names, type = type, terms = terms, support = support)
@@ -35,8 +35,8 @@ common_frame <- function(frames) {
   frames[[which.max(known)]]
 }
 
-# Points to evaluate, as users hold them: list(x, rows), columns matched by name where both sides have
-# names.
+# Points to evaluate, as users hold them: list(x, rows), columns matched by name where both sides
+# have names.
 read_newdata <- function(frame, newdata, call, arg = "newdata") {
   wanted <- frame$names
   if (!is.null(frame$terms) && is.data.frame(newdata) && !all(wanted %in% names(newdata))) {
@@ -116,4 +116,31 @@ describe_range <- function(range, labels) {
   shown <- paste(utils::head(bounds, 3), collapse = ", ")
   if (length(bounds) > 3) shown <- paste0(shown, ", ...")
   shown
+}
+
+validate_frame <- function(frame) {
+  demand(is.list(frame), "its `frame` is missing")
+  support <- frame$support
+  demand(
+    is.double(support) && is.matrix(support) && ncol(support) == 2 && nrow(support) > 0 &&
+      !anyNA(support) && all(support[, 1] < support[, 2]) && all(support[, 1] < Inf) &&
+      all(support[, 2] > -Inf) && identical(colnames(support), c("lower", "upper")),
+    "the bounds in its `frame$support` are no pairs of numbers"
+  )
+  names <- frame$names
+  demand(
+    is.null(names) || (is.character(names) && length(names) == nrow(support) && !anyNA(names) &&
+      all(nzchar(names)) && anyDuplicated(names) == 0),
+    "the names of columns in its `frame$names` are not distinct or not as many as columns"
+  )
+  demand(
+    frame$type %in% c("vector", "matrix", "data.frame") &&
+      (frame$type != "vector" || nrow(support) == 1) &&
+      (frame$type != "data.frame" || !is.null(names)),
+    "its `frame$type` is not \"vector\" (of one column), \"matrix\" or \"data.frame\" (with names)"
+  )
+  demand(
+    is.null(frame$terms) || (inherits(frame$terms, "terms") && is.call(frame$terms)),
+    "its `frame$terms` are no terms of a formula"
+  )
 }

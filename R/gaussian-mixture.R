@@ -98,3 +98,6 @@ describe_training.gaussian_mixture <- function(object) {
     describe_floor(object)
   )
 }
+
+#' @export
+fit_needs.gaussian_mixture <- function(object) c(common_fields, "trace", "starts", "converged")

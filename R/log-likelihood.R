@@ -86,6 +86,7 @@ nobs.cwmix_density <- function(object, ...) {
 }
 
 check_fitted <- function(object, call, arg = "object") {
+  validate_density(object, arg, call)
   if (is.null(object$nobs)) {
     stop_input(
       "`", arg, "` must be a fit: ", unfitted_name(object),

@@ -57,3 +57,31 @@ layer_in_range <- function(x, may_rule_out) {
   if (may_rule_out && any(x > -Inf, na.rm = TRUE)) x <- x[is.na(x) | x > -Inf]
   !anyNA(x) && all(abs(x) <= 1e100)
 }
+
+# Layers that take d numbers to K, all of them finite; biases of the last may be -Inf.
+validate_network <- function(network, d, K, what, rule_out = TRUE) {
+  weights <- network$weights
+  biases <- network$biases
+  demand(
+    is.list(weights) && is.list(biases) && length(weights) == length(biases) && length(weights) > 0,
+    what, " has not as many weights as biases"
+  )
+  n_in <- d
+  size <- 0
+  for (l in seq_along(weights)) {
+    last <- l == length(weights)
+    n_out <- if (last) K else length(biases[[l]])
+    size <- size + (n_in + 1) * n_out
+    demand(size <= most_parameters, what, " has more than ", most_parameters, " parameters")
+    demand(
+      n_out > 0 && are_coefficients(weights[[l]], c(n_out, n_in)),
+      what, " has weights in layer ", l, " that are no ", n_out, " x ", n_in,
+      " matrix of finite numbers up to 1e100"
+    )
+    bias_ok <- if (last && rule_out) are_log_weights(biases[[l]], K) else {
+      are_coefficients(biases[[l]], length = n_out)
+    }
+    demand(bias_ok, what, " has biases in layer ", l, " that are no ", n_out, " finite numbers")
+    n_in <- n_out
+  }
+}

@@ -291,7 +291,8 @@ plot_curves <- function(object, what, points, draws, dots) {
 # The name of the column, or of the vector that was fitted.
 curve_label <- function(object) {
   name <- object$call$x
-  if (is.null(object$frame$names) && is.name(name)) as.character(name) else column_labels(object$frame)
+  frame <- object$frame
+  if (is.null(frame$names) && is.name(name)) as.character(name) else column_labels(frame)
 }
 
 # Equal values have no histogram: NULL.

@@ -44,7 +44,8 @@ predict.cwmix_density <- function(object, newdata,
     type, c("density", "posterior", "class", "weights", "component"), "type", call
   )
   check_flag(log, "log", call)
-  how <- list(single = check_choice(precision, c("double", "single"), "precision", call) == "single")
+  precision <- check_choice(precision, c("double", "single"), "precision", call)
+  how <- list(single = precision == "single")
   check_given("newdata", call)
   validate_density(object, "object", call)
   if (type == "class") {

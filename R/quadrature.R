@@ -205,13 +205,14 @@ weight_integrals <- function(classifier) {
   )
 }
 
-# The integrals W_k(t_k) of w_k(z) phi(z) up to t_k (`lower`) or from t_k on, summed over components,
-# on the log scale: a function(t, lower) of n x K matrices.
+# The integrals W_k(t_k) of w_k(z) phi(z) up to t_k (`lower`) or from t_k on, summed over
+# components, on the log scale: a function(t, lower) of n x K matrices.
 weight_tail <- function(classifier) {
   if (is_constant(classifier)) {
     log_weight <- log_weights(classifier, matrix(0))[1, ]
     return(function(t, lower) {
-      log_row_sums(stats::pnorm(t, lower.tail = lower, log.p = TRUE) + rep(log_weight, each = nrow(t)))
+      tails <- stats::pnorm(t, lower.tail = lower, log.p = TRUE)
+      log_row_sums(tails + rep(log_weight, each = nrow(t)))
     })
   }
   integrals <- weight_integrals(classifier)
@@ -232,7 +233,8 @@ weight_tail <- function(classifier) {
   }
 }
 
-# Adds W_k(t), within the quadrature's range: at the edge before, and the partial interval from there.
+# Adds W_k(t), within the quadrature's range: at the edge before, and the partial interval from
+# there.
 add_inner_tail <- function(total, classifier, integrals, k, t, lower) {
   some <- which(if (lower) t >= -quadrature_range else t <= quadrature_range)
   inner <- pmin(pmax(t[some], -quadrature_range), quadrature_range)

@@ -1,5 +1,5 @@
-# What a density says of itself: lines from its kind (describe_kind(), describe_parts()), and from how
-# it was made.
+# What a density says of itself: lines from its kind (describe_kind(), describe_parts()), and from
+# how it was made.
 
 # The first words: how it was made.
 model_name <- function(object) UseMethod("model_name")

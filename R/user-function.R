@@ -1,5 +1,5 @@
-# The functions that users give: the only ones of which nothing is known. Their mistakes are errors of
-# class "cwmix_user_error", raised without a call: the verb's is added by at_call().
+# The functions that users give: the only ones of which nothing is known. Their mistakes are errors
+# of class "cwmix_user_error", raised without a call: the verb's is added by at_call().
 
 stop_user <- function(...) {
   stop_cwmix(paste0(...), c("cwmix_user_error", "cwmix_input_error"), NULL)
@@ -45,7 +45,8 @@ describe_point <- function(x, row) {
   )
 }
 
-# What a user's gradient returned at the rows of x: the partial derivatives of m functions, n x d x m.
+# What a user's gradient returned at the rows of x: the partial derivatives of m functions, n x d x
+# m.
 call_slopes <- function(gradient, x, m) {
   slopes <- call_user(gradient, x, "gradient")
   shape <- if (m == 1 && length(dim(slopes)) < 3) dim(x) else c(dim(x), m)

@@ -8,7 +8,9 @@ unfitted_name.cwmix_vi <- function(object) "a variational fit"
 
 #' @export
 format.cwmix_vi <- function(x, ...) {
-  check_dots_empty(..., call = user_call())
+  call <- user_call()
+  check_dots_empty(..., call = call)
+  validate_density(x, "x", call)
   with_error <- function(value) {
     if (anyNA(value)) {
       return("not measured")
@@ -36,11 +38,37 @@ format.cwmix_vi <- function(x, ...) {
 #' @rdname tidiers
 #' @export
 glance.cwmix_vi <- function(x, ...) {
-  check_dots_empty(..., call = user_call())
+  call <- user_call()
+  check_dots_empty(..., call = call)
+  validate_density(x, "x", call)
   data.frame(
     glance_size(x),
     elbo = x$elbo[["estimate"]], elbo.std.error = x$elbo[["se"]],
     log_evidence = x$log_evidence[["estimate"]],
     log_evidence.std.error = x$log_evidence[["se"]], ess = x$ess, pareto_k = x$pareto_k
+  )
+}
+
+#' @export
+fit_rules.cwmix_vi <- function(object) {
+  d <- dimension(object)
+  utils::modifyList(NextMethod(), list(
+    elbo = has_estimate("estimate"), log_evidence = has_estimate("estimate"),
+    search_evidence = has_estimate("estimate"), ess = is_number_or_missing,
+    pareto_k = is_number_or_missing,
+    importance = function(x) {
+      is.matrix(x$draws) && is.double(x$draws) && ncol(x$draws) == d && is.double(x$log_weights) &&
+        length(x$log_weights) == nrow(x$draws) && !anyNA(x$log_weights)
+    }
+  ))
+}
+
+is_number_or_missing <- function(x) is.double(x) && length(x) == 1
+
+#' @export
+fit_needs.cwmix_vi <- function(object) {
+  c(
+    "proportions", "trace", "best_step", "stopped", "control", "call", "optimiser", "elbo",
+    "log_evidence", "ess", "pareto_k", "importance"
   )
 }

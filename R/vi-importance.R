@@ -21,7 +21,9 @@ measure_fit <- function(object, best, task) {
 not_measured <- function(target) {
   list(
     elbo = unknown_evidence, log_evidence = unknown_evidence, ess = NA_real_, pareto_k = NA_real_,
-    importance = list(draws = data_points(target$frame, matrix(0, 0, target$d)), log_weights = double())
+    importance = list(
+      draws = data_points(target$frame, matrix(0, 0, target$d)), log_weights = double()
+    )
   )
 }
 
@@ -135,6 +137,7 @@ warn_poor_fit <- function(object) {
 as_draws_df.cwmix_vi <- function(x, log_weights = FALSE, ...) { # nolint: object_name_linter.
   call <- user_call()
   check_dots_empty(..., call = call)
+  validate_density(x, "x", call)
   check_flag(log_weights, "log_weights", call)
   draws <- x$importance$draws
   colnames(draws) <- column_labels(x$frame)

@@ -25,8 +25,8 @@ vi_start <- function(start, target, settings) {
   )
 }
 
-# `start` as it is used: a string, a matrix of draws on the working scale, or a density of the shape of
-# the fit. Any other density stands for its draws.
+# `start` as it is used: a string, a matrix of draws on the working scale, or a density of the shape
+# of the fit. Any other density stands for its draws.
 check_vi_start <- function(start, target, settings, call) {
   if (inherits(start, "cwmix_density")) {
     validate_density(start, "start", call)

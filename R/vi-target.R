@@ -48,7 +48,8 @@ target_gradient <- function(target, y) {
   }
   x <- data_points(target$frame, y)
   slopes <- read_slopes(call_target(target$gradient, x, "gradient"), x)
-  slopes * inside_slope(x, target$frame$support) + log_inside_slope_gradient(y, target$frame$support)
+  support <- target$frame$support
+  slopes * inside_slope(x, support) + log_inside_slope_gradient(y, support)
 }
 
 read_slopes <- function(slopes, x) {

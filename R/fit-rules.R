@@ -1,0 +1,65 @@
+# What the fields that fits add to a density must be, for demand_fields(): print(), plot(), update()
+# and the tidiers build on it.
+
+common_fit_rules <- function(K) {
+  list(
+    log_likelihood = is_number, nobs = is_whole, at_floor = is_whole,
+    df = function(x) is_whole(x) || identical(x, NA_integer_),
+    proportions = function(x) is.double(x) && length(x) == K && !anyNA(x),
+    trace = is_trace,
+    best_epoch = is_whole, best_step = is_whole, stopped = is_string,
+    starts = function(x) is.double(x) && !anyNA(x),
+    converged = function(x) is.logical(x) && length(x) == 1,
+    held_rows = function(x) is.integer(x) && !anyNA(x),
+    hidden = function(x) is.integer(x) && !anyNA(x),
+    folds = function(x) is_whole(x, 1), held_out = has_estimate("score"),
+    averaged = function(x) is.double(x) && length(x) > 0 && all(is.finite(x) & x > 0),
+    candidates = is_candidates, control = function(x) inherits(x, "cwmix_control"),
+    call = is.call, fingerprint = function(x) is.double(x) && !anyNA(x), data = is.list,
+    optimiser = is_optimiser
+  )
+}
+
+is_string <- function(x) is.character(x) && length(x) == 1 && !is.na(x)
+
+# A row a step, its number first.
+is_trace <- function(x) {
+  is.data.frame(x) && nrow(x) > 0 && ncol(x) > 1 && all(vapply(x, is.numeric, NA)) &&
+    names(x)[1] %in% c("epoch", "step", "iteration") && !anyNA(x[[1]]) &&
+    any(c("training", "elbo", "log_likelihood") %in% names(x))
+}
+
+# c(estimate, se), the first under its name.
+has_estimate <- function(name) {
+  function(x) is.double(x) && identical(names(x), c(name, "se"))
+}
+
+is_candidates <- function(x) {
+  numbers <- c("K", "score", "se", "share")
+  is.data.frame(x) && nrow(x) > 0 && all(c("covariance", "hidden", numbers) %in% names(x)) &&
+    is.character(x$covariance) && is.character(x$hidden) &&
+    all(vapply(x[numbers], function(column) is.numeric(column) && all(is.finite(column)), NA))
+}
+
+# list(state, template, ...): what update() goes on from.
+is_optimiser <- function(x) {
+  vectors <- c(optimiser_vectors, "best")
+  state <- x$state
+  is.list(x$template) && is.list(state) && all(vectors %in% names(state)) &&
+    all(vapply(state[vectors], is.double, NA)) &&
+    all(lengths(state[vectors]) == length(flatten(x$template))) &&
+    all(vapply(state[vectors], function(v) all(is.finite(v)), NA)) &&
+    is_whole(state$epoch) && is_whole(state$best_epoch) && is_number(state$best_score) &&
+    is_number(state$step)
+}
+
+# As long as there are parameters.
+optimiser_vectors <- c("parameters", "first", "second", "average")
+
+# What fits to data have.
+common_fields <- c(
+  "log_likelihood", "df", "nobs", "proportions", "at_floor", "fingerprint", "control", "call"
+)
+
+# What they have besides where gradient ascent made them.
+trained_fields <- c("trace", "best_epoch", "stopped", "optimiser")
