@@ -14,14 +14,16 @@
 #'     zero above;
 #'   - `weights`, a list of (out, in) matrices, and `biases`, a list of vectors; with constant
 #'     weights no matrix and one vector, the log weights. Neither where the classifier is an R
-#'     function. For a [cwmix_average()], or a fit without `K`, of several classifiers lists of
-#'     these lists, one a member; the shares are not among the parameters;
+#'     function;
 #'   - `flow`, where there is one, the last: a list of `weights` and `biases`, each with one element
 #'     a coupling layer, which is such a list of its network's layers. A flow alone has this element
-#'     and no other.
+#'     and no other. With one flow a component, each has an element a component, which is such a
+#'     list.
 #'
-#'   For a [cwmix_model()] with `components`, a field `components`, one list of parameters each,
-#'   stands in place of `mean` and the scales.
+#'   For a [cwmix_model()] with `components`, a field `components`, one list of parameters each (in
+#'   the units of the family), stands in place of `mean` and the scales. Of a [cwmix_average()], or
+#'   a fit without `K`, it is `list(members = )`, such a list for each member; the shares are not
+#'   among the parameters.
 #' @examples
 #' model <- cwmix_model(c(-1, 1), sd = c(1, 2), classifier = c(0.3, 0.7))
 #' coef(model)

@@ -7,9 +7,9 @@
 #' **Without `K`** the fit is chosen by the data. Gaussian mixtures of one to 160 components with
 #' several structures of covariances, and networks that start from the best of them, are fitted to
 #' the folds of a cross-validation; the densities of all these fits are averaged with weights that
-#' score well on the rows that each had not seen. The result is one classifier weighted mixture
-#' again, an average as of [cwmix_average()], with many components, and all of them constant in
-#' weight where networks add nothing. `vignette("defaults")` has the recipe and what it gains.
+#' score well on the rows that each had not seen. The result is a [cwmix_stack], an average as of
+#' [cwmix_average()], with many components, and all of them constant in weight where networks add
+#' nothing. `vignette("defaults")` has the recipe and what it gains.
 #'
 #' **With `K`** (or `start`, `validation` or a flow) one model is fitted: EM for a Gaussian mixture
 #' first.
@@ -55,18 +55,22 @@
 #'   for a tenth of the rows, at most 5,000. With no such row there is no early stopping, and the
 #'   last epoch is returned. A number asks for one model, `NULL` without `K`, `start` and a flow for
 #'   folds.
-#' @param start `NULL` to start from EM; a density without a flow to start from, with the same K,
-#'   covariances and support (and network, if it has one: EM is then skipped), columns in the same
-#'   order; or a K x d matrix of means for EM.
+#' @param start `NULL` to start from EM; a density to start from, with the same columns in the same
+#'   order and the same support; or a K x d matrix of means for EM. A density of normal components
+#'   must have the same K and covariances (and network, if it has one: EM is then skipped), one
+#'   behind a flow is taken where `flow` is the same and the data are those of its fit. Of any other
+#'   density, a mixture is fitted to its draws.
 #' @param control A [cwmix_control()].
 #' @param keep_data A flag: keep the data in the fit, for `update()` and `plot()` where the data
 #'   cannot be found by the call.
-#' @return An object of class `c("cwmix", "cwmix_density")`, a plain list with the fields
+#' @return Without `K` a [cwmix_stack]. Otherwise an object of class `"cwmix"`, a density, which is
+#' a
+#'   plain list with the fields
 #'   - `mean` (K x d), `sd` (K x d) or `cholesky` (d x d x K, lower triangular factors of the
-#'     covariances), `classifier`, `support`; with a flow these are of u, and `flow` is as in
-#'     [flow_realnvp()];
-#'   - `proportions`, the components' mean posteriors over the rows, decreasing (without `K`
-#'     member by member, see [cwmix_average()]); `at_floor`, how
+#'     covariances) and `classifier`; with a flow instead `flow`, as in [flow_realnvp()], and `base`,
+#'     the density of u that has these;
+#'   - `frame`, how the data came: `names` of the columns, `type`, `terms` of a formula, `support`;
+#'   - `proportions`, the components' mean posteriors over the rows, decreasing; `at_floor`, how
 #'     many components have a standard deviation at `sd_floor`, as ties and duplicated rows give;
 #'   - `log_likelihood` of all rows, `df`, `nobs`;
 #'   - `trace`, a data frame with the mean log density of training and validation rows and the
@@ -79,26 +83,9 @@
 #'   - `starts`, the mean log-likelihood per row that each start of EM reached, and `converged`,
 #'     whether EM did (`NA` where it was skipped);
 #'   - `hidden`, the widths that `"auto"` stands for or those given; `control` and `call` as given;
-#'     `held_rows`, the validation rows, counted among
-#'     those of positive weight; `columns`, how the data came; `fingerprint`, sums that tell whether
-#'     data are those of the fit; `data`, what `keep_data` kept;
+#'     `held_rows`, the validation rows, counted among those of positive weight; `fingerprint`, sums
+#'     that tell whether data are those of the fit; `data`, what `keep_data` kept;
 #'   - `optimiser`, what [update()] needs to go on.
-#'
-#'   Without `K` there is no `trace`, `best_epoch`, `stopped`, `starts`, `converged`, `held_rows` or
-#'   `optimiser` but
-#'   - `candidates`, a data frame with a row a candidate, the best first: `covariance` (`"full"`,
-#'     `"diagonal"` or `"spherical"`, where pooled followed by `", shrunk"` or `", tied"`), `K`,
-#'     `hidden` (`"constant"` for `NULL`, `"linear"` for `integer(0)`), `epochs` (`NA` without a
-#'     network), its mean held-out log density `score` with standard error `se`, and its `share` in
-#'     the average. Candidates that break down, or give a held-out row a density of 0, are not
-#'     among them, nor are networks that do not gain;
-#'   - `folds`, their number (1 for one split), and `held_out`, the mean held-out log density of
-#'     the average with its standard error, somewhat optimistic as the same rows chose the shares;
-#'   - `shares`, those of all fits that are averaged, one a fold of each candidate with a share.
-#'
-#'   `df` then counts the parameters of every member, which were not fitted together: AIC and BIC
-#'   say little. `at_floor` counts components at the larger of `sd_floor` and half the smallest
-#'   distance between different values of a column, below which no component is narrower.
 #' @section Errors and warnings: A condition of class `"cwmix_input_error"` names the argument, what
 #'   is needed and what was given: anything not numeric, missing or infinite values, constant or
 #'   exactly collinear columns, fewer rows than components (without `K` fewer than 10), points

@@ -66,21 +66,80 @@ place.cwmix_family <- function(object, z, component) {
   matrix(x)
 }
 
+# Of families nothing but values is known: derivatives in their parameters are central differences.
+# Those in the classifier's are the engine's, at the points u_k = P_k(x):
+#   d log p = sum_k v_k d log alpha_k(u_k)
 #' @export
-no_gradient.cwmix_family <- function(object) {
-  paste0(
-    "must have normal components, given by `mean`, not those of families (",
-    describe_families(object$components), ")"
+gradient.cwmix_family <- function(object, points, weights = NULL, how = list()) {
+  n <- nrow(points$y)
+  K <- length(object$components)
+  total <- function(object) {
+    sum(evaluate(object, points, "density") * (weights %||% rep(1, n)))
+  }
+  posterior <- exp(evaluate(object, points, "posterior")) * (weights %||% 1)
+  z <- do.call(rbind, lapply(seq_len(K), function(k) latent(object, points$y, k)))
+  own <- rep(seq_len(K), each = n)
+  dlog_w <- matrix(0, n * K, K)
+  dlog_w[cbind(seq_len(n * K), own)] <- posterior
+  c(
+    list(components = family_differences(object, total)),
+    pull_classifier(object$classifier, z, dlog_w)
   )
 }
 
 #' @export
-gradient.cwmix_family <- function(object, points, weights = NULL, how = list()) {
-  stop_input("`object` ", no_gradient(object), ".", call = NULL)
+pull_nodes.cwmix_family <- function(object, z, dlog_w, dy) {
+  K <- length(object$components)
+  each <- rep(seq_len(nrow(z)), K)
+  own <- rep(seq_len(K), each = nrow(z))
+  total <- function(object) sum(place(object, z[each, , drop = FALSE], own) * dy)
+  c(
+    list(components = family_differences(object, total)),
+    pull_classifier(object$classifier, z, dlog_w)
+  )
+}
+
+# Derivatives of f(object) in every parameter of its components, shaped like these.
+family_differences <- function(object, f) {
+  components <- object$components
+  for (k in seq_along(components)) {
+    for (name in names(components[[k]])) {
+      at <- object$components[[k]][[name]]
+      step <- .Machine$double.eps^(1 / 3) * max(abs(at), 1e-2)
+      moved <- function(by) {
+        object$components[[k]][[name]] <- at + by
+        f(object)
+      }
+      slope <- tryCatch((moved(step) - moved(-step)) / (2 * step), warning = function(w) NaN)
+      if (!is.finite(slope)) {
+        stop_input("`object` must have parameters at which differences can be taken, but `", name,
+          "` of ", describe_component(components[k]), " is at an end of its range.",
+          call = NULL
+        )
+      }
+      components[[k]][[name]] <- slope
+    }
+  }
+  components
+}
+
+# Derivatives in log w_k at points z as those in the classifier's weights and biases.
+pull_classifier <- function(classifier, z, dlog_w) {
+  model <- classifier_model(classifier$inner, 1)
+  shape <- c(
+    list(mean = matrix(0, classifier$K, 1), log_sd = matrix(0, classifier$K, 1)),
+    classifier_parameters(classifier)
+  )
+  flat <- engine_expectation_gradient(model, unit_point(z), dlog_w, double(length(dlog_w)))
+  unflatten(flat, shape)[c("weights", "biases")]
 }
 
 #' @export
-pull_nodes.cwmix_family <- function(object, z, dlog_w, dy) gradient(object)
+no_gradient.cwmix_family <- function(object) {
+  if (!has_parameters(object$classifier)) {
+    "must have a classifier with parameters for a gradient, not an R function"
+  }
+}
 
 # With constant weights the tails are those of the components.
 #' @export
@@ -93,7 +152,7 @@ log_tail.cwmix_family <- function(object) {
     tails <- vapply(seq_along(log_weight), function(k) {
       log_weight[k] + log_family_tail(object, y, k, lower)
     }, double(length(y)))
-    log_row_sums(matrix(tails, length(y)))
+    log_row_sums(matrix(tails, length(y), length(log_weight)))
   }
 }
 

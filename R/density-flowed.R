@@ -148,7 +148,9 @@ describe_parts.cwmix_flowed <- function(object) {
 
 #' @export
 describe_member.cwmix_flowed <- function(object) {
-  paste(describe_member(object$base), "behind a", describe_flow(object$flow, dimension(object)))
+  flow <- describe_flow(object$flow, dimension(object))
+  base <- describe_member(object$base)
+  if (nzchar(base)) paste(base, "behind a", flow) else flow
 }
 
 # At the image u of the columns.

@@ -33,8 +33,9 @@ describe_kind.cwmix_standard <- function(object) {
 #' @export
 describe_parts.cwmix_standard <- function(object) character()
 
+# A flow alone needs no word for it.
 #' @export
-describe_member.cwmix_standard <- function(object) "N(0, I)"
+describe_member.cwmix_standard <- function(object) ""
 
 #' @export
 validate.cwmix_standard <- function(object) {

@@ -224,7 +224,7 @@ log_tail.cwmix_density <- function(object) {
     blocks <- lapply(row_blocks(length(y), K), function(rows) {
       part <- matrix(y[rows])
       z <- vapply(seq_len(K), function(k) latent(object, part, k)[, 1], double(length(rows)))
-      tail(matrix(z, length(rows)), lower)
+      tail(matrix(z, length(rows), K), lower)
     })
     as.double(unlist(blocks))
   }

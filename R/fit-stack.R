@@ -2,6 +2,42 @@
 # folds of a cross-validation, and the densities of these fits are averaged with the weights that
 # score best on the rows that the fits had not seen (Smyth and Wolpert 1999).
 
+#' Fits without K
+#'
+#' What [cwmix()] returns when the number of components is left to it: an average, as of
+#' [cwmix_average()], of the folds' fits of all candidates that have a share.
+#'
+#' `df` counts the parameters of every member, which were not fitted together: AIC and BIC say
+#' little. `at_floor` counts components at the larger of `sd_floor` and half the smallest distance
+#' between different values of a column, below which no component is narrower.
+#'
+#' @section Value: An object of class `c("cwmix_stack", "cwmix_sum", "cwmix_density")`, a plain list
+#'   with the fields
+#'   - `members`, a list of densities, and `shares`, one a member, as in [cwmix_average()]: all
+#'     Gaussian mixtures are one member, the last, each network is one;
+#'   - `averaged`, the shares of all fits that went in, one a fold of each candidate with a share;
+#'   - `candidates`, a data frame with a row a candidate, the best first: `covariance` (`"full"`,
+#'     `"diagonal"` or `"spherical"`, where pooled followed by `", shrunk"` or `", tied"`), `K`,
+#'     `hidden` (`"constant"` for `NULL`, `"linear"` for `integer(0)`), `epochs` (`NA` without a
+#'     network), its mean held-out log density `score` with standard error `se`, and its `share` in
+#'     the average. Candidates that break down, or give a held-out row a density of 0, are not
+#'     among them, nor are networks that do not gain;
+#'   - `folds`, their number (1 for one split), and `held_out`, the mean held-out log density of
+#'     the average with its standard error, somewhat optimistic as the same rows chose the shares;
+#'   - `frame`, `proportions` (member by member), `at_floor`, `log_likelihood`, `df`, `nobs`,
+#'     `fingerprint`, `hidden`, `control`, `call` and `data` as in [cwmix()].
+#' @references Smyth and Wolpert (1999), Linearly combining density estimators via stacking, Machine
+#'   Learning 36, 59-83.
+#' @seealso [cwmix()], [plot()][plot.cwmix_density] with `what = "candidates"`.
+#' @examples
+#' set.seed(1)
+#' fit <- cwmix(faithful$eruptions, hidden = NULL)
+#' class(fit)
+#' fit$held_out
+#' length(fit$members)
+#' @name cwmix_stack
+NULL
+
 fit_stack <- function(task, settings, kept, matched, call) {
   n <- nrow(task$sample$y)
   if (n < 10) {

@@ -24,20 +24,20 @@
 #' @param control A [cwmix_control()]. What it says of EM, components and folds plays no role:
 #'   `em_iterations`, `em_tolerance`, `starts`, `sd_floor`, `folds` and `exact`, which only changes
 #'   the random numbers that are used.
-#' @return An object of class `c("flow", "cwmix_density")`, a plain list with the fields
-#'   - `flow`, a list: `map`, `layers`, `hidden`, `bins`, `tail_bound`, `activation` as given;
-#'     `fixed`, `TRUE` as N(0, I) is not fitted; `center` and `scale`, the means and standard
-#'     deviations of the columns (of their logs or logits in bounded columns) by which F
-#'     standardises; `weights` and `biases`, lists with an element a coupling layer, which is a list
-#'     of the (out, in) matrices, or of the vectors, of its network's layers;
-#'   - `mean`, `sd` and `classifier`, of N(0, I) as a mixture of one component;
-#'   - `log_likelihood`, `df`, `nobs`, `trace`, `best_epoch`, `stopped`, `held_rows`, `proportions`,
-#'     `at_floor`, `support`, `columns`, `control`, `call`, `fingerprint`, `data` and `optimiser`,
-#'     as in a [cwmix()] fit with `K`.
+#' @return An object of class `c("cwmix_flow_fit", "cwmix_flowed", "cwmix_density")`, a plain list
+#'   with the fields
+#'   - `flow`, a list: `kind`, `layers`, `hidden`, `bins`, `tail_bound`, `activation` as given;
+#'     `center` and `scale`, the means and standard deviations of the columns (of their logs or
+#'     logits in bounded columns) by which F standardises; `weights` and `biases`, lists with an
+#'     element a coupling layer, which is a list of the (out, in) matrices, or of the vectors, of
+#'     its network's layers;
+#'   - `base`, the density of u = F(x): N(0, I), as a mixture of one component;
+#'   - `frame`, `log_likelihood`, `df`, `nobs`, `trace`, `best_epoch`, `stopped`, `held_rows`,
+#'     `proportions`, `at_floor`, `control`, `call`, `fingerprint`, `data` and `optimiser`, as in a
+#'     [cwmix()] fit with `K`.
 #'
-#'   It has all methods of a density, but [cwmix_average()] does not take it, and no fit starts from
-#'   it. In one column F increases: [pcwmix()] is the normal distribution function at F(x),
-#'   [qcwmix()] its inverse, both exact.
+#'   It has all methods of a density. In one column F increases: [pcwmix()] is the normal
+#'   distribution function at F(x), [qcwmix()] its inverse, both exact.
 #' @section Errors and warnings: As for [cwmix()].
 #' @references Dinh, Sohl-Dickstein and Bengio (2017), Density estimation using Real NVP, ICLR.
 #'   Durkan, Bekasov, Murray and Papamakarios (2019), Neural spline flows, NeurIPS 32.

@@ -9,8 +9,9 @@
 #'   where a row lies outside the support). With `gradient = TRUE` its attribute `"gradient"` is a
 #'   list with the names and shapes of [coef()][coef.cwmix_density]: derivatives with respect to
 #'   the unconstrained parameters, exact to double precision.
+#'   Of families' parameters they are central differences.
 #' @section Errors: A condition of class `"cwmix_input_error"`; the gradient needs complete rows
-#'   inside the support, a classifier that is not an R function, and normal components.
+#'   inside the support and a classifier that is not an R function.
 #' @references Argouarc'h, Desbouvries, Barat, Kawasaki and Dautremer (2025), Classifier Weighted
 #'   Mixture models, arXiv:2501.02989, equation (16).
 #' @examples

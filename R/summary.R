@@ -77,7 +77,7 @@ print.cwmix_density <- function(x, ...) {
 #'   the standard deviations of each component, in units of the data (of their logs or logits in
 #'   bounded columns; with a flow, of u = F(x), with columns u1, u2, ...), of a model with
 #'   `components` their families and parameters; `covariance`, a d x d x K array, or `NULL` with
-#'   diagonal covariances; `flow`, whether there is one.
+#'   diagonal covariances; `title`, what stands above the table.
 #' @examples
 #' summary(gaussian_mixture(faithful, K = 2, covariance = "full"))
 #' @export

@@ -8,7 +8,8 @@ article <- function(noun) if (grepl("^[aeiou]", noun)) "an" else "a"
 written <- function(x) deparse(as.double(x))
 
 plural <- function(n, noun) {
-  sprintf("%s %s%s", base::format(n, big.mark = ","), noun, if (n == 1) "" else "s")
+  several <- if (grepl("[^aeiou]y$", noun)) sub("y$", "ies", noun) else paste0(noun, "s")
+  paste(base::format(n, big.mark = ","), if (n == 1) noun else several)
 }
 
 # A double matrix of the values of `x` without other attributes. Doubles are not copied.

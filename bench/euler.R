@@ -23,8 +23,8 @@ note <- function(state) {
   )
 }
 invisible(suppressMessages({
-  trace("train", quote(assign("problem", problem, globalenv())), print = FALSE, where = internal)
-  trace("record", quote(globalenv()$note(run$state)), print = FALSE, where = internal)
+  trace("train", quote(assign("task", task, globalenv())), print = FALSE, where = internal)
+  trace("record_epoch", quote(globalenv()$note(run$state)), print = FALSE, where = internal)
 }))
 fit <- cwmix(
   x, K = 50, hidden = c(128, 128, 128), support = list(c(0, 1), c(0, 1)),
@@ -34,8 +34,8 @@ total <- elapsed()
 
 density_at <- function(epoch) {
   standardised <- internal$unflatten(epoch$parameters, fit$optimiser$template)
-  parameters <- internal$unstandardise_parameters(standardised, problem$center, problem$scale)
-  internal$density_of(parameters, "tanh", fit$support, fit$columns, "cwmix")
+  parameters <- internal$unstandardise_parameters(standardised, task$sample$center, task$sample$scale)
+  internal$normal_of(parameters, "tanh", fit$frame, "cwmix")
 }
 log_density <- function(object) {
   function(u) predict(object, u, log = TRUE, precision = "single")

@@ -72,10 +72,10 @@ scored <- function(fit) {
 last_epoch <- function(fit, x) {
   internal <- asNamespace("cwmix")
   state <- fit$optimiser$state
-  units <- internal$standard_units(internal$to_working(x, fit$support)$y, NULL)
+  units <- internal$standard_units(internal$to_working(x, fit$frame$support)$y, NULL)
   last <- internal$fitted_density(
     internal$unflatten(state$average, fit$optimiser$template), fit$classifier$activation,
-    c(units, fit[c("support", "columns")]), "cwmix"
+    list(sample = c(units, fit["frame"])), "cwmix"
   )
   last$best_epoch <- state$epoch
   last
