@@ -12,8 +12,8 @@
 #'
 #' @param fits A list of densities of this package: fits of [cwmix()], [gaussian_mixture()],
 #'   [flow_realnvp()] or [flow_spline()], [cwmix_model()]s, averages. They must have the same
-#'   columns, in the same order, and the same support. Draws come as those of the first that was fitted by a
-#'   formula, otherwise of the first with names of columns.
+#'   columns, in the same order, and the same support. Draws come as those of the first that was
+#'   fitted by a formula, otherwise of the first with names of columns.
 #' @param shares A numeric vector of positive numbers that sum to 1, one a density, or `NULL` for
 #'   equal ones.
 #' @param ... Must be empty.

@@ -67,8 +67,8 @@
 #' a
 #'   plain list with the fields
 #'   - `mean` (K x d), `sd` (K x d) or `cholesky` (d x d x K, lower triangular factors of the
-#'     covariances) and `classifier`; with a flow instead `flow`, as in [flow_realnvp()], and `base`,
-#'     the density of u that has these;
+#'     covariances) and `classifier`; with a flow instead `flow`, as in [flow_realnvp()], and
+#'     `base`, the density of u that has these;
 #'   - `frame`, how the data came: `names` of the columns, `type`, `terms` of a formula, `support`;
 #'   - `proportions`, the components' mean posteriors over the rows, decreasing; `at_floor`, how
 #'     many components have a standard deviation at `sd_floor`, as ties and duplicated rows give;

@@ -38,7 +38,8 @@
 #   joint_classifier(object): w(z) of all components (classifier-kinds.R). For plots and nodes().
 #     Default: `object$classifier`.
 #   nodes(object, z): list(log_w, y), the weights of base points, n x K, and their nodes, n K x d,
-#     all of the first component first. For expectation(). Default: by joint_classifier() and place().
+#     all of the first component first. For expectation(). Default: by joint_classifier() and
+#     place().
 #   gradient(object, points, weights, how): that of sum_i weights_i log p(y_i), a list shaped like
 #     parameters(). For log_likelihood(). Default: refuses, as no_gradient() says.
 #   pull_nodes(object, z, dlog_w, dy): derivatives in what nodes() gives, as those in the

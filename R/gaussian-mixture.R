@@ -8,11 +8,11 @@
 #'   most 10.
 #' @param covariance A string, `"diagonal"` or `"full"`: the components' covariances.
 #' @param start `NULL` for k-means++ starts, or where EM begins: a Gaussian mixture with the same
-#'   K and covariances, or a K x d matrix of means.
-#' @return An object of class `c("gaussian_mixture", "cwmix_density")`, a plain list. The
-#'   fields are those of a [cwmix()] fit with `K` but for `best_epoch`, `stopped`, `hidden`,
-#'   `held_rows` and `optimiser`; `trace` is a data frame of iterations of the best start and the
-#'   mean log-likelihood per row.
+#'   K and covariances, a K x d matrix of means, or the draws of a density of another kind.
+#' @return An object of class `c("gaussian_mixture", "cwmix_normal", "cwmix_density")`, a plain
+#'   list. The fields are those of a [cwmix()] fit with `K` but for `best_epoch`, `stopped`,
+#'   `hidden`, `held_rows` and `optimiser`; `trace` is a data frame of iterations of the best start
+#'   and the mean log-likelihood per row.
 #' @section Errors and warnings: As for [cwmix()]. A warning of class `"cwmix_not_converged"` when
 #'   EM stopped at `em_iterations`, of class `"cwmix_interrupted"` when an interrupt ended it.
 #' @references Dempster, Laird and Rubin (1977), Maximum likelihood from incomplete data via the

@@ -35,9 +35,9 @@
 #' @param ... Must be empty.
 #' @return An object of class `c("cwmix_model", "cwmix_normal", "cwmix_density")`, a plain list with
 #'   `mean`, `sd` or `cholesky`, `classifier` and `frame` as in [cwmix()]. In the CDF form it is of
-#'   class `c("cwmix_model", "cwmix_family", "cwmix_density")`, with a field `components`, a list like
-#'   the argument with one element a component, and no means and standard deviations. Weights at
-#'   points where a P_k is 0 or 1 are those at u next to it.
+#'   class `c("cwmix_model", "cwmix_family", "cwmix_density")`, with a field `components`, a list
+#'   like the argument with one element a component, and no means and standard deviations. Weights
+#'   at points where a P_k is 0 or 1 are those at u next to it.
 #' @section Errors: A condition of class `"cwmix_input_error"` names the argument, what is needed
 #'   and what was given.
 #' @references Argouarc'h, Desbouvries, Barat, Kawasaki and Dautremer (2025), Classifier Weighted

@@ -5,17 +5,17 @@
 #' @param x A `cwmix_density`; for `glance()` a fit.
 #' @param data A data frame, matrix or vector of points to augment.
 #' @param ... Must be empty.
-#' @return `tidy()`: a data frame with a row a component: `component`, `proportion` (fits only),
-#'   the means and standard deviations as `mean.<column>` and `sd.<column>`; with a flow F those of
-#'   u = F(x), as `mean.u1`, `sd.u1` and so on; of a [cwmix_model()] with `components` `family` and
-#'   a column a parameter, `NA` where a family has it not; of an average also `member`, and `NA` where
-#'   a column is another member's. `glance()`: one row with `K`, `d`,
-#'   `covariance` (`NA` of families, `"mixed"` of unlike members), `df`, `logLik`, `AIC`, `BIC`, `nobs`, and for a [cwmix()] fit or a flow
-#'   `best_epoch` and `validation`, its mean log density on the validation rows (without `K`, `NA`
-#'   and the held-out score of the stack); of a [cwmix_vi()] fit with `K`, `d`, `covariance`,
-#'   `elbo`, `log_evidence` and their standard errors, `ess` and `pareto_k`. `augment()`: the data
-#'   with columns `.density`, `.class` (the most probable component) and `.uncertainty` (one minus
-#'   its posterior).
+#' @return `tidy()`: a data frame with a row a component: `component`, `proportion` (fits only), the
+#'   means and standard deviations as `mean.<column>` and `sd.<column>`; with a flow F those of u =
+#'   F(x), as `mean.u1`, `sd.u1` and so on; of a [cwmix_model()] with `components` `family` and a
+#'   column a parameter, `NA` where a family has it not; of an average also `member`, and `NA` where
+#'   a column is another member's. `glance()`: one row with `K`, `d`, `covariance` (`NA` of
+#'   families, `"mixed"` of unlike members), `df`, `logLik`, `AIC`, `BIC`, `nobs`, and for a
+#'   [cwmix()] fit or a flow `best_epoch` and `validation`, its mean log density on the validation
+#'   rows (without `K`, `NA` and the held-out score of the stack); of a [cwmix_vi()] fit with `K`,
+#'   `d`, `covariance`, `elbo`, `log_evidence` and their standard errors, `ess` and `pareto_k`.
+#'   `augment()`: the data with columns `.density`, `.class` (the most probable component) and
+#'   `.uncertainty` (one minus its posterior).
 #' @section Errors: A condition of class `"cwmix_input_error"`.
 #' @examples
 #' fit <- gaussian_mixture(faithful, K = 2)

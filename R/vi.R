@@ -41,12 +41,14 @@
 #'   for every column; or a list with one pair (or `NULL`) a column. `log_density` and `gradient`
 #'   are always those of the columns themselves; the Jacobian is taken care of.
 #' @param names `NULL`, or the names of the d columns.
-#' @param start A string, `"search"` or `"wide"`; a matrix of draws, one a row; or a density without
-#'   a flow, with the number of components, covariances and bounds asked for, whose weights are
-#'   constant or those of a network like the one asked for.
+#' @param start A string, `"search"` or `"wide"`; a matrix of draws, one a row; or a density within
+#'   the same bounds. One of normal components must have the number of components and covariances
+#'   asked for, and weights that are constant or those of a network like the one asked for; any other
+#'   density stands for its draws.
 #' @param control A [cwmix_vi_control()].
-#' @return An object of class `c("cwmix_vi", "cwmix", "cwmix_density")`, a plain list with fields
-#'   - `mean`, `sd` or `cholesky`, `classifier`, `support`, `columns`, as in [cwmix()];
+#' @return An object of class `c("cwmix_vi", "cwmix_normal", "cwmix_density")`, a plain list with
+#'   fields
+#'   - `mean`, `sd` or `cholesky`, `classifier`, `frame`, as in [cwmix()];
 #'     `proportions`, the components' mean weights, decreasing;
 #'   - `elbo` and `log_evidence`, each `c(estimate, se)` in nats: the ELBO by formula (19) at base
 #'     points of their own, and log Z by importance sampling; `search_evidence`, log Z as the search
