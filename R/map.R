@@ -166,17 +166,20 @@ flow_widths <- function(flow, d) {
   unname(rbind(inputs, matrix(flow$hidden, length(flow$hidden), 2), each * (d - inputs)))
 }
 
-# How many weights and biases the networks of a flow have, in the engine's form.
+# How many weights and biases the networks of a flow, or of one a component, have, in the engine's
+# form.
 flow_counts <- function(engine_flow) {
   if (is.null(engine_flow)) {
     return(c(weights = 0, biases = 0))
   }
   widths <- engine_flow$widths[, rep_len(1:2, engine_flow$layers), drop = FALSE] + 0
   after <- widths[-1, , drop = FALSE]
-  c(weights = sum(after * widths[-nrow(widths), , drop = FALSE]), biases = sum(after))
+  each <- c(weights = sum(after * widths[-nrow(widths), , drop = FALSE]), biases = sum(after))
+  engine_flow$count * each
 }
 
-# A flow as the engine takes it: see src/ffi.h.
+# A flow as the engine takes it: see src/ffi.h. With a `count` so many of this shape, one a component,
+# otherwise one for all of them.
 engine_flow <- function(flow, d) {
   if (is.null(flow)) {
     return(NULL)
@@ -184,7 +187,7 @@ engine_flow <- function(flow, d) {
   list(
     kind = match(flow$map, flow_maps), layers = flow$layers, bins = flow$bins %||% 0L,
     bound = flow$tail_bound %||% 0, activation = match(flow$activation, activations) - 1L,
-    fixed = isTRUE(flow$fixed), widths = flow_widths(flow, d)
+    fixed = isTRUE(flow$fixed), count = flow$count %||% 1L, widths = flow_widths(flow, d)
   )
 }
 

@@ -59,7 +59,8 @@ flow_inverse <- function(object, u) {
 from_components <- function(object, u) if (is.null(object$flow)) u else flow_inverse(object, u)
 
 run_flow <- function(object, x, inverse, single, threads = NULL) {
-  engine_flow_pass(full_model(object), x, inverse, list(single = single, threads = threads))
+  how <- list(single = single, threads = threads)
+  engine_flow_pass(full_model(object), x, inverse, how = how)
 }
 
 # A function's derivatives at points y = F^-1(u) on the working scale as derivatives in u, with y
