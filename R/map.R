@@ -178,8 +178,8 @@ flow_counts <- function(engine_flow) {
   engine_flow$count * each
 }
 
-# A flow as the engine takes it: see src/ffi.h. With a `count` so many of this shape, one a component,
-# otherwise one for all of them.
+# A flow as the engine takes it: see src/ffi.h. With a `count` so many of this shape, one a
+# component, otherwise one for all of them.
 engine_flow <- function(flow, d) {
   if (is.null(flow)) {
     return(NULL)
