@@ -9,7 +9,7 @@ engine_model <- function(parameters, activation = "tanh", flow = NULL) {
     parameters = as.double(flatten(parameters)),
     d = ncol(parameters$mean), K = nrow(parameters$mean), full = full,
     activation = match(activation, activations) - 1L, widths = as.integer(widths),
-    flow = engine_flow(flow, ncol(parameters$mean))
+    flow = engine_flow(flow, ncol(parameters$mean), nrow(parameters$mean))
   )
 }
 

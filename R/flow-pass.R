@@ -5,7 +5,7 @@
 # u at points on the working scale, and the log of the Jacobian's determinant: list(u, log_det).
 flow_forward <- function(flow, y, how = list()) {
   x <- standardise(y, flow$center, flow$scale)
-  at <- engine_flow_pass(flow_model(flow), x, FALSE, how)
+  at <- engine_flow_pass(flow_model(flow), x, FALSE, how = how)
   list(u = at$x, log_det = at$log_det - sum(log(flow$scale)))
 }
 

@@ -169,25 +169,28 @@ flow_widths <- function(flow, d) {
   unname(rbind(inputs, matrix(flow$hidden, length(flow$hidden), 2), each * (d - inputs)))
 }
 
-# How many weights and biases the networks of a flow have, in the engine's form.
+# How many weights and biases the networks of a flow, or of one a component, have, in the engine's
+# form.
 flow_counts <- function(engine_flow) {
   if (is.null(engine_flow)) {
     return(c(weights = 0, biases = 0))
   }
   widths <- engine_flow$widths[, rep_len(1:2, engine_flow$layers), drop = FALSE] + 0
   after <- widths[-1, , drop = FALSE]
-  c(weights = sum(after * widths[-nrow(widths), , drop = FALSE]), biases = sum(after))
+  each <- c(weights = sum(after * widths[-nrow(widths), , drop = FALSE]), biases = sum(after))
+  engine_flow$count * each
 }
 
-# A flow as the engine takes it: see src/ffi.h.
-engine_flow <- function(flow, d) {
+# A flow, or one for each of K components, as the engine takes it: see src/ffi.h.
+engine_flow <- function(flow, d, K) {
   if (is.null(flow)) {
     return(NULL)
   }
   list(
     kind = match(flow$kind, flow_kinds), layers = flow$layers, bins = flow$bins %||% 0L,
     bound = flow$tail_bound %||% 0, activation = match(flow$activation, activations) - 1L,
-    fixed = isTRUE(flow$fixed), widths = flow_widths(flow, d)
+    fixed = isTRUE(flow$fixed), count = if (isFALSE(flow$shared)) K else 1L,
+    widths = flow_widths(flow, d)
   )
 }
 
@@ -226,8 +229,7 @@ reorder_components <- function(parameters, order, shape) {
 
 # How many parameters a flow may have, in all its copies.
 check_flow_size <- function(flow, d, K, call) {
-  copies <- if (flow$shared) 1 else K
-  parameters <- copies * sum(flow_counts(engine_flow(flow, d)))
+  parameters <- sum(flow_counts(engine_flow(flow, d, K)))
   if (parameters > 1e8) {
     stop_input("`layers`, `hidden` and `bins` must be so few that the flow has at most 1e8 ",
       "parameters, not ", signif(parameters, 3), ".",

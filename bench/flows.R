@@ -1,8 +1,9 @@
 # Microseconds a row of a training step of normalising flows, by the engine and in PyTorch on the
 # same rows, at the sizes of the paper's comparison and in ten dimensions; or, with the argument
 # `bytes`, for other sizes of FLOW_BYTES (src/engine/flow-tiles.h), as a share of the time with the
-# size it has. Prints a table in Markdown.
-#   Rscript bench/flows.R [bytes]
+# size it has; or, with the argument `own`, of mixtures behind one flow for all components and behind
+# one each, on one thread. Prints a table in Markdown.
+#   Rscript bench/flows.R [bytes | own]
 source(file.path("bench", "helpers.R"))
 arguments <- commandArgs(trailingOnly = TRUE)
 suppressMessages(library(cwmix, lib.loc = if (length(arguments) == 2) arguments[2]))
@@ -132,6 +133,67 @@ compare_bytes <- function() {
   }
 }
 
+# K overlapping clusters, those of mixture_draws(), behind flows that start as the identity.
+clusters_behind <- function(size, count) {
+  set.seed(1)
+  mean <- matrix(rnorm(size$K * size$d, sd = 3), size$K, size$d)
+  map <- cwmix_map(size$map, size$layers, size$hidden)
+  flows <- lapply(seq_len(count), function(k) internal$identity_flow(map, size$d))
+  network <- internal$random_network(size$d, 16, double(size$K), "tanh")
+  parameters <- c(list(mean = mean, log_sd = 0 * mean), network[c("weights", "biases")])
+  parameters$flow <- if (count == 1) {
+    flows[[1]]
+  } else {
+    list(weights = lapply(flows, `[[`, "weights"), biases = lapply(flows, `[[`, "biases"))
+  }
+  internal$engine_model(parameters, "tanh", c(unclass(map), count = as.integer(count)))
+}
+
+flow_alone <- function(size) {
+  map <- c(unclass(cwmix_map(size$map, size$layers, size$hidden)), fixed = TRUE)
+  zero <- matrix(0, 1, size$d)
+  parameters <- list(mean = zero, log_sd = zero, weights = list(), biases = list(0))
+  internal$engine_model(internal$add_flow(parameters, map), "tanh", map)
+}
+
+# Least microseconds of the processor a row of steps on one thread, whatever else it does.
+processor_us <- function(model, x, sampling) {
+  zero <- 0 * model$parameters
+  state <- list(
+    parameters = model$parameters, first = zero, second = zero, average = zero, step = 0
+  )
+  rows <- seq_len(nrow(x)) - 1L
+  call <- function() {
+    .Call(
+      internal$ffi_steps, model, state, x, NULL, rows, 1000L, rep(1e-4, nrow(x) / 1000),
+      rep(-Inf, ncol(x)), c(0.9, 0.999, 1e-8, 0, Inf, 0), sampling, TRUE, 1L
+    )
+  }
+  1e6 * min(replicate(8, system.time(call())[["user.self"]])) / nrow(x)
+}
+
+compare_own <- function() {
+  header(
+    "flow", "layers", "hidden", "d", "K", "components", "one for all", "one each", "alone",
+    "one each / (K alone)"
+  )
+  size <- function(map, d, K, hidden) list(map = map, layers = 4, hidden = hidden, d = d, K = K)
+  for (s in list(
+    size("spline", 2, 4, c(32, 32)), size("realnvp", 2, 4, c(32, 32)),
+    size("spline", 5, 4, c(64, 64)), size("spline", 2, 12, c(32, 32))
+  )) {
+    x <- mixture_draws(20000, s$d, s$K)
+    models <- list(clusters_behind(s, 1), clusters_behind(s, s$K), flow_alone(s))
+    for (exact in c(FALSE, TRUE)) {
+      us <- vapply(models, processor_us, 0, x, if (exact) double(3) else c(0.02, 0.1, 0.2))
+      row(
+        s$map, s$layers, toString(s$hidden), s$d, s$K, if (exact) "all" else "drawn",
+        paste(sprintf("%.2f", us), collapse = " | "), sprintf("%.2f", us[2] / (s$K * us[3]))
+      )
+    }
+  }
+}
+
 compare_peers <- function() {
   header(
     "flow", "layers", "hidden", "activation", "d", "parameters", "batch", "ours, 1 thread",
@@ -153,6 +215,8 @@ if (length(arguments) == 0) {
   compare_peers()
 } else if (arguments[1] == "bytes") {
   compare_bytes()
+} else if (arguments[1] == "own") {
+  compare_own()
 } else {
   cat(vapply(flow_sizes()[c(1, 3, 5, 6)], function(size) {
     x <- scale(mixture_draws(20000, size$d, 5))[, ]

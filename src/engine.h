@@ -25,12 +25,14 @@ enum activation { ACTIVATION_TANH, ACTIVATION_RELU, ACTIVATION_SILU };
 enum quantity { LOG_DENSITY, LOG_POSTERIOR, LOG_WEIGHT, LOG_COMPONENT };
 enum status { STATUS_OK, STATUS_NOT_FINITE, STATUS_NOT_POSITIVE_DEFINITE };
 
-/* A flow F that points pass before the components, or none: see engine/flow.h. The two
- * networks' shapes take turns: `widths` of couplings 0, 2, ... and of 1, 3, ... */
+/* A flow F that points pass before the components, or one F_k before each of them, all of
+ * one shape, or none: see engine/flow.h. The two networks' shapes take turns: `widths` of
+ * couplings 0, 2, ... and of 1, 3, ... */
 enum flow_kind { FLOW_NONE, FLOW_REALNVP, FLOW_SPLINE };
 
 struct flow_shape {
   enum flow_kind kind;
+  ptrdiff_t count; /* 1: shared by all components; k: one each */
   int fixed; /* u = F(x) is N(0, I): the parameters of one component, all zero, stay */
   enum activation activation;
   ptrdiff_t couplings, n_layers;
@@ -56,7 +58,8 @@ struct shape {
  *            the diagonal, zero above)
  *   weights  a layer after the other, out x in
  *   biases   a layer after the other; the log weights of a constant classifier
- *   flow     weights of the flow's networks, a coupling after the other, then biases
+ *   flow     weights of the flow's networks, a coupling after the other, and a flow after
+ *            the other, then biases
  * all in R's column-major order. */
 struct layout {
   ptrdiff_t scale, weights, biases, flow_weights, flow_biases, size;
@@ -78,8 +81,8 @@ static inline struct layout shape_layout(const struct shape *shape) {
   for (ptrdiff_t c = 0; flow->kind != FLOW_NONE && c < flow->couplings; c++)
     for (ptrdiff_t l = 0; l < flow->n_layers; l++) {
       const ptrdiff_t n_in = flow->widths[c % 2][l], n_out = flow->widths[c % 2][l + 1];
-      at.flow_biases += n_in * n_out;
-      at.size += (n_in + 1) * n_out;
+      at.flow_biases += flow->count * n_in * n_out;
+      at.size += flow->count * (n_in + 1) * n_out;
     }
   return at;
 }
@@ -117,7 +120,8 @@ struct at_points {
   double *log_density, *dx;
 };
 
-/* What passing a flow gives at each row, n x d where not said otherwise; overwrites.
+/* What passing flow `which`, from 0, gives at each row, n x d where not said otherwise;
+ * overwrites.
  *   FORWARD   u = F(x) and `log_det` (n) = log |det dF/dx|, of rows x
  *   INVERSE   x = F^-1(u) and the log determinant of that, of rows u
  *   PULLBACK  of rows x and the derivatives dx of a function g(x): those of g(F^-1(u)) in
@@ -127,6 +131,7 @@ enum direction { FORWARD, INVERSE, PULLBACK };
 struct passage {
   double *to, *log_det; /* log_det: not for PULLBACK */
   const double *dx;     /* PULLBACK only */
+  ptrdiff_t which;
 };
 
 /* Derivatives of a sum over n base points in log w_k(z_i), n x k, and in the nodes mu_k +
@@ -217,7 +222,7 @@ struct engine {
   void (*expectation_tile)(double *gradient, const void *model, const struct rows *rows,
                            const struct derivatives *given, void *work);
 
-  /* A tile, without an index, through the flow: see struct passage. The gradient, where
+  /* A tile, without an index, through a flow: see struct passage. The gradient, where
    * asked for, is added to. flow_rows suits a tile. */
   ptrdiff_t (*flow_rows)(const struct shape *shape);
   size_t (*flow_bytes)(const struct shape *shape);

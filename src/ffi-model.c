@@ -31,11 +31,12 @@ int ffi_int(SEXP x, const char *what) {
 }
 
 /* The networks' widths must fit the columns: see engine/flow.h. */
-static struct flow_shape flow_shape(SEXP flow, ptrdiff_t d) {
+static struct flow_shape flow_shape(SEXP flow, ptrdiff_t d, ptrdiff_t k) {
   SEXP widths = ffi_element(flow, "widths");
   const int activation = ffi_int(ffi_element(flow, "activation"), "activation");
   struct flow_shape shape = {
       .kind = (enum flow_kind)ffi_int(ffi_element(flow, "kind"), "kind"),
+      .count = ffi_int(ffi_element(flow, "count"), "count"),
       .fixed = ffi_int(ffi_element(flow, "fixed"), "fixed"),
       .activation = (enum activation)activation,
       .couplings = ffi_int(ffi_element(flow, "layers"), "layers"),
@@ -44,6 +45,7 @@ static struct flow_shape flow_shape(SEXP flow, ptrdiff_t d) {
   const int spline = shape.kind == FLOW_SPLINE;
   if ((!spline && shape.kind != FLOW_REALNVP) || activation < 0 ||
       activation > ACTIVATION_SILU || shape.couplings < 1 ||
+      (shape.count != 1 && (shape.count != k || shape.fixed)) ||
       (spline && (shape.bins < 2 || !(shape.bound > 0))) || TYPEOF(widths) != INTSXP ||
       !Rf_isMatrix(widths) || Rf_ncols(widths) != 2 || Rf_nrows(widths) < 2)
     Rf_error("Internal error: not a flow.");
@@ -79,7 +81,7 @@ struct shape ffi_shape(SEXP model) {
       (shape.widths[0] != shape.d || shape.widths[shape.n_layers] != shape.k))
     Rf_error("Internal error: the network does not fit the model.");
   SEXP flow = ffi_element_or_null(model, "flow");
-  if (flow != R_NilValue) shape.flow = flow_shape(flow, shape.d);
+  if (flow != R_NilValue) shape.flow = flow_shape(flow, shape.d, shape.k);
   ffi_doubles(ffi_element(model, "parameters"), shape_layout(&shape).size, "parameters");
   return shape;
 }

@@ -5,9 +5,9 @@
  * A `model` is list(parameters, d, K, full, activation, widths): see engine.h for the
  * order of the parameters; activation is 0 (tanh), 1 (ReLU), 2 (SiLU); widths is
  * integer() for constant weights. An element `flow`, where there is one that is not NULL,
- * is list(kind, layers, bins, bound, activation, fixed, widths): kind 1 (Real-NVP) or 2
- * (spline), widths a matrix of two columns, for the networks of couplings 0, 2, ... and
- * of 1, 3, ...
+ * is list(kind, layers, bins, bound, activation, fixed, count, widths): kind 1 (Real-NVP)
+ * or 2 (spline), count 1 (a flow for all components) or K (one each), widths a matrix of
+ * two columns, for the networks of couplings 0, 2, ... and of 1, 3, ...
  *
  * Points are rows of double matrices. `threads` is the most to use. */
 #ifndef CWMIX_FFI_H
@@ -36,9 +36,9 @@ SEXP ffi_nodes(SEXP mean, SEXP scale, SEXP z);
 SEXP ffi_expectation_gradient(SEXP model, SEXP z, SEXP log_weight, SEXP node,
                               SEXP threads);
 
-/* ffi-flow.c */
-SEXP ffi_flow(SEXP model, SEXP y, SEXP inverse, SEXP single, SEXP threads);
-SEXP ffi_flow_pullback(SEXP model, SEXP y, SEXP dy, SEXP threads);
+/* ffi-flow.c: of flow `which`, from 0. */
+SEXP ffi_flow(SEXP model, SEXP y, SEXP inverse, SEXP which, SEXP single, SEXP threads);
+SEXP ffi_flow_pullback(SEXP model, SEXP y, SEXP dy, SEXP which, SEXP threads);
 
 /* ffi-simulate.c */
 SEXP ffi_base_draws(SEXP n, SEXP d);

@@ -17,7 +17,7 @@ static double row_work(const struct shape *shape, enum job job) {
   if (job == JOB_DRAW) return network + 100 * (double)shape->d;
   const double map = (double)shape->d * (shape->full ? (double)shape->d : 2) + 20;
   if (job == JOB_EXPECTATION) return network + map * (double)shape->k;
-  return flow + (map + network) * (double)shape->k;
+  return (double)shape->flow.count * flow + (map + network) * (double)shape->k;
 }
 
 /* A thread costs some 20 us to start, about this many multiplications. */

@@ -72,7 +72,7 @@ static void mixture_density_tile(double *out, ptrdiff_t stride, const void *bloc
   struct pairs pairs = density_layout(&arena, &model->shape);
 
   for (ptrdiff_t begin = 0; begin < rows->count; begin += pairs.n_points) {
-    load_points(&pairs, rows, model->shape.d, begin);
+    load_points(&pairs, rows, &model->shape, begin);
     pairs_map(&pairs, model);
     if (quantity != LOG_COMPONENT)
       pairs_forward(&pairs, model, 0, quantity == LOG_DENSITY);

@@ -1,5 +1,7 @@
-/* Tiles of models with a flow, formula (12) with T_k = A_k after F:
+/* Tiles of models with a flow, formula (12). With one for all components T_k = A_k after F,
  *   log p(x) = log |det dF/dx| + log sum_k w_k(A_k(u)) N(u; mu_k, Sigma_k),  u = F(x)
+ * and with one each T_k = A_k after F_k,
+ *   log p(x) = log sum_k w_k(A_k(u_k)) N(u_k; mu_k, Sigma_k) |det dF_k/dx|,  u_k = F_k(x)
  * The tables' functions for all models: those without a flow are handed on. */
 
 /* Rows that pass the flow at a time: as many as FLOW_BYTES of the networks' values hold
@@ -36,14 +38,35 @@ static ptrdiff_t load_rows(struct flow_rows *to, const struct flow *flow, ptrdif
   return count;
 }
 
-/* Columns of a chunk as the points of the components, count x d. */
-static struct rows chunk_points(double *u, const struct flow_rows *from,
-                                const struct flow *flow, ptrdiff_t count) {
-  for (ptrdiff_t j = 0; j < flow->d; j++) {
-    const real *column = column_of(from, flow, flow->shape.couplings, j);
-    for (ptrdiff_t i = 0; i < count; i++) u[j * count + i] = (double)column[i];
+/* Some rows, at most so many, through all flows. `u` becomes count x (d + 1) a flow, the
+ * points and log |det dF/dx|: the components' points, see load_points(). Returns their
+ * count. */
+static ptrdiff_t chunk_forward(double *u, struct flow_rows *through,
+                               const struct model *model, const struct rows *rows,
+                               ptrdiff_t begin, ptrdiff_t most) {
+  const ptrdiff_t d = model->shape.d;
+  ptrdiff_t count = 0;
+  for (ptrdiff_t which = 0; which < model->shape.flow.count; which++) {
+    const struct flow *flow = model->flows + which;
+    count = load_rows(through, flow, 0, rows, begin, most);
+    flow_pass(through, flow, FORWARD, count);
+    for (ptrdiff_t j = 0; j <= d; j++, u += count) {
+      const real *column =
+          j < d ? column_of(through, flow, flow->shape.couplings, j) : through->log_det;
+      for (ptrdiff_t i = 0; i < count; i++) u[i] = (double)column[i];
+    }
   }
+  return count;
+}
+
+static struct rows chunk_points(const double *u, ptrdiff_t count) {
   return (struct rows){.x = u, .stride = count, .count = count};
+}
+
+/* Of a chunk's numbers as chunk_forward() leaves them. */
+static size_t chunk_bytes(const struct shape *shape) {
+  const ptrdiff_t columns = shape->flow.count * (shape->d + 1);
+  return (size_t)(flow_rows_at_once(shape) * columns) * sizeof(double);
 }
 
 struct flow_density_work {
@@ -55,9 +78,8 @@ struct flow_density_work {
 static struct flow_density_work flow_density_layout(struct arena *arena,
                                                     const struct shape *shape) {
   struct flow_density_work work;
-  const ptrdiff_t n = flow_rows_at_once(shape);
-  flow_rows_layout(&work.rows, arena, shape, n, KEPT_NONE);
-  work.u = arena_take(arena, (size_t)(n * shape->d) * sizeof(double));
+  flow_rows_layout(&work.rows, arena, shape, flow_rows_at_once(shape), KEPT_NONE);
+  work.u = arena_take(arena, chunk_bytes(shape));
   work.mixture = arena_take(arena, mixture_density_bytes(shape));
   return work;
 }
@@ -84,25 +106,28 @@ static void density_tile(double *out, ptrdiff_t stride, const void *block,
   struct arena arena = arena_open(scratch);
   struct flow_density_work work = flow_density_layout(&arena, shape);
   const ptrdiff_t most = flow_rows_at_once(shape);
-  const ptrdiff_t n_out = quantity == LOG_DENSITY     ? 1
+  /* What takes part in the determinant of a flow that is shared. */
+  const ptrdiff_t n_out = has_own_flows(shape)        ? 0
+                          : quantity == LOG_DENSITY   ? 1
                           : quantity == LOG_COMPONENT ? shape->k
                                                       : 0;
   for (ptrdiff_t begin = 0, count; begin < rows->count; begin += count) {
-    count = load_rows(&work.rows, &model->flow, 0, rows, begin, most);
-    flow_pass(&work.rows, &model->flow, FORWARD, count);
-    const struct rows points = chunk_points(work.u, &work.rows, &model->flow, count);
+    count = chunk_forward(work.u, &work.rows, model, rows, begin, most);
+    const struct rows points = chunk_points(work.u, count);
     double *to = out + rows->first + begin;
     mixture_density_tile(to, stride, block, quantity, &points, work.mixture);
     for (ptrdiff_t k = 0; k < n_out; k++)
       for (ptrdiff_t i = 0; i < count; i++)
-        to[k * stride + i] += (double)work.rows.log_det[i];
+        to[k * stride + i] += work.u[shape->d * count + i];
   }
 }
 
 struct flow_gradient_work {
   struct flow_rows rows;
-  real *networks;                        /* sums of gradients: flow_gradient_add() */
-  double *u, *du, *log_density, *weight; /* n x d, n x d, n, n */
+  real *networks; /* sums of gradients, a flow after the other: flow_gradient_add() */
+  double *u, *du; /* see chunk_forward(), and derivatives */
+  double *log_density, *weight; /* n */
+  int *taken;                   /* n: see take_rows() */
   void *mixture;
 };
 
@@ -110,13 +135,14 @@ static struct flow_gradient_work flow_gradient_layout(struct arena *arena,
                                                       const struct shape *shape) {
   struct flow_gradient_work work;
   const ptrdiff_t n = flow_rows_at_once(shape);
-  const size_t column = (size_t)n * sizeof(double), d = (size_t)shape->d;
   flow_rows_layout(&work.rows, arena, shape, n, KEPT_ALL);
-  work.networks = arena_reals(arena, flow_gradient_size(&shape->flow));
-  work.u = arena_take(arena, d * column);
-  work.du = arena_take(arena, d * column);
-  work.log_density = arena_take(arena, column);
-  work.weight = arena_take(arena, column);
+  work.networks =
+      arena_reals(arena, shape->flow.count * flow_gradient_size(&shape->flow));
+  work.u = arena_take(arena, chunk_bytes(shape));
+  work.du = arena_take(arena, chunk_bytes(shape));
+  work.log_density = arena_take(arena, (size_t)n * sizeof(double));
+  work.weight = arena_take(arena, (size_t)n * sizeof(double));
+  work.taken = arena_take(arena, (size_t)n * sizeof(int));
   work.mixture = arena_take(arena, mixture_gradient_bytes(shape));
   return work;
 }
@@ -151,16 +177,98 @@ static void normal_gradient(struct flow_gradient_work *work, const struct rows *
 /* The same of the components, and their gradient. The draws are those of the rows' places
  * in the data. */
 static void components_gradient(double *gradient, struct flow_gradient_work *work,
-                                const void *block, const struct rows *points, ptrdiff_t d,
+                                const void *block, const struct rows *points,
                                 const struct sampling *sampling, ptrdiff_t first) {
+  const struct model *model = arena_first(block);
+  const ptrdiff_t columns = model->shape.flow.count * (model->shape.d + 1);
   struct sampling draw = *sampling;
   struct rows weighted = *points;
   const struct at_points at = {work->log_density, work->du};
   double ignored = 0;
   draw.seed = counted_seed(sampling->seed, (uint64_t)first);
   weighted.weights = work->weight;
-  memset(work->du, 0, (size_t)(points->count * d) * sizeof(double));
+  memset(work->du, 0, (size_t)(points->count * columns) * sizeof(double));
   mixture_gradient_tile(gradient, &ignored, &at, block, &weighted, &draw, work->mixture);
+}
+
+/* A flow that is shared has its part in log p apart from the components. */
+static void shared_log_det(struct flow_gradient_work *work, ptrdiff_t count,
+                           ptrdiff_t d) {
+  for (ptrdiff_t i = 0; i < count; i++) {
+    work->log_density[i] += work->u[d * count + i];
+    work->du[d * count + i] = work->weight[i];
+  }
+}
+
+/* The rows of a chunk that take part in the gradient of a flow of one component, as
+ * indices: those with derivatives `du`, count x (d + 1), which move to the front. The last
+ * column is the posterior of what takes part, times weight. */
+static struct rows take_rows(double *du, int *taken, const struct rows *chunk,
+                             ptrdiff_t d) {
+  const ptrdiff_t n = chunk->count;
+  ptrdiff_t count = 0;
+  for (ptrdiff_t i = 0; i < n; i++) {
+    if (du[d * n + i] == 0) continue;
+    taken[count] = (int)row_of(chunk, i);
+    for (ptrdiff_t j = 0; j <= d; j++) du[j * n + count] = du[j * n + i];
+    count++;
+  }
+  struct rows rows = *chunk;
+  rows.index = taken;
+  rows.first = 0;
+  rows.count = count;
+  return rows;
+}
+
+/* The way back of rows that have passed a flow, given their derivatives behind it. */
+static void passed_backward(real *networks, struct flow_rows *through,
+                            const struct at_points *at, const struct flow *flow,
+                            const struct rows *rows, const double *du, ptrdiff_t stride) {
+  const ptrdiff_t d = flow->d, count = rows->count;
+  zero_reals(through->dx, d * through->room);
+  zero_reals(through->dlog, through->room);
+  for (ptrdiff_t j = 0; j <= d; j++) {
+    real *to = j < d ? through->dx + j * through->room : through->dlog;
+    for (ptrdiff_t i = 0; i < count; i++) to[i] = (real)du[j * stride + i];
+  }
+  flow_backward(networks, through, flow, count);
+  for (ptrdiff_t j = 0; j < d && at->dx; j++)
+    for (ptrdiff_t i = 0; i < count; i++)
+      at->dx[j * rows->stride + row_of(rows, i)] +=
+          (double)through->dx[j * through->room + i];
+}
+
+/* The way back of a chunk through all flows. The networks' values are kept of one flow
+ * only, so the rows that take part in another's gradient pass it again: few, as a row
+ * belongs to few components. */
+static void chunk_backward(struct flow_gradient_work *work, const struct at_points *at,
+                           const struct model *model, const struct rows *chunk) {
+  const ptrdiff_t d = model->shape.d, count = chunk->count;
+  real *networks = work->networks;
+  double *du = work->du;
+  if (!has_own_flows(&model->shape)) {
+    passed_backward(networks, &work->rows, at, model->flows, chunk, du, count);
+    return;
+  }
+  for (ptrdiff_t which = 0; which < model->shape.flow.count; which++) {
+    const struct flow *flow = model->flows + which;
+    const struct rows rows = take_rows(du, work->taken, chunk, d);
+    if (rows.count > 0) {
+      load_rows(&work->rows, flow, 0, &rows, 0, rows.count);
+      flow_pass(&work->rows, flow, FORWARD, rows.count);
+      passed_backward(networks, &work->rows, at, flow, &rows, du, count);
+    }
+    networks += flow_gradient_size(&flow->shape);
+    du += (d + 1) * count;
+  }
+}
+
+/* The sums of a tile to their places. */
+static void networks_add(double *gradient, const struct model *model,
+                         const real *networks, ptrdiff_t which) {
+  flow_gradient_add(gradient + flow_weights_at(model, which),
+                    gradient + flow_biases_at(model, which), networks,
+                    &model->shape.flow);
 }
 
 static void gradient_tile(double *gradient, double *score, const struct at_points *at,
@@ -172,42 +280,31 @@ static void gradient_tile(double *gradient, double *score, const struct at_point
     mixture_gradient_tile(gradient, score, at, block, rows, sampling, scratch);
     return;
   }
-  const ptrdiff_t d = shape->d, most = flow_rows_at_once(shape);
+  const ptrdiff_t n_flows = shape->flow.count, most = flow_rows_at_once(shape);
+  const ptrdiff_t size = flow_gradient_size(&shape->flow);
   struct arena arena = arena_open(scratch);
   struct flow_gradient_work work = flow_gradient_layout(&arena, shape);
-  struct flow_rows *through = &work.rows;
-  zero_reals(work.networks, flow_gradient_size(&shape->flow));
+  zero_reals(work.networks, n_flows * size);
   for (ptrdiff_t begin = 0, count; begin < rows->count; begin += count) {
-    count = load_rows(through, &model->flow, 0, rows, begin, most);
-    flow_pass(through, &model->flow, FORWARD, count);
-    const struct rows points = chunk_points(work.u, through, &model->flow, count);
-    zero_reals(through->dlog, through->room);
-    for (ptrdiff_t i = 0; i < count; i++) {
-      work.weight[i] = row_weight(rows, begin + i);
-      through->dlog[i] = (real)work.weight[i];
-    }
+    count = chunk_forward(work.u, &work.rows, model, rows, begin, most);
+    const struct rows points = chunk_points(work.u, count);
+    struct rows chunk = *rows;
+    chunk.first += begin;
+    chunk.count = count;
+    for (ptrdiff_t i = 0; i < count; i++) work.weight[i] = row_weight(&chunk, i);
     if (shape->flow.fixed)
-      normal_gradient(&work, &points, d);
+      normal_gradient(&work, &points, shape->d);
     else
-      components_gradient(gradient, &work, block, &points, d, sampling,
-                          rows->first + begin);
+      components_gradient(gradient, &work, block, &points, sampling, chunk.first);
+    if (!has_own_flows(shape)) shared_log_det(&work, count, shape->d);
     for (ptrdiff_t i = 0; i < count; i++) {
-      const double log_density = work.log_density[i] + (double)through->log_det[i];
-      *score += work.weight[i] * log_density;
-      if (at->log_density) at->log_density[row_of(rows, begin + i)] = log_density;
+      *score += work.weight[i] * work.log_density[i];
+      if (at->log_density) at->log_density[row_of(&chunk, i)] = work.log_density[i];
     }
-    zero_reals(through->dx, d * through->room);
-    for (ptrdiff_t j = 0; j < d; j++)
-      for (ptrdiff_t i = 0; i < count; i++)
-        through->dx[j * through->room + i] = (real)work.du[j * count + i];
-    flow_backward(work.networks, through, &model->flow, count);
-    for (ptrdiff_t j = 0; j < d && at->dx; j++)
-      for (ptrdiff_t i = 0; i < count; i++)
-        at->dx[j * rows->stride + row_of(rows, begin + i)] +=
-            (double)through->dx[j * through->room + i];
+    chunk_backward(&work, at, model, &chunk);
   }
-  flow_gradient_add(gradient + model->at.flow_weights, gradient + model->at.flow_biases,
-                    work.networks, &shape->flow);
+  for (ptrdiff_t which = 0; which < n_flows; which++)
+    networks_add(gradient, model, work.networks + which * size, which);
 }
 
 struct flow_tile_work {
@@ -241,7 +338,7 @@ static void load_slopes(struct flow_rows *to, const struct rows *rows, const dou
 static void flow_tile(const struct passage *out, double *gradient, const void *block,
                       enum direction direction, const struct rows *rows, void *scratch) {
   const struct model *model = arena_first(block);
-  const struct flow *flow = &model->flow;
+  const struct flow *flow = model->flows + out->which;
   const ptrdiff_t d = flow->d, last = flow->shape.couplings;
   struct arena arena = arena_open(scratch);
   struct flow_tile_work work = flow_tile_layout(&arena, &model->shape);
@@ -267,7 +364,5 @@ static void flow_tile(const struct passage *out, double *gradient, const void *b
     for (ptrdiff_t i = 0; i < count && out->log_det; i++)
       out->log_det[rows->first + begin + i] = (double)work.rows.log_det[i];
   }
-  if (gradient)
-    flow_gradient_add(gradient + model->at.flow_weights, gradient + model->at.flow_biases,
-                      work.networks, &flow->shape);
+  if (gradient) networks_add(gradient, model, work.networks, out->which);
 }

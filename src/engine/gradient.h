@@ -75,14 +75,17 @@ static void add_point(double *dx, ptrdiff_t stride, const struct affine *map,
     dx[j * stride] += (double)(dz[feature_at(j, step)] * reciprocal[j]);
 }
 
-/* Gradients of the rows kept so far, to the tile's sums and to their points. */
+/* Gradients of the rows kept so far, to the tile's sums and to their points, whose columns
+ * are those of load_points(): the derivative of v log N_k |det dF_k/dx| in the last of a
+ * component's own is v. */
 static void kept_backward(struct gradient_work *work, const struct model *model,
                           const struct at_points *at, ptrdiff_t x_stride) {
   struct pairs *pairs = &work->pairs;
   struct activations *a = &pairs->rows;
-  const ptrdiff_t n_k = model->shape.k, stride = a->stride;
+  const ptrdiff_t d = model->shape.d, n_k = model->shape.k, stride = a->stride;
+  const int own = has_own_flows(&model->shape);
   if (model->log_weight) {
-    zero_reals(work->dz, padded(model->shape.d) / LANES * stride);
+    zero_reals(work->dz, padded(d) / LANES * stride);
   } else {
     for (ptrdiff_t row = 0; row < work->kept; row++)
       softmax_backward(a->value[model->shape.n_layers] + row * LANES, stride,
@@ -91,12 +94,14 @@ static void kept_backward(struct gradient_work *work, const struct model *model,
     mlp_backward(work->mlp, work->dz, a, &model->mlp, work->kept);
   }
   for (ptrdiff_t row = 0; row < work->kept; row++) {
+    const ptrdiff_t k = pairs->component[row];
     real *dz = work->dz + row * LANES;
     affine_backward(work->map, dz, a->value[0] + row * LANES, stride, work->weight[row],
-                    &model->map, pairs->component[row]);
-    if (at->dx)
-      add_point(at->dx + work->origin[row], x_stride, &model->map, dz, stride,
-                pairs->component[row]);
+                    &model->map, k);
+    if (!at->dx) continue;
+    double *dx = at->dx + work->origin[row] + own * k * (d + 1) * x_stride;
+    add_point(dx, x_stride, &model->map, dz, stride, k);
+    if (own) dx[d * x_stride] += (double)work->weight[row];
   }
   work->kept = 0;
 }
@@ -193,7 +198,7 @@ static void mixture_gradient_tile(double *gradient, double *score,
   zero_reals(work.mlp, mlp_gradient_size(shape));
   zero_reals(work.bias, padded(shape->k));
   for (ptrdiff_t begin = 0; begin < rows->count; begin += pairs->n_points) {
-    load_points(pairs, rows, shape->d, begin);
+    load_points(pairs, rows, shape, begin);
     if (work.kept + pairs->n_points * shape->k > work.most_kept)
       kept_backward(&work, model, at, rows->stride);
     const ptrdiff_t first = work.kept;

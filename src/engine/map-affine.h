@@ -67,15 +67,17 @@ static void affine_prepare(struct affine *map, const double *mean, const double 
 }
 
 /* z = L_k^{-1} (x - mu_k), d x padded(k), and log N(x; mu_k, Sigma_k), padded(k), of one
- * point x for all components. */
-static void affine_forward(real *z, real *log_density, const struct affine *map,
-                           const real *x) {
+ * point x for all components. With `own` each has a point of its own, d x padded(k), and
+ * then a number, padded(k), that is added to its log density. */
+ALWAYS_INLINE void affine_forward(real *z, real *log_density, const struct affine *map,
+                                  const real *x, int own) {
   const ptrdiff_t d = map->d, across = padded(map->k);
   const vec half = vec_splat((real)0.5);
   for (ptrdiff_t k = 0; k < across; k += LANES) {
     vec square = vec_splat(0);
     for (ptrdiff_t j = 0; j < d; j++) {
-      vec u = vec_splat(x[j]) - vec_load(map->mean + j * across + k);
+      const vec from = own ? vec_load(x + j * across + k) : vec_splat(x[j]);
+      vec u = from - vec_load(map->mean + j * across + k);
       for (ptrdiff_t l = 0; map->full && l < j; l++)
         u -= vec_load(map->lower + (j * d + l) * across + k) *
              vec_load(z + l * across + k);
@@ -83,7 +85,9 @@ static void affine_forward(real *z, real *log_density, const struct affine *map,
       square += u * u;
       vec_store(z + j * across + k, u);
     }
-    vec_store(log_density + k, vec_load(map->constant + k) - half * square);
+    vec density = vec_load(map->constant + k) - half * square;
+    if (own) density += vec_load(x + d * across + k);
+    vec_store(log_density + k, density);
   }
 }
 

@@ -5,9 +5,12 @@ struct model {
   struct layout at;
   struct affine map;
   struct mlp mlp;
-  struct flow flow;
-  real *log_weight; /* log w of a constant classifier, padded k; NULL for a network */
+  struct flow *flows; /* shape.flow.count */
+  real *log_weight;   /* log w of a constant classifier, padded k; NULL for a network */
 };
+
+/* Whether component k sees a point x at u_k = F_k(x). */
+static int has_own_flows(const struct shape *shape) { return shape->flow.count > 1; }
 
 /* The model and everything it points to stand in one block. */
 static struct model *model_layout(struct arena *arena, const struct shape *shape) {
@@ -16,7 +19,12 @@ static struct model *model_layout(struct arena *arena, const struct shape *shape
   local.at = shape_layout(shape);
   affine_layout(&local.map, arena, shape);
   mlp_layout(&local.mlp, arena, shape);
-  flow_layout(&local.flow, arena, shape);
+  local.flows = arena_take(arena, (size_t)shape->flow.count * sizeof(struct flow));
+  for (ptrdiff_t which = 0; which < shape->flow.count; which++) {
+    struct flow flow;
+    flow_layout(&flow, arena, shape);
+    if (local.flows) local.flows[which] = flow;
+  }
   local.log_weight = shape->n_layers == 0 ? arena_reals(arena, padded(shape->k)) : NULL;
   if (model) *model = local;
   return model;
@@ -36,6 +44,19 @@ static double log_normaliser(const double *log_pi, ptrdiff_t n_k) {
   return top + log(sum);
 }
 
+/* Where the weights and biases of a flow stand in the flat parameters. */
+static ptrdiff_t flow_weights_at(const struct model *model, ptrdiff_t which) {
+  const struct layout *at = &model->at;
+  const ptrdiff_t n = (at->flow_biases - at->flow_weights) / model->shape.flow.count;
+  return at->flow_weights + which * n;
+}
+
+static ptrdiff_t flow_biases_at(const struct model *model, ptrdiff_t which) {
+  const struct layout *at = &model->at;
+  const ptrdiff_t n = (at->size - at->flow_biases) / model->shape.flow.count;
+  return at->flow_biases + which * n;
+}
+
 static void model_prepare(void *block, const double *parameters,
                           const struct shape *shape) {
   struct arena arena = arena_open(block);
@@ -43,7 +64,9 @@ static void model_prepare(void *block, const double *parameters,
   const struct layout at = model->at;
   affine_prepare(&model->map, parameters, parameters + at.scale);
   mlp_prepare(&model->mlp, parameters + at.weights, parameters + at.biases);
-  flow_prepare(&model->flow, parameters + at.flow_weights, parameters + at.flow_biases);
+  for (ptrdiff_t which = 0; which < shape->flow.count; which++)
+    flow_prepare(model->flows + which, parameters + flow_weights_at(model, which),
+                 parameters + flow_biases_at(model, which));
   if (shape->n_layers > 0) return;
   const double *log_pi = parameters + at.biases;
   const double normaliser = log_normaliser(log_pi, shape->k);
@@ -65,7 +88,7 @@ static inline double row_weight(const struct rows *rows, ptrdiff_t i) {
  * the gradient keeps some. */
 struct pairs {
   ptrdiff_t most_points, n_points, n_rows; /* n_rows: end of the rows in use */
-  real *x;                                 /* points x d */
+  real *x;                                 /* points x d: see load_points() */
   real *z;                                 /* points x d x padded(k) */
   real *term;             /* points x padded(k): log N_k, then log w_k N_k, then v_k */
   real *log_weight;       /* points x padded(k): log w_k, -Inf where left out */
@@ -77,12 +100,17 @@ struct pairs {
   struct activations rows;
 };
 
+/* Numbers of a point: d, or d + 1 for every component where each has a flow. */
+static ptrdiff_t point_size(const struct shape *shape) {
+  return has_own_flows(shape) ? (shape->d + 1) * padded(shape->k) : shape->d;
+}
+
 static void pairs_layout(struct pairs *pairs, struct arena *arena,
                          const struct shape *shape, ptrdiff_t most_points,
                          ptrdiff_t most_rows, int keep) {
   const ptrdiff_t across = padded(shape->k);
   pairs->most_points = most_points;
-  pairs->x = arena_reals(arena, most_points * shape->d);
+  pairs->x = arena_reals(arena, most_points * point_size(shape));
   pairs->z = arena_reals(arena, most_points * shape->d * across);
   pairs->term = arena_reals(arena, most_points * across);
   pairs->log_weight = arena_reals(arena, most_points * across);
@@ -96,13 +124,27 @@ static void pairs_layout(struct pairs *pairs, struct arena *arena,
   activations_layout(&pairs->rows, arena, shape, most_rows, keep);
 }
 
-static void load_points(struct pairs *pairs, const struct rows *rows, ptrdiff_t d,
-                        ptrdiff_t begin) {
-  const ptrdiff_t left = rows->count - begin;
+/* From d + 1 columns for a component after the other to d + 1 numbers for all of them. */
+static void load_own_point(real *x, const double *row, ptrdiff_t stride,
+                           const struct shape *shape) {
+  const ptrdiff_t n = shape->d + 1, across = padded(shape->k);
+  for (ptrdiff_t j = 0; j < n; j++)
+    for (ptrdiff_t k = 0; k < across; k++)
+      x[j * across + k] = k < shape->k ? (real)row[(k * n + j) * stride] : 0;
+}
+
+/* The rows have d columns, or where each component has a flow d + 1 columns for it, u_k
+ * and log |det dF_k/dx|. */
+static void load_points(struct pairs *pairs, const struct rows *rows,
+                        const struct shape *shape, ptrdiff_t begin) {
+  const ptrdiff_t d = shape->d, left = rows->count - begin, size = point_size(shape);
+  const int own = has_own_flows(shape);
   pairs->n_points = left < pairs->most_points ? left : pairs->most_points;
   for (ptrdiff_t i = 0; i < pairs->n_points; i++) {
     const double *row = rows->x + row_of(rows, begin + i);
-    for (ptrdiff_t j = 0; j < d; j++) pairs->x[i * d + j] = (real)row[j * rows->stride];
+    if (own) load_own_point(pairs->x + i * size, row, rows->stride, shape);
+    for (ptrdiff_t j = 0; j < d && !own; j++)
+      pairs->x[i * d + j] = (real)row[j * rows->stride];
   }
 }
 
@@ -157,12 +199,20 @@ static void pairs_choose(struct pairs *pairs, const struct shape *shape, ptrdiff
   }
 }
 
-/* z_k and log N_k of all components at the loaded points. */
+/* z_k and log N_k of all components at the loaded points; where each has a flow log N_k
+ * |det dF_k/dx|, which then is what N_k stands for. */
 static void pairs_map(struct pairs *pairs, const struct model *model) {
   const ptrdiff_t d = model->shape.d, across = padded(model->shape.k);
-  for (ptrdiff_t i = 0; i < pairs->n_points; i++)
-    affine_forward(pairs->z + i * d * across, pairs->term + i * across, &model->map,
-                   pairs->x + i * d);
+  const ptrdiff_t size = point_size(&model->shape);
+  const int own = has_own_flows(&model->shape);
+  for (ptrdiff_t i = 0; i < pairs->n_points; i++) {
+    real *z = pairs->z + i * d * across, *term = pairs->term + i * across;
+    const real *x = pairs->x + i * size;
+    if (own)
+      affine_forward(z, term, &model->map, x, 1);
+    else
+      affine_forward(z, term, &model->map, x, 0);
+  }
 }
 
 /* Components this close to the largest log N_k are evaluated first, to bound log p by

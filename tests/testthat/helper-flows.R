@@ -13,10 +13,10 @@ coupling_widths <- function(map, d, l) {
 coupling_outputs <- function(map) if (map$map == "realnvp") 2 else 3 * map$bins - 1
 
 make_map <- function(map = "realnvp", layers = 3, hidden = c(5, 4), bins = 4, tail_bound = 3,
-                     activation = "tanh", fixed = FALSE) {
+                     activation = "tanh", fixed = FALSE, count = 1L) {
   list(
     map = map, layers = as.integer(layers), hidden = hidden, bins = bins, tail_bound = tail_bound,
-    activation = activation, fixed = fixed
+    activation = activation, fixed = fixed, count = as.integer(count)
   )
 }
 
@@ -47,6 +47,24 @@ make_flow_mixture <- function(map, d, K, ..., size = 1, seed = 1) {
   p
 }
 
+# The same with a flow a component.
+make_own_flows <- function(map, d, K, ..., size = 1, seed = 1) {
+  p <- make_flow_mixture(map, d, K, ..., size = size, seed = seed)
+  flows <- lapply(seq_len(K), function(k) make_flow(map, d, size, 100 * k + seed))
+  with_flows(p, flows)
+}
+
+# Component k of `p` behind flow k of the list.
+with_flows <- function(p, flows) {
+  p$map$count <- length(flows)
+  p$flow <- if (length(flows) == 1) {
+    flows[[1]]
+  } else {
+    list(weights = lapply(flows, `[[`, "weights"), biases = lapply(flows, `[[`, "biases"))
+  }
+  p
+}
+
 # A flow alone: a standard normal behind it, which is not trained.
 make_flow_alone <- function(map, d, ..., seed = 1) {
   zero <- matrix(0, 1, d)
@@ -67,6 +85,7 @@ flow_model <- function(p) {
     bins = if (spline) as.integer(p$map$bins) else 0L,
     bound = if (spline) p$map$tail_bound else 0,
     activation = match(p$map$activation, activations) - 1L, fixed = p$map$fixed,
+    count = p$map$count,
     widths = matrix(
       as.integer(c(coupling_widths(p$map, d, 0), coupling_widths(p$map, d, 1))),
       ncol = 2
@@ -75,10 +94,11 @@ flow_model <- function(p) {
   model
 }
 
-# What the engine says of the points x: list(x, log_det).
-through_flow <- function(p, x, inverse = FALSE, single = FALSE, instance = NULL, threads = 1L) {
+# What the engine says of the points x: list(x, log_det), of flow k.
+through_flow <- function(p, x, inverse = FALSE, single = FALSE, instance = NULL, threads = 1L,
+                         k = 1L) {
   with_engine(
-    .Call(ffi_flow, flow_model(p), x, inverse, single, threads),
+    .Call(ffi_flow, flow_model(p), x, inverse, k - 1L, single, threads),
     instance = instance
   )
 }
@@ -113,9 +133,9 @@ flow_gradient <- function(p, x, a = NULL, sampling = double(3), single = FALSE, 
 
 trained_part <- function(gradient, p) if (p$map$fixed) gradient["flow"] else gradient
 
-flow_pulled_back <- function(p, y, dy, instance = NULL, threads = 1L) {
+flow_pulled_back <- function(p, y, dy, instance = NULL, threads = 1L, k = 1L) {
   out <- with_engine(
-    .Call(ffi_flow_pullback, flow_model(p), y, dy, threads),
+    .Call(ffi_flow_pullback, flow_model(p), y, dy, k - 1L, threads),
     instance = instance
   )
   c(out["dx"], unflatten(out$gradient, reference_coef(p))["flow"])
@@ -156,6 +176,32 @@ flow_scenarios <- function(d = c(1, 2, 3, 5), n = c(1, 7, 19), size = 0.4) {
   }), recursive = FALSE)
 }
 
+# Flows of every kind before components of every kind, one each; with K = 1 it is the shared one.
+own_flow_scenarios <- function(d = c(1, 2, 3, 5), n = c(1, 7, 19), size = 0.4) {
+  grid <- expand.grid(d = d, map = c("realnvp", "spline"), K = c(4, 1), stringsAsFactors = FALSE)
+  turn <- function(values, i) values[[(i - 1) %% length(values) + 1]]
+  lapply(seq_len(nrow(grid)), function(i) {
+    g <- grid[i, ]
+    activation <- turn(c("tanh", "silu", "relu"), i)
+    map <- make_map(
+      g$map,
+      layers = turn(c(2, 3, 1), i), hidden = turn(list(5, c(4, 3), integer(0)), i + i %/% 4),
+      bins = turn(c(3, 2), i), activation = activation
+    )
+    hidden <- turn(list(c(4, 3), NULL, 5, integer(0)), i + i %/% 4)
+    covariance <- turn(c("full", "diagonal"), i + i %/% 2)
+    x <- make_points(turn(n, i), g$d, i)
+    name <- sprintf(
+      "%d of %s, d = %d, %d layers, %d hidden, n = %d", g$K, g$map, g$d, map$layers,
+      length(map$hidden), nrow(x)
+    )
+    list(
+      name = paste(name, length(hidden), covariance), x = x,
+      p = make_own_flows(map, g$d, g$K, hidden, covariance, activation, size = size, seed = i)
+    )
+  })
+}
+
 # More rows than pass a flow at a time and than a tile has, with remainders.
 large_flow_scenarios <- function() {
   one <- function(map, d, K, classifier, alone = FALSE, ...) {
@@ -167,12 +213,20 @@ large_flow_scenarios <- function() {
     }
     list(name = paste(map$map, d, K, alone), p = p, x = make_points(1201, d, 7))
   }
+  own <- function(s) {
+    flows <- lapply(seq_len(nrow(s$p$mean)), function(k) {
+      make_flow(s$p$map, ncol(s$x), 0.5, seed = 70 + k)
+    })
+    list(name = paste("own", s$name), p = with_flows(s$p, flows), x = s$x)
+  }
   list(
     one("realnvp", 2, 6, c(24, 16), hidden = c(33, 20)),
     one("spline", 3, 6, NULL, hidden = c(20, 17), activation = "silu"),
     one("realnvp", 19, 2, 5, hidden = 24, activation = "relu"),
     one("spline", 2, 1, NULL, TRUE, hidden = c(24, 24)),
-    one("realnvp", 1, 1, NULL, TRUE), one("spline", 1, 3, 8)
+    one("realnvp", 1, 1, NULL, TRUE), one("spline", 1, 3, 8),
+    own(one("spline", 2, 4, c(24, 16), hidden = c(20, 17))),
+    own(one("realnvp", 5, 3, NULL, hidden = 24, activation = "silu"))
   )
 }
 

@@ -143,21 +143,21 @@ em_parameters <- function(p) p[setdiff(names(reference_coef(p)), "weights")]
 reference_coef <- function(p) p[setdiff(names(p), c("activation", "log_likelihood", "map"))]
 
 # The blocks of a gradient: c("mean"), ..., c("weights", "1"), ..., c("biases", "1"), and of a flow
-# c("flow", "weights", "1", "1"), ...
+# c("flow", "weights", "1", "1"), ..., of flow k c("flow", "weights", k, "1", "1"), ...
 gradient_blocks <- function(p) {
-  network <- function(parameters, ...) {
-    unlist(lapply(c("weights", "biases"), function(name) {
-      lapply(seq_along(parameters[[name]]), function(l) c(..., name, l))
-    }), recursive = FALSE)
+  within <- function(block) {
+    if (!is.list(get_block(p, block))) {
+      return(list(block))
+    }
+    names <- names(get_block(p, block)) %||% seq_along(get_block(p, block))
+    unlist(lapply(names, function(name) within(c(block, name))), recursive = FALSE)
   }
-  within_flow <- unlist(lapply(network(p$flow, "flow"), function(layer) {
-    lapply(seq_along(get_block(p, layer)), function(l) c(layer, l))
-  }), recursive = FALSE)
+  within_flow <- if (!is.null(p$flow)) within("flow")
   if (isTRUE(p$map$fixed)) {
     return(within_flow)
   }
   scale <- intersect(c("mean", "log_sd", "log_cholesky"), names(p))
-  c(as.list(scale), network(p), within_flow)
+  c(as.list(scale), within("weights"), within("biases"), within_flow)
 }
 
 # Names and, as text, numbers, one level each.

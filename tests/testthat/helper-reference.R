@@ -7,7 +7,9 @@
 # mean (K x d), log_sd (K x d) or log_cholesky (d x d x K), weights, biases and
 # activation, and `x` an n x d matrix on the scale of `mean`. Where `p` has a `flow`
 # (weights and biases of a coupling layer after the other) and its `map` (the rest of
-# what it is), `x` is on the other side of it: see reference_flow().
+# what it is), `x` is on the other side of it: see reference_flow(). Where `map$count` is
+# not 1 the weights are those of such a flow for a component after the other, and so are
+# the biases: see flow_of().
 
 reference_activate <- function(a, activation) {
   switch(activation,
@@ -698,11 +700,90 @@ complex_step <- function(f, x) {
   vapply(seq_along(x), function(i) Im(f(replace(x, i, x[i] + h * 1i))) / h, 0)
 }
 
+# The parameters with flow k alone.
+flow_of <- function(p, k) {
+  if (has_own_flows(p)) {
+    p$flow <- lapply(p$flow, `[[`, k)
+    p$map$count <- 1L
+  }
+  p
+}
+
+has_own_flows <- function(p) isTRUE(p$map$count > 1)
+
 # The mixture behind a flow, a density of u = F(x).
 reference_base <- function(p) p[setdiff(names(p), c("flow", "map"))]
 
+# (12): component k sees u_k = F_k(x), where its density is N(u_k; ...) |det dF_k|.
+reference_own_quantities <- function(x, p) {
+  component <- weights <- matrix(0, nrow(x), nrow(p$mean))
+  for (k in seq_len(nrow(p$mean))) {
+    u <- reference_flow(x, flow_of(p, k))
+    component[, k] <- reference_log_component(u$x, reference_base(p))[, k] + u$log_det
+    weights[, k] <- reference_log_weights(u$x, reference_base(p))[, k]
+  }
+  density <- apply(weights + component, 1L, reference_log_sum_exp)
+  list(
+    density = density, posterior = weights + component - density,
+    weights = weights, component = component
+  )
+}
+
+# With v the posterior times a, the gradient of sum_i a_i log p(x_i) is that of
+# sum_ik v_ik log(w_k(z_ik) N(u_ik; ...) |det dF_k|), v being held fixed: list(g, du, v), where g is
+# that in what stands behind the flows and du[[k]], n x d, that in u_k.
+reference_own_parts <- function(x, p, a) {
+  base <- reference_base(p)
+  v <- a * exp(reference_own_quantities(x, p)$posterior)
+  g <- reference_zero(base)
+  du <- list()
+  for (k in seq_len(nrow(p$mean))) {
+    u <- reference_flow(x, flow_of(p, k))$x
+    du[[k]] <- 0 * x
+    for (i in seq_len(nrow(x))) {
+      before <- g
+      g <- reference_add_gradient(g, u[i, ], base, k, reference_factor(base, k), v[i, k])
+      # as in reference_point_gradient()
+      du[[k]][i, ] <- before$mean[k, ] - g$mean[k, ]
+    }
+  }
+  list(g = g, du = du, v = v)
+}
+
+reference_own_gradient <- function(x, p, a) {
+  parts <- reference_own_parts(x, p, a)
+  g <- parts$g
+  g$flow <- p$flow
+  for (k in seq_len(nrow(p$mean))) {
+    one <- flow_of(p, k)
+    flat <- complex_step(function(theta) {
+      u <- reference_flow(x, replace_flow(one, theta))
+      sum(parts$du[[k]] * u$x) + sum(parts$v[, k] * u$log_det)
+    }, flatten(one$flow))
+    found <- unflatten(flat, one$flow)
+    g$flow$weights[[k]] <- found$weights
+    g$flow$biases[[k]] <- found$biases
+  }
+  g
+}
+
+reference_own_point_gradient <- function(x, p, a) {
+  parts <- reference_own_parts(x, p, a)
+  dx <- 0 * x
+  for (k in seq_len(nrow(p$mean))) {
+    dx[] <- dx + complex_step(function(y) {
+      u <- reference_flow(matrix(y, nrow(x)), flow_of(p, k))
+      sum(parts$du[[k]] * u$x) + sum(parts$v[, k] * u$log_det)
+    }, as.vector(x))
+  }
+  dx
+}
+
 # p(x) = p(u) |det dF|, and so for each component.
 reference_quantities_behind_flow <- function(x, p) {
+  if (has_own_flows(p)) {
+    return(reference_own_quantities(x, p))
+  }
   u <- reference_flow(x, p)
   q <- reference_log_quantities(u$x, reference_base(p))
   q$density <- q$density + u$log_det
@@ -718,6 +799,9 @@ reference_linearised <- function(x, p, a) {
 }
 
 reference_gradient_behind_flow <- function(x, p, a) {
+  if (has_own_flows(p)) {
+    return(reference_own_gradient(x, p, a))
+  }
   u <- reference_flow(x, p)$x
   value <- reference_linearised(x, p, a)
   g <- reference_gradient(u, reference_base(p), a)
@@ -729,6 +813,9 @@ reference_gradient_behind_flow <- function(x, p, a) {
 }
 
 reference_point_gradient_behind_flow <- function(x, p, a) {
+  if (has_own_flows(p)) {
+    return(reference_own_point_gradient(x, p, a))
+  }
   value <- reference_linearised(x, p, a)
   x[] <- complex_step(function(y) value(reference_flow(matrix(y, nrow(x)), p)), as.vector(x))
   x

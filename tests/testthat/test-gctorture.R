@@ -44,10 +44,12 @@ test_that("flows and models with one survive", {
   y <- make_points(21, 3)
   for (model in list(
     flow_model(make_flow_mixture(make_map("spline"), 3, 2, 4)),
-    flow_model(make_flow_alone(make_map("realnvp"), 3))
+    flow_model(make_flow_alone(make_map("realnvp"), 3)),
+    flow_model(make_own_flows(make_map("realnvp"), 3, 2, 4))
   )) {
+    last <- model$flow$count - 1L
     for (single in c(FALSE, TRUE)) {
-      expect_survives_gc(ffi_flow, model, y, single, single, 2L)
+      expect_survives_gc(ffi_flow, model, y, single, last, single, 2L)
       expect_survives_gc(ffi_density, model, y, 1L, single, 2L)
       expect_survives_gc(
         ffi_gradient, model, y, seq_len(21) / 7, TRUE, c(0.1, 0.2, 0.3), single, 2L
@@ -57,7 +59,7 @@ test_that("flows and models with one survive", {
         c(0.9, 0.999, 1e-8, 1e-3, 10, 20), double(3), single, 2L
       )
     }
-    expect_survives_gc(ffi_flow_pullback, model, y, y / 2, 2L)
+    expect_survives_gc(ffi_flow_pullback, model, y, y / 2, last, 2L)
   }
 })
 

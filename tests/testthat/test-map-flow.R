@@ -46,8 +46,37 @@ test_that("inverses lead to points that the reference sends back", {
   }
 })
 
+test_that("of one flow a component each follows the reference, forward, back and pulled back", {
+  for (s in own_flow_scenarios()) {
+    dy <- with_fixed_seed(5, matrix(rnorm(length(s$x)), nrow(s$x)))
+    for (k in seq_len(s$p$map$count)) {
+      one <- flow_of(s$p, k)
+      expected <- reference_flow(s$x, one)
+      pulled <- reference_pullback(s$x, one, dy)
+      each_engine(function(instance, single) {
+        info <- paste(s$name, k, instance, single)
+        tolerance <- if (single) 1e-4 else 1e-12
+        out <- through_flow(s$p, s$x, FALSE, single, instance, k = k)
+        expect_close(out, expected, tolerance, floor = 1, info = info)
+        back <- through_flow(s$p, expected$x, TRUE, single, instance, k = k)
+        forward <- reference_flow(back$x, one)
+        expect_close(forward$x, expected$x, tolerance, floor = 1, info = info)
+        expect_close(back$log_det, -forward$log_det, 100 * tolerance, floor = 1, info = info)
+        if (single) {
+          return()
+        }
+        out <- flow_pulled_back(s$p, s$x, dy, instance, k = k)
+        its <- flow_of(c(out["flow"], s$p["map"]), k)["flow"]
+        expect_close_gradient(c(out["dx"], its), pulled, 1e-10, info = info)
+        # no other flow has a part in it
+        expect_identical(sum(flatten(out$flow) != 0), sum(flatten(its) != 0), info = info)
+      })
+    }
+  }
+})
+
 test_that("densities behind a flow follow the reference in every instance", {
-  for (s in flow_scenarios()) {
+  for (s in c(flow_scenarios(), own_flow_scenarios())) {
     expected <- reference_log_quantities(s$x, s$p)
     each_engine(function(instance, single) {
       expect_close(
@@ -59,7 +88,7 @@ test_that("densities behind a flow follow the reference in every instance", {
 })
 
 test_that("gradients in parameters and points follow the reference in every instance", {
-  for (s in flow_scenarios()[c(TRUE, TRUE, TRUE, FALSE)]) {
+  for (s in c(flow_scenarios()[c(TRUE, TRUE, TRUE, FALSE)], own_flow_scenarios())) {
     # negative weights are good too
     a <- with_fixed_seed(4, rnorm(nrow(s$x)))
     density <- reference_log_density(s$x, s$p)
@@ -95,7 +124,7 @@ along <- function(f, at, direction) {
 }
 
 test_that("finite differences of the engine's values confirm its gradients", {
-  for (s in flow_scenarios(n = 3)[c(TRUE, FALSE)]) {
+  for (s in c(flow_scenarios(n = 3)[c(TRUE, FALSE)], own_flow_scenarios(n = 3))) {
     p <- s$p
     flat <- flatten(reference_coef(p))
     density <- function(values, x = s$x) {
@@ -120,11 +149,14 @@ test_that("finite differences of the engine's values confirm its gradients", {
 })
 
 test_that("finite differences confirm the way back through the inverse", {
-  for (s in flow_scenarios(n = 3, size = 0.2)) {
-    u <- through_flow(s$p, s$x)$x
+  for (s in c(flow_scenarios(n = 3, size = 0.2), own_flow_scenarios(n = 3, size = 0.2))) {
+    last <- s$p$map$count
+    u <- through_flow(s$p, s$x, k = last)$x
     dy <- with_fixed_seed(1, matrix(rnorm(length(u)), nrow(u)))
-    back <- flow_pulled_back(s$p, s$x, dy)
-    value <- function(theta, u) sum(dy * through_flow(replace_flow(s$p, theta), u, TRUE)$x)
+    back <- flow_pulled_back(s$p, s$x, dy, k = last)
+    value <- function(theta, u) {
+      sum(dy * through_flow(replace_flow(s$p, theta), u, TRUE, k = last)$x)
+    }
     flat <- flatten(s$p$flow)
     direction <- with_fixed_seed(2, rnorm(length(flat))) / sqrt(length(flat))
     expect_close(
@@ -144,7 +176,8 @@ test_that("in many chunks and tiles all is as for one row at a time", {
   for (s in large_flow_scenarios()) {
     rows <- c(1, 2, 47, 192, 193, 255:258, 600, 1200, 1201)
     some <- s$x[rows, , drop = FALSE]
-    expected <- reference_flow(some, s$p)
+    last <- s$p$map$count
+    expected <- reference_flow(some, flow_of(s$p, last))
     whole <- flow_gradient(s$p, s$x)
     quantities <- reference_log_quantities(some, s$p)
     dx <- reference_point_gradient(some, s$p)
@@ -154,10 +187,10 @@ test_that("in many chunks and tiles all is as for one row at a time", {
     summed <- unflatten(flatten(halves[[1]]) + flatten(halves[[2]]), halves[[1]])
     for (instance in cwmix_info()$instances) {
       info <- paste(s$name, instance)
-      out <- through_flow(s$p, s$x, instance = instance)
+      out <- through_flow(s$p, s$x, instance = instance, k = last)
       expect_close(out$x[rows, , drop = FALSE], expected$x, 1e-11, floor = 1, info = info)
       expect_close(out$log_det[rows], expected$log_det, 1e-11, floor = 1, info = info)
-      back <- through_flow(s$p, out$x, TRUE, instance = instance)
+      back <- through_flow(s$p, out$x, TRUE, instance = instance, k = last)
       expect_close(back$x, s$x, 1e-9, floor = 1, info = info)
       all <- engine_log_quantities(s$p, s$x, instance = instance)
       expect_close(all$density[rows], quantities$density, 1e-11, floor = 1, info = info)
@@ -193,10 +226,11 @@ test_that("asking for more changes nothing else, and rows do not depend on those
 })
 
 test_that("any number of threads gives the same bits, in every instance and precision", {
-  for (s in large_flow_scenarios()[c(1, 2, 4)]) {
+  for (s in large_flow_scenarios()[c(1, 2, 4, 7, 8)]) {
     x <- make_points(2501, ncol(s$x), 8)
     dy <- make_points(2501, ncol(s$x), 9)
-    u <- through_flow(s$p, x)$x
+    last <- s$p$map$count
+    u <- through_flow(s$p, x, k = last)$x
     each_engine(function(instance, single) {
       # the plain loops take long and share nothing out in a way of their own
       if (instance == "plain" && single) {
@@ -204,11 +238,11 @@ test_that("any number of threads gives the same bits, in every instance and prec
       }
       of <- function(threads) {
         list(
-          through_flow(s$p, x, FALSE, single, instance, threads),
-          through_flow(s$p, u, TRUE, single, instance, threads),
+          through_flow(s$p, x, FALSE, single, instance, threads, last),
+          through_flow(s$p, u, TRUE, single, instance, threads, last),
           engine_log_quantities(s$p, x, single, instance, threads),
           flow_gradient(s$p, x, NULL, c(0.1, 0.2, 0.3), single, instance, threads),
-          flow_pulled_back(s$p, x, dy, instance, threads)
+          flow_pulled_back(s$p, x, dy, instance, threads, last)
         )
       }
       expected <- of(1L)
@@ -219,7 +253,10 @@ test_that("any number of threads gives the same bits, in every instance and prec
 
 test_that("no rows and one row are rows", {
   for (map in c("realnvp", "spline")) {
-    for (p in list(make_flow_alone(make_map(map), 2), make_flow_mixture(make_map(map), 2, 3, 4))) {
+    for (p in list(
+      make_flow_alone(make_map(map), 2), make_flow_mixture(make_map(map), 2, 3, 4),
+      make_own_flows(make_map(map), 2, 3, 4)
+    )) {
       none <- matrix(0, 0, 2)
       expect_identical(through_flow(p, none), list(x = none, log_det = double()))
       expect_identical(through_flow(p, none, TRUE), list(x = none, log_det = double()))
@@ -256,25 +293,93 @@ test_that("with the outputs of its networks at zero a flow is the identity", {
 })
 
 test_that("before an identity the components drawn in a step are those without it", {
-  p <- make_flow_mixture(make_map("realnvp"), 2, 9, c(6, 5), size = 0, seed = 3)
-  base <- c(reference_base(p), p["activation"])
-  x <- make_points(1201, 2)
-  a <- with_fixed_seed(1, runif(1201))
-  sampling <- c(0.4, 0.3, 0.7)
-  each_engine(function(instance, single) {
-    expected <- with_engine(instance = instance, .Call(
-      ffi_gradient, engine_model(reference_coef(base), "tanh"), x, a, TRUE, sampling, single, 1L
-    ))
-    behind <- flow_gradient(p, x, a, sampling, single, instance)
-    blocks <- c("mean", "log_sd", "weights", "biases")
-    tolerance <- if (single) 1e-4 else 1e-11
-    expect_close_gradient(
-      behind$gradient[blocks], unflatten(expected$gradient, reference_coef(base)), tolerance,
-      info = instance
-    )
-    # of the columns the flow has networks of, these are at zero
-    expect_close_gradient(behind$dx, expected$dx, tolerance, info = instance)
-  })
+  for (make in list(make_flow_mixture, make_own_flows)) {
+    p <- make(make_map("realnvp"), 2, 9, c(6, 5), size = 0, seed = 3)
+    base <- c(reference_base(p), p["activation"])
+    x <- make_points(1201, 2)
+    a <- with_fixed_seed(1, runif(1201))
+    sampling <- c(0.4, 0.3, 0.7)
+    each_engine(function(instance, single) {
+      info <- paste(instance, p$map$count)
+      expected <- with_engine(instance = instance, .Call(
+        ffi_gradient, engine_model(reference_coef(base), "tanh"), x, a, TRUE, sampling, single, 1L
+      ))
+      behind <- flow_gradient(p, x, a, sampling, single, instance)
+      blocks <- c("mean", "log_sd", "weights", "biases")
+      tolerance <- if (single) 1e-4 else 1e-11
+      expect_close_gradient(
+        behind$gradient[blocks], unflatten(expected$gradient, reference_coef(base)), tolerance,
+        info = info
+      )
+      # of the columns the flow has networks of, these are at zero
+      expect_close_gradient(behind$dx, expected$dx, tolerance, info = info)
+    })
+  }
+})
+
+test_that("the mean over many draws of components is the exact gradient of their flows", {
+  for (map in c("realnvp", "spline")) {
+    p <- make_own_flows(make_map(map), 2, 5, 4, size = 0.4)
+    x <- make_points(401, 2)
+    for (single in c(FALSE, TRUE)) {
+      gradient <- function(sampling) {
+        out <- flow_gradient(p, x, NULL, sampling, single)
+        c(flatten(out$gradient), out$dx)
+      }
+      exact <- gradient(double(3))
+      drawn <- with_fixed_seed(1, replicate(100, gradient(c(0.5, runif(2)))))
+      # as in expect_unbiased(): of 5 normal numbers one is beyond 4 once in 3000 times
+      along <- with_fixed_seed(2, matrix(rnorm(5 * length(exact)), 5)) %*% (drawn - exact)
+      z <- rowMeans(along) / (apply(along, 1, sd) / sqrt(100))
+      expect_close(z, double(5), 4, floor = 1, info = paste(map, single))
+    }
+  }
+})
+
+test_that("flows of equal parameters are the flow that is shared", {
+  for (s in c(flow_scenarios(), large_flow_scenarios())) {
+    K <- nrow(s$p$mean)
+    if (s$p$map$fixed || has_own_flows(s$p)) next
+    own <- with_flows(s$p, rep(list(s$p$flow), K))
+    a <- with_fixed_seed(4, rnorm(nrow(s$x)))
+    each_engine(function(instance, single) {
+      info <- paste(s$name, instance, single)
+      tolerance <- if (single) 1e-4 else 1e-11
+      expect_close(
+        engine_log_quantities(own, s$x, single, instance),
+        engine_log_quantities(s$p, s$x, single, instance), tolerance,
+        floor = 1, info = info
+      )
+      shared <- flow_gradient(s$p, s$x, a, single = single, instance = instance)
+      out <- flow_gradient(own, s$x, a, single = single, instance = instance)
+      if (K > 1) {
+        summed <- function(flows) {
+          unflatten(Reduce(`+`, lapply(flows, flatten)), flows[[1]])
+        }
+        out$gradient$flow <- lapply(out$gradient$flow, summed)
+      }
+      # a sum of terms that cancel
+      size <- max(abs(shared$log_density))
+      expect_close(out$value, shared$value, tolerance, floor = size * nrow(s$x), info = info)
+      expect_close(out$log_density, shared$log_density, tolerance, floor = 1, info = info)
+      expect_close_gradient(out[c("gradient", "dx")], shared[c("gradient", "dx")], tolerance, info)
+    })
+  }
+})
+
+test_that("exchanging components with their flows exchanges what is theirs", {
+  p <- make_own_flows(make_map("spline"), 2, 3, 4, seed = 2)
+  x <- make_points(19, 2)
+  order <- c(3, 1, 2)
+  q <- order_components(reference_coef(p), order)
+  q$flow <- lapply(p$flow, `[`, order)
+  q <- c(q, p[c("activation", "map")])
+  before <- engine_log_quantities(p, x)
+  after <- engine_log_quantities(q, x)
+  expect_close(after$density, before$density, 1e-13, floor = 1)
+  for (name in c("posterior", "weights", "component")) {
+    expect_close(after[[name]], before[[name]][, order], 1e-12, floor = 1)
+  }
 })
 
 test_that("densities behind flows integrate to one", {
@@ -282,7 +387,8 @@ test_that("densities behind flows integrate to one", {
   grid <- seq(-14, 14, by = step)
   for (map in c("realnvp", "spline")) {
     for (p in list(
-      make_flow_alone(make_map(map), 1), make_flow_mixture(make_map(map), 1, 3, c(5, 4))
+      make_flow_alone(make_map(map), 1), make_flow_mixture(make_map(map), 1, 3, c(5, 4)),
+      make_own_flows(make_map(map), 1, 3, c(5, 4), size = 0.5)
     )) {
       density <- exp(engine_log_quantities(p, matrix(grid))$density)
       # the slope of a density has corners at knots, of which the sum is off by about step^2
@@ -294,7 +400,8 @@ test_that("densities behind flows integrate to one", {
   for (map in c("realnvp", "spline")) {
     for (p in list(
       make_flow_alone(make_map(map), 2, size = 0.3),
-      make_flow_mixture(make_map(map), 2, 3, 4, size = 0.3)
+      make_flow_mixture(make_map(map), 2, 3, 4, size = 0.3),
+      make_own_flows(make_map(map), 2, 3, 4, size = 0.3)
     )) {
       density <- exp(engine_log_quantities(p, grid)$density)
       expect_close(sum(density) * step^2, 1, 1e-2, info = map)
@@ -396,7 +503,8 @@ test_that("points far out are finite in every precision, and so are gradients at
         x <- rbind(matrix(far, 5, d), cbind(far, matrix(0.5, 5, d - 1)))
         map_of <- make_map(map, layers = 8, bins = 8, activation = activation)
         for (p in list(
-          make_flow_alone(map_of, d, size = 0.5), make_flow_mixture(map_of, d, 3, 4, size = 0.5)
+          make_flow_alone(map_of, d, size = 0.5), make_flow_mixture(map_of, d, 3, 4, size = 0.5),
+          make_own_flows(map_of, d, 3, 4, size = 0.5)
         )) {
           each_engine(function(instance, single) {
             info <- paste(map, activation, d, instance, single)
@@ -417,7 +525,10 @@ test_that("points far out are finite in every precision, and so are gradients at
 test_that("a point that is not a number spoils no other", {
   x <- rbind(make_points(5, 2), c(NaN, 1), c(1, NaN))
   for (map in c("realnvp", "spline")) {
-    for (p in list(make_flow_alone(make_map(map), 2), make_flow_mixture(make_map(map), 2, 3, 4))) {
+    for (p in list(
+      make_flow_alone(make_map(map), 2), make_flow_mixture(make_map(map), 2, 3, 4),
+      make_own_flows(make_map(map), 2, 3, 4)
+    )) {
       each_engine(function(instance, single) {
         density <- engine_log_quantities(p, x, single, instance)$density
         expected <- engine_log_quantities(p, x[1:5, ], single, instance)$density

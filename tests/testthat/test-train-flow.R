@@ -22,7 +22,12 @@ step_scenarios <- function() {
     both(make_map("realnvp", layers = 2), 2, 3, c(5, 4), "full"),
     both(make_map("spline", layers = 2, bins = 3, activation = "silu"), 2, 2, NULL),
     both(make_map("spline", layers = 2, bins = 2), 1, 2, 5),
-    both(make_map("realnvp", layers = 3, hidden = integer(0)), 3, 1, integer(0))
+    both(make_map("realnvp", layers = 3, hidden = integer(0)), 3, 1, integer(0)),
+    list(
+      make_own_flows(make_map("realnvp", layers = 2), 2, 3, c(5, 4), "full", size = 0.4),
+      make_own_flows(make_map("spline", layers = 1, bins = 2), 1, 4, NULL, size = 0.4),
+      make_own_flows(make_map("spline", layers = 2, bins = 3), 3, 2, 4, size = 0.4)
+    )
   )
 }
 
@@ -89,7 +94,7 @@ test_that("what stands behind a flow alone does not move, nor count for the clip
 })
 
 test_that("steps have the same bits in one call and in several, and for any number of threads", {
-  for (s in large_flow_scenarios()[c(1, 2, 4)]) {
+  for (s in large_flow_scenarios()[c(1, 2, 4, 7)]) {
     model <- flow_model(s$p)
     rates <- c(0.01, 0.02, 0.03, 0.04)
     options <- c(0.9, 0.999, 1e-8, 0.1, 1, 2)
@@ -111,6 +116,31 @@ test_that("steps have the same bits in one call and in several, and for any numb
       }
     }
   }
+})
+
+test_that("flows of their own learn what is one component's alone", {
+  # Half the rows on an arc, half a normal: the entropy is known.
+  n <- 2000
+  x <- with_fixed_seed(1, {
+    y <- rnorm(n)
+    bent <- rep(c(TRUE, FALSE), length.out = n)
+    cbind(y + ifelse(bent, -4, 4), ifelse(bent, y^2 / 2, 0) + rnorm(n, sd = 0.5))
+  })
+  parts <- cbind(
+    dnorm(x[, 1], -4) * dnorm(x[, 2], (x[, 1] + 4)^2 / 2, 0.5),
+    dnorm(x[, 1], 4) * dnorm(x[, 2], 0, 0.5)
+  )
+  best <- mean(log(rowMeans(parts)))
+  order <- with_fixed_seed(2, as.vector(replicate(60, sample.int(n))))
+  p <- make_own_flows(make_map("spline", layers = 4, hidden = 16, bins = 6), 2, 2, NULL, size = 0)
+  p$mean <- rbind(c(-4, 0), c(4, 0))
+  p$log_sd[] <- 0
+  p$map$tail_bound <- 8
+  options <- c(0.9, 0.999, 1e-8, 0, 5, 0)
+  batches <- split(order, rep(seq_len(300), each = 400))
+  after <- take_flow_steps(p, x, NULL, batches, rep(0.01, 300), options, c(-5, -5), TRUE)
+  p[names(reference_coef(p))] <- after[names(reference_coef(p))]
+  expect_close(mean(engine_log_quantities(p, x)$density), best, 0.05, floor = 1)
 })
 
 test_that("training finds what a flow can follow", {
