@@ -2,10 +2,9 @@
 
 # Some iterations of the engine. `parameters` is a list(mean, log_sd | log_cholesky, weights =
 # list(), biases = list(log pi)); returned with log_likelihood (the mean per unit of weight before
-# each iteration and after the last), counts, converged. `pooling` is what covariances have in
-# common: see struct pooling in src/engine.h.
+# each iteration and after the last), counts, converged.
 em_steps <- function(parameters, x, weights = NULL, iterations = 1, tolerance = -Inf,
-                     floor = double(ncol(x)), pooling = c(0, 0), threads = NULL) {
+                     floor = double(ncol(x)), pooling = pool(), threads = NULL) {
   parameters <- parameters[c(
     "mean", if (is.null(parameters$log_sd)) "log_cholesky" else "log_sd", "biases"
   )]
@@ -18,6 +17,9 @@ em_steps <- function(parameters, x, weights = NULL, iterations = 1, tolerance = 
     out[c("log_likelihood", "counts", "converged", "status")]
   )
 }
+
+# What covariances have in common, as the engine takes it: see struct pooling in src/optimise.h.
+pool <- function(rows = 0, spherical = FALSE) list(rows = rows, spherical = spherical)
 
 # Centres by k-means++ (Arthur and Vassilvitskii 2007): each far from those before. All start
 # with one isotropic standard deviation, the root mean square distance to the nearest centre.
@@ -88,7 +90,7 @@ reseed_empty <- function(parameters, counts, x, weights, threads) {
 
 # EM from one start: list(parameters, trace, log_likelihood, converged, interrupted). An interrupt
 # ends it with the parameters so far.
-em_run <- function(parameters, set, problem, call, pooling = c(0, 0)) {
+em_run <- function(parameters, set, problem, call, pooling = pool()) {
   control <- problem$control
   K <- nrow(parameters$mean)
   chunk <- max(1, work_per_call %/% (nrow(set$x) * K * (ncol(set$x)^2 + 20)))

@@ -207,7 +207,9 @@ adam_steps <- function(model, state, set, rows, batch, rates, problem) {
 # A component with a posterior below the threshold takes part in a row's gradient with probability
 # posterior / threshold and then counts as the threshold; two numbers seed these draws. See
 # src/engine/gradient.h; bench/sampling.R measures the variance that this adds.
-sampling <- function(control) if (control$exact) all_components else c(0.02, stats::runif(2))
+sampling <- function(control) {
+  if (control$exact) all_components else list(threshold = 0.02, seed = stats::runif(2))
+}
 
 # An epoch of L-BFGS. optim() starts its memory of curvature anew in each.
 lbfgs_iterations <- 20L
@@ -268,7 +270,7 @@ penalised <- function(model, set, control) {
 }
 
 # Where the networks' weights stand in the flat parameters, those of the classifier and those of a
-# flow: see src/engine.h.
+# flow: see src/shape.h.
 weight_positions <- function(model) {
   before <- model$K * model$d * (if (model$full) 1 + model$d else 2)
   flow <- flow_counts(model$flow)

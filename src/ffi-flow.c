@@ -7,18 +7,6 @@ static struct shape read_flow(SEXP model) {
   return shape;
 }
 
-static void run_flow(const struct passage *out, double *gradient, enum job job,
-                     enum direction direction, SEXP model, const struct shape *shape,
-                     const struct rows *rows, int single, SEXP threads) {
-  struct tiles tiles;
-  ffi_plan(&tiles, job, single, shape, rows->count, threads);
-  tiles_load(&tiles, REAL(ffi_element(model, "parameters")));
-  struct team team;
-  team_open(&team, tiles.members);
-  tiles_flow(out, gradient, &tiles, direction, rows, &team);
-  team_close(&team);
-}
-
 /* list(x, log_det): F(y) or F^-1(y), n x d, and the log determinant of that map, n. */
 SEXP ffi_flow(SEXP model, SEXP y, SEXP inverse, SEXP single, SEXP threads) {
   static const char *const fields[] = {"x", "log_det"};
@@ -28,8 +16,12 @@ SEXP ffi_flow(SEXP model, SEXP y, SEXP inverse, SEXP single, SEXP threads) {
   SET_VECTOR_ELT(out, 0, Rf_allocMatrix(REALSXP, (int)rows.count, (int)shape.d));
   SET_VECTOR_ELT(out, 1, Rf_allocVector(REALSXP, rows.count));
   const struct passage to = {REAL(VECTOR_ELT(out, 0)), REAL(VECTOR_ELT(out, 1)), NULL};
-  run_flow(&to, NULL, JOB_FLOW, ffi_int(inverse, "inverse") ? INVERSE : FORWARD, model,
-           &shape, &rows, ffi_int(single, "single"), threads);
+  const enum direction direction = ffi_flag(inverse, "inverse") ? INVERSE : FORWARD;
+  struct session session;
+  session_open(&session, &job_flow, ffi_flag(single, "single"), &shape,
+               ffi_parameters(model), rows.count, threads);
+  tiles_flow(&to, &session.tiles, direction, &rows, &session.team);
+  session_close(&session);
   UNPROTECT(1);
   return out;
 }
@@ -44,10 +36,15 @@ SEXP ffi_flow_pullback(SEXP model, SEXP y, SEXP dy, SEXP threads) {
   SEXP out = PROTECT(ffi_list(2, fields));
   SET_VECTOR_ELT(out, 0, Rf_allocMatrix(REALSXP, (int)rows.count, (int)shape.d));
   SET_VECTOR_ELT(out, 1, Rf_allocVector(REALSXP, shape_layout(&shape).size));
+  const R_xlen_t size = ffi_length(rows.count, shape.d, 1);
   const struct passage to = {.to = REAL(VECTOR_ELT(out, 0)),
-                             .dx = ffi_doubles(dy, rows.count * shape.d, "dy")};
-  run_flow(&to, REAL(VECTOR_ELT(out, 1)), JOB_PULLBACK, PULLBACK, model, &shape, &rows, 0,
-           threads);
+                             .dx = ffi_doubles(dy, size, "dy")};
+  double *gradient = REAL(VECTOR_ELT(out, 1));
+  struct session session;
+  session_open(&session, &job_pullback, 0, &shape, ffi_parameters(model), rows.count,
+               threads);
+  tiles_pullback(&to, gradient, &session.tiles, &rows, &session.team);
+  session_close(&session);
   UNPROTECT(1);
   return out;
 }

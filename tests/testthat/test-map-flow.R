@@ -177,8 +177,8 @@ test_that("in many chunks and tiles all is as for one row at a time", {
 
 test_that("asking for more changes nothing else, and rows do not depend on those around them", {
   for (s in large_flow_scenarios()) {
-    out <- .Call(ffi_gradient, flow_model(s$p), s$x, NULL, TRUE, double(3), FALSE, 1L)
-    plain <- .Call(ffi_gradient, flow_model(s$p), s$x, NULL, FALSE, double(3), FALSE, 1L)
+    out <- .Call(ffi_gradient, flow_model(s$p), s$x, NULL, TRUE, all_components, FALSE, 1L)
+    plain <- .Call(ffi_gradient, flow_model(s$p), s$x, NULL, FALSE, all_components, FALSE, 1L)
     expect_identical(plain, out[c("value", "gradient")])
     whole <- through_flow(s$p, s$x)
     density <- engine_log_quantities(s$p, s$x)$density
@@ -207,7 +207,7 @@ test_that("any number of threads gives the same bits, in every instance and prec
           through_flow(s$p, x, FALSE, single, instance, threads),
           through_flow(s$p, u, TRUE, single, instance, threads),
           engine_log_quantities(s$p, x, single, instance, threads),
-          flow_gradient(s$p, x, NULL, c(0.1, 0.2, 0.3), single, instance, threads),
+          flow_gradient(s$p, x, NULL, draw_of(0.1, 0.2, 0.3), single, instance, threads),
           flow_pulled_back(s$p, x, dy, instance, threads)
         )
       }
@@ -260,7 +260,7 @@ test_that("before an identity the components drawn in a step are those without i
   base <- c(reference_base(p), p["activation"])
   x <- make_points(1201, 2)
   a <- with_fixed_seed(1, runif(1201))
-  sampling <- c(0.4, 0.3, 0.7)
+  sampling <- draw_of(0.4, 0.3, 0.7)
   each_engine(function(instance, single) {
     expected <- with_engine(instance = instance, .Call(
       ffi_gradient, engine_model(reference_coef(base), "tanh"), x, a, TRUE, sampling, single, 1L
