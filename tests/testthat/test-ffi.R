@@ -53,13 +53,22 @@ not_integers <- function(least, most) {
   )
 }
 
+# By every door, each with a sentence of its own.
 expect_all_refused <- function(models) {
   doors <- model_doors()
+  knock <- function(door, model) {
+    tryCatch(
+      {
+        door(model)
+        "came in"
+      },
+      error = conditionMessage
+    )
+  }
   for (i in seq_along(models)) {
-    for (door in names(doors)) {
-      info <- paste(door, names(models)[i], i)
-      expect_error(doors[[door]](models[[i]]), "Internal error", info = info)
-    }
+    said <- vapply(doors, knock, "", models[[i]])
+    open <- said[!startsWith(said, "Internal error: ")]
+    expect_identical(open, said[0], info = paste(names(models)[i], i))
   }
 }
 
