@@ -36,6 +36,13 @@ cwmix_classifier <- function(weights, biases, activation = c("tanh", "relu", "si
     }
     for (l in seq_along(value)) check_layer(value[[l]], arg, l, l == length(value), call)
   }
+  # No more than the engine takes.
+  if (length(weights) > 1000) {
+    stop_input("`weights` must be at most 1,000 layers, not ",
+      format(length(weights), big.mark = ","), ".",
+      call = call
+    )
+  }
   if (length(biases) != max(1, length(weights))) {
     stop_input(
       "`biases` must have ", plural(max(1, length(weights)), "element"), ", one a layer, not ",

@@ -26,7 +26,7 @@ engine_gradient <- function(model, y, weights = NULL, at_points = FALSE, samplin
 }
 
 # No component is left out of a gradient: see sampling().
-all_components <- double(3)
+all_components <- list(threshold = 0, seed = double(2))
 
 # mu_k + L_k z_i, n x K x d; `scale` as in engine_draw().
 engine_nodes <- function(mean, scale, z) .Call(ffi_nodes, mean, scale, z)
@@ -69,7 +69,8 @@ engine_residuals <- function(model, mean, scale, y, u, how = list()) {
   .Call(ffi_residuals, model, mean, scale, y, u, thread_count(how$threads))
 }
 
-# Iterations of EM: list(parameters, log_likelihood, counts, converged, status).
+# Iterations of EM: list(parameters, log_likelihood, counts, converged, status). `pooling` is a
+# pool().
 engine_em <- function(model, x, weights, floor, pooling, iterations, tolerance, how = list()) {
   .Call(
     ffi_em, model, x, weights, floor, pooling, as.integer(iterations), as.double(tolerance),
@@ -80,19 +81,16 @@ engine_em <- function(model, x, weights, floor, pooling, iterations, tolerance, 
 # One step of Adam along a gradient: the new state. `options` is list(beta1, beta2, epsilon, decay,
 # clip, recency, log_floor).
 engine_adam <- function(model, state, gradient, rate, options) {
-  flat <- as.double(unlist(options[adam_options]))
-  .Call(ffi_adam, model, state, gradient, rate, options$log_floor, flat)
+  .Call(ffi_adam, model, state, gradient, rate, options)
 }
 
-adam_options <- c("beta1", "beta2", "epsilon", "decay", "clip", "recency")
-
 # Steps of Adam over batches of the rows, counted from 0: the new state and the batches' scores.
+# `options` as in engine_adam(), `sampling` is list(threshold, seed): see sampling().
 engine_steps <- function(model, state, x, weights, rows, batch, rates, options, sampling,
                          how = list()) {
-  flat <- as.double(unlist(options[adam_options]))
   .Call(
-    ffi_steps, model, state, x, weights, rows, batch, rates, options$log_floor, flat, sampling,
-    in_single(how), thread_count(how$threads)
+    ffi_steps, model, state, x, weights, rows, batch, rates, options, sampling, in_single(how),
+    thread_count(how$threads)
   )
 }
 

@@ -24,7 +24,7 @@ row_work <- function(model) {
 }
 
 # Where the networks' weights stand in the flat parameters, those of the classifier and those of a
-# flow: see src/engine.h.
+# flow: see src/shape.h.
 weight_positions <- function(model) {
   before <- model$K * model$d * (if (model$full) 1 + model$d else 2)
   flow <- flow_part(model)

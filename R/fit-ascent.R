@@ -84,7 +84,9 @@ recency <- 10
 # A component with a posterior below the threshold takes part in a row's gradient with probability
 # posterior / threshold and then counts as the threshold; two numbers seed these draws. See
 # src/engine/gradient.h; bench/sampling.R measures the variance that this adds.
-sampling <- function(control) if (control$exact) all_components else c(0.02, stats::runif(2))
+sampling <- function(control) {
+  if (control$exact) all_components else list(threshold = 0.02, seed = stats::runif(2))
+}
 
 # Says why training ended before it should; `best` names what is returned.
 warn_stopped <- function(stopped, best) {

@@ -2,10 +2,9 @@
 
 # Some iterations of the engine. `parameters` is a list(mean, log_sd | log_cholesky, weights =
 # list(), biases = list(log pi)); returned with log_likelihood (the mean per unit of weight before
-# each iteration and after the last), counts, converged. `pooling` is what covariances have in
-# common: see struct pooling in src/engine.h.
+# each iteration and after the last), counts, converged.
 em_steps <- function(parameters, x, weights = NULL, iterations = 1, tolerance = -Inf,
-                     floor = double(ncol(x)), pooling = c(0, 0), threads = NULL) {
+                     floor = double(ncol(x)), pooling = pool(), threads = NULL) {
   parameters <- parameters[c(
     "mean", if (is.null(parameters$log_sd)) "log_cholesky" else "log_sd", "biases"
   )]
@@ -18,6 +17,9 @@ em_steps <- function(parameters, x, weights = NULL, iterations = 1, tolerance = 
     out[c("log_likelihood", "counts", "converged", "status")]
   )
 }
+
+# What covariances have in common, as the engine takes it: see struct pooling in src/optimise.h.
+pool <- function(rows = 0, spherical = FALSE) list(rows = rows, spherical = spherical)
 
 # A component that holds less than a tenth of a row is empty: it moves to the row that the
 # mixture fits worst.
@@ -46,7 +48,7 @@ reseed_empty <- function(parameters, counts, x, weights, threads) {
 
 # EM from one start: list(parameters, trace, log_likelihood, converged, interrupted). An interrupt
 # ends it with the parameters so far.
-em_run <- function(parameters, set, task, pooling = c(0, 0)) {
+em_run <- function(parameters, set, task, pooling = pool()) {
   control <- task$control
   K <- nrow(parameters$mean)
   chunk <- max(1, work_per_call %/% (nrow(set$x) * K * (ncol(set$x)^2 + 20)))

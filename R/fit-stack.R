@@ -73,14 +73,14 @@ interrupt_again <- function() {
 # and Raftery (2007).
 structures <- function(d, covariance) {
   all <- list(
-    "full" = list(full = TRUE, pooling = c(0, 0)),
-    "full, shrunk" = list(full = TRUE, pooling = c(d + 2, 0)),
-    "full, tied" = list(full = TRUE, pooling = c(Inf, 0)),
-    "diagonal" = list(full = FALSE, pooling = c(0, 0)),
-    "diagonal, shrunk" = list(full = FALSE, pooling = c(d + 2, 0)),
-    "diagonal, tied" = list(full = FALSE, pooling = c(Inf, 0)),
-    "spherical" = list(full = FALSE, pooling = c(0, 1)),
-    "spherical, tied" = list(full = FALSE, pooling = c(Inf, 1))
+    "full" = list(full = TRUE, pooling = pool()),
+    "full, shrunk" = list(full = TRUE, pooling = pool(d + 2)),
+    "full, tied" = list(full = TRUE, pooling = pool(Inf)),
+    "diagonal" = list(full = FALSE, pooling = pool()),
+    "diagonal, shrunk" = list(full = FALSE, pooling = pool(d + 2)),
+    "diagonal, tied" = list(full = FALSE, pooling = pool(Inf)),
+    "spherical" = list(full = FALSE, pooling = pool(spherical = TRUE)),
+    "spherical, tied" = list(full = FALSE, pooling = pool(Inf, spherical = TRUE))
   )
   full <- vapply(all, `[[`, NA, "full")
   if (d == 1) {

@@ -18,6 +18,10 @@ check_hidden <- function(hidden, call, others = "", last = "NULL for constant we
   if (sum(as.double(hidden)[-1] * hidden[-length(hidden)]) > 1e8) {
     stop_input("`hidden` must give at most 1e8 weights, not ", deparse(hidden), ".", call = call)
   }
+  # With the last layer they are as many as the engine takes.
+  if (length(hidden) > 999) {
+    stop_input("`hidden` must be at most 999 widths, not ", length(hidden), ".", call = call)
+  }
   as.integer(hidden)
 }
 

@@ -54,9 +54,10 @@ step_us <- function(fit, x, batch, threads) {
   n_steps <- max(1, 2000 %/% batch)
   call <- function() {
     rows <- sample.int(nrow(x), n_steps * batch) - 1L
-    .Call(
-      internal$ffi_steps, model, state, x, NULL, rows, as.integer(batch), rep(1e-4, n_steps),
-      rep(-Inf, ncol(x)), c(0.9, 0.999, 1e-8, 0, Inf, 0), double(3), TRUE, threads
+    internal$engine_steps(
+      model, state, x, NULL, rows, as.integer(batch), rep(1e-4, n_steps),
+      internal$adam(0, Inf, rep(-Inf, ncol(x))), internal$all_components,
+      list(single = TRUE, threads = threads)
     )
   }
   repeats <- ceiling(2 / least_seconds(call, 5))

@@ -95,10 +95,10 @@ fitted_logo <- function() {
     average = model$parameters, step = 0
   )
   steps <- function(rows, batch, sampling, threads = 2L) {
-    .Call(
-      internal$ffi_steps, model, state, x, NULL, rows - 1L, batch,
-      rep(0, length(rows) / batch), rep(-Inf, 2), c(0, 0.999, 1e-8, 0, Inf, 0), sampling, TRUE,
-      threads
+    options <- replace(internal$adam(0, Inf, rep(-Inf, 2)), "beta1", 0)
+    internal$engine_steps(
+      model, state, x, NULL, rows - 1L, batch, rep(0, length(rows) / batch), options, sampling,
+      list(single = TRUE, threads = threads)
     )
   }
   list(fit = fit, x = x, steps = steps)

@@ -8,10 +8,11 @@ suppressMessages(library(cwmix))
 source(file.path("bench", "helpers.R"))
 batch <- 500L
 model <- fitted_logo()
-gradient <- function(rows, threshold) model$steps(rows, batch, c(threshold, runif(2)))$first
+draw <- function(threshold, seed) list(threshold = threshold, seed = seed)
+gradient <- function(rows, threshold) model$steps(rows, batch, draw(threshold, runif(2)))$first
 total_variance <- function(draws) sum(apply(draws, 1, var))
 step_seconds <- function(threshold) {
-  least_seconds(function() model$steps(seq_len(8L * batch), batch, c(threshold, 0.1, 0.2)), 5)
+  least_seconds(function() model$steps(seq_len(8L * batch), batch, draw(threshold, c(0.1, 0.2))), 5)
 }
 
 minibatches <- total_variance(replicate(40, gradient(sample.int(nrow(model$x), batch), 0)))

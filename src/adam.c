@@ -1,7 +1,7 @@
 /* Adam (Kingma and Ba 2015) with decoupled weight decay (Loshchilov and Hutter 2019), in
  * double whatever the precision of the gradient; and the average of its iterates in
  * which later ones count for more (Shamir and Zhang 2013). */
-#include "engine.h"
+#include "optimise.h"
 
 static void raise_scales(double *scale, const struct shape *shape,
                          const double *log_floor) {

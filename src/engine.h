@@ -1,5 +1,6 @@
-/* The engine's face: what the boundary may ask of it, whatever the precision and the
- * instruction set. The mathematics is in engine/; engine.c picks the instance. */
+/* The engine's face: the table of an instance and what it refers to, whatever the
+ * precision and the instruction set. The mathematics is in engine/; engine.c picks the
+ * instance. */
 #ifndef CWMIX_ENGINE_H
 #define CWMIX_ENGINE_H
 
@@ -8,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
+#include "shape.h"
 
 /* The vector instances are written in GNU C's vector types; elsewhere the plain one
  * serves. GCC on Windows misaligns wide spills (PR 54412): 16-byte vectors only there. */
@@ -20,72 +23,10 @@
 #endif
 
 #define LOG_TWO_PI 1.8378770664093454836
+#define LOG_TWO 0.69314718055994530942
+#define LOG2_E 1.4426950408889634074
 
-enum activation { ACTIVATION_TANH, ACTIVATION_RELU, ACTIVATION_SILU };
 enum quantity { LOG_DENSITY, LOG_POSTERIOR, LOG_WEIGHT, LOG_COMPONENT };
-enum status { STATUS_OK, STATUS_NOT_FINITE, STATUS_NOT_POSITIVE_DEFINITE };
-
-/* A flow F that points pass before the components, or one F_k before each of them, all of
- * one shape, or none: see engine/flow.h. The two networks' shapes take turns: `widths` of
- * couplings 0, 2, ... and of 1, 3, ... */
-enum flow_kind { FLOW_NONE, FLOW_REALNVP, FLOW_SPLINE };
-
-struct flow_shape {
-  enum flow_kind kind;
-  ptrdiff_t count; /* 1: shared by all components; k: one each */
-  int fixed; /* u = F(x) is N(0, I): the parameters of one component, all zero, stay */
-  enum activation activation;
-  ptrdiff_t couplings, n_layers;
-  const int *widths[2]; /* n_layers + 1 each */
-  ptrdiff_t bins;       /* of a spline, and where it ends: on [-bound, bound] */
-  double bound;
-};
-
-/* The shape of a model. A constant classifier has no layers; otherwise `widths` holds
- * n_layers + 1 numbers: d, the hidden widths, k. */
-struct shape {
-  ptrdiff_t d, k;
-  int full;
-  enum activation activation;
-  ptrdiff_t n_layers;
-  const int *widths;
-  struct flow_shape flow;
-};
-
-/* Where a model's unconstrained parameters stand in their one flat vector of doubles:
- *   mean     k x d
- *   scale    k x d of log s, or d x d x k of Cholesky factors (strict lower part, log of
- *            the diagonal, zero above)
- *   weights  a layer after the other, out x in
- *   biases   a layer after the other; the log weights of a constant classifier
- *   flow     weights of the flow's networks, a coupling after the other, and a flow after
- *            the other, then biases
- * all in R's column-major order. */
-struct layout {
-  ptrdiff_t scale, weights, biases, flow_weights, flow_biases, size;
-};
-
-static inline struct layout shape_layout(const struct shape *shape) {
-  struct layout at;
-  at.scale = shape->k * shape->d;
-  at.weights = at.scale + shape->k * shape->d * (shape->full ? shape->d : 1);
-  at.biases = at.weights;
-  ptrdiff_t n_biases = shape->n_layers == 0 ? shape->k : 0;
-  for (ptrdiff_t l = 0; l < shape->n_layers; l++) {
-    at.biases += (ptrdiff_t)shape->widths[l] * shape->widths[l + 1];
-    n_biases += shape->widths[l + 1];
-  }
-  at.flow_weights = at.biases + n_biases;
-  at.flow_biases = at.size = at.flow_weights;
-  const struct flow_shape *flow = &shape->flow;
-  for (ptrdiff_t c = 0; flow->kind != FLOW_NONE && c < flow->couplings; c++)
-    for (ptrdiff_t l = 0; l < flow->n_layers; l++) {
-      const ptrdiff_t n_in = flow->widths[c % 2][l], n_out = flow->widths[c % 2][l + 1];
-      at.flow_biases += flow->count * n_in * n_out;
-      at.size += flow->count * (n_in + 1) * n_out;
-    }
-  return at;
-}
 
 /* Rows of a column-major matrix of doubles: `count` of them from `first`, taken through
  * `index` (0-based) where it is given. `weights` (or NULL for ones) has a number a row
@@ -97,13 +38,6 @@ struct rows {
   const int *index;
   ptrdiff_t first, count;
 };
-
-/* Sufficient statistics of EM for one component: total weight, then the weighted sums of
- * u = x - mu_k (d) and of u u' (d, or the lower triangle by rows). */
-static inline ptrdiff_t em_statistics(const struct shape *shape) {
-  ptrdiff_t d = shape->d;
-  return 1 + d + (shape->full ? d * (d + 1) / 2 : d);
-}
 
 /* Which components of a row take part in its gradient: those with a posterior of at
  * least `threshold`, and the others by an unbiased draw that depends on the seed and
@@ -247,40 +181,6 @@ struct engine {
 
   struct kernels kernels;
 };
-
-/* What the covariances of a Gaussian mixture have in common: each is shrunk towards their
- * mean by weight, which counts as `rows` rows of weight one (0: free, INFINITY: one
- * covariance for all). Diagonal ones may be spherical; full ones ignore that. */
-struct pooling {
-  double rows;
-  int spherical;
-};
-
-/* M step: replaces the parameters of a constant classifier's model by the maximisers
- * given the statistics, with no standard deviation in any direction below `floor` (d, in
- * units of x), the covariances pooled. A component of weight `total` * 1e-10 or less
- * keeps its mean, and its covariance where that is free; elsewhere it takes the mean of
- * the others. STATUS_OK, or STATUS_NOT_POSITIVE_DEFINITE with parameters replaced in
- * part. `work` holds em_update_doubles. */
-ptrdiff_t em_update_doubles(const struct shape *shape);
-enum status em_update(double *parameters, const double *statistics,
-                      const struct shape *shape, const double *floor, double total,
-                      const struct pooling *pooling, double *work);
-
-/* `log_floor`: the least log s, or log of L_jj, of each column (d; -Inf for none). */
-struct adam_options {
-  double beta1, beta2, epsilon, weight_decay, clip;
-  double recency; /* step t enters the average by (1 + recency) / (t + recency) */
-  const double *log_floor;
-};
-
-/* Main thread only. One step of Adam uphill at the given rate along scale * gradient,
- * after clipping its norm, with decoupled weight decay on the network's weights; then
- * the scales are raised to their floor and the average is moved. STATUS_NOT_FINITE, and
- * nothing done, where the gradient's norm is not finite. */
-enum status adam_step(struct adam_state *state, const double *gradient, double scale,
-                      double rate, const struct shape *shape,
-                      const struct adam_options *options);
 
 /* The instance in use for a precision. Main thread only: engine_use() changes it (by
  * name: "plain", "base", "avx2", "avx512"); it returns 0 where the machine lacks it. */

@@ -6,20 +6,16 @@
 SEXP ffi_density(SEXP model, SEXP y, SEXP quantity, SEXP single, SEXP threads) {
   const struct shape shape = ffi_shape(model);
   const struct rows rows = ffi_rows(y, R_NilValue, shape.d);
-  const int what = ffi_int(quantity, "quantity");
-  if (what < LOG_DENSITY || what > LOG_COMPONENT)
-    Rf_error("Internal error: no such quantity.");
+  const int what = ffi_int(quantity, "quantity", LOG_DENSITY, LOG_COMPONENT);
   SEXP out = PROTECT(what == LOG_DENSITY
                          ? Rf_allocVector(REALSXP, rows.count)
                          : Rf_allocMatrix(REALSXP, (int)rows.count, (int)shape.k));
-  struct tiles tiles;
-  ffi_plan(&tiles, JOB_DENSITY, ffi_int(single, "single"), &shape, rows.count, threads);
-  tiles_load(&tiles, REAL(ffi_element(model, "parameters")));
   double *values = REAL(out);
-  struct team team;
-  team_open(&team, tiles.members);
-  tiles_density(values, &tiles, (enum quantity)what, &rows, &team);
-  team_close(&team);
+  struct session session;
+  session_open(&session, &job_density, ffi_flag(single, "single"), &shape,
+               ffi_parameters(model), rows.count, threads);
+  tiles_density(values, &session.tiles, (enum quantity)what, &rows, &session.team);
+  session_close(&session);
   UNPROTECT(1);
   return out;
 }
@@ -29,14 +25,12 @@ SEXP ffi_classifier(SEXP model, SEXP z, SEXP single, SEXP threads) {
   const struct shape shape = ffi_shape(model);
   const struct rows rows = ffi_rows(z, R_NilValue, shape.d);
   SEXP out = PROTECT(Rf_allocMatrix(REALSXP, (int)rows.count, (int)shape.k));
-  struct tiles tiles;
-  ffi_plan(&tiles, JOB_DENSITY, ffi_int(single, "single"), &shape, rows.count, threads);
-  tiles_load(&tiles, REAL(ffi_element(model, "parameters")));
   double *values = REAL(out);
-  struct team team;
-  team_open(&team, tiles.members);
-  tiles_classifier(values, &tiles, &rows, &team);
-  team_close(&team);
+  struct session session;
+  session_open(&session, &job_classifier, ffi_flag(single, "single"), &shape,
+               ffi_parameters(model), rows.count, threads);
+  tiles_classifier(values, &session.tiles, &rows, &session.team);
+  session_close(&session);
   UNPROTECT(1);
   return out;
 }
@@ -50,7 +44,7 @@ SEXP ffi_gradient(SEXP model, SEXP y, SEXP weights, SEXP at_points, SEXP samplin
   const struct shape shape = ffi_shape(model);
   const struct rows rows = ffi_rows(y, weights, shape.d);
   const struct sampling draw = ffi_sampling(sampling);
-  const int asked = ffi_int(at_points, "at_points");
+  const int asked = ffi_flag(at_points, "at_points");
   SEXP out = PROTECT(ffi_list(asked ? 4 : 2, fields));
   struct at_points at = {NULL, NULL};
   if (asked) {
@@ -63,13 +57,11 @@ SEXP ffi_gradient(SEXP model, SEXP y, SEXP weights, SEXP at_points, SEXP samplin
   SET_VECTOR_ELT(out, 0, Rf_allocVector(REALSXP, 1));
   SET_VECTOR_ELT(out, 1, Rf_allocVector(REALSXP, shape_layout(&shape).size));
   double *value = REAL(VECTOR_ELT(out, 0)), *gradient = REAL(VECTOR_ELT(out, 1));
-  struct tiles tiles;
-  ffi_plan(&tiles, JOB_GRADIENT, ffi_int(single, "single"), &shape, rows.count, threads);
-  tiles_load(&tiles, REAL(ffi_element(model, "parameters")));
-  struct team team;
-  team_open(&team, tiles.members);
-  *value = tiles_gradient(gradient, &at, &tiles, &rows, &draw, &team);
-  team_close(&team);
+  struct session session;
+  session_open(&session, &job_gradient, ffi_flag(single, "single"), &shape,
+               ffi_parameters(model), rows.count, threads);
+  *value = tiles_gradient(gradient, &at, &session.tiles, &rows, &draw, &session.team);
+  session_close(&session);
   UNPROTECT(1);
   return out;
 }

@@ -34,7 +34,7 @@ SEXP ffi_math(SEXP function, SEXP x, SEXP single) {
   if (TYPEOF(function) != STRSXP || Rf_xlength(function) != 1)
     Rf_error("Internal error: `function` must be a string.");
   SEXP out = PROTECT(Rf_allocVector(REALSXP, n));
-  const struct engine *engine = engine_get(ffi_int(single, "single"));
+  const struct engine *engine = engine_get(ffi_flag(single, "single"));
   if (!engine->kernels.math(REAL(out), CHAR(STRING_ELT(function, 0)), values, n))
     Rf_error("Internal error: no such function.");
   UNPROTECT(1);
@@ -45,11 +45,12 @@ SEXP ffi_math(SEXP function, SEXP x, SEXP single) {
 SEXP ffi_product(SEXP w, SEXP bias, SEXP x, SEXP dy, SEXP single) {
   static const char *const fields[] = {"y", "dx", "dw"};
   const int n_out = Rf_nrows(w), n_in = Rf_ncols(w), n = Rf_ncols(x);
+  if (n_out < 1 || n_in < 1 || n < 1) Rf_error("Internal error: an empty matrix.");
   const double *b = ffi_doubles(bias, n_out, "bias");
-  ffi_doubles(w, (R_xlen_t)n_out * n_in, "w");
-  ffi_doubles(x, (R_xlen_t)n_in * n, "x");
-  ffi_doubles(dy, (R_xlen_t)n_out * n, "dy");
-  const struct engine *engine = engine_get(ffi_int(single, "single"));
+  ffi_doubles(w, ffi_length(n_out, n_in, 1), "w");
+  ffi_doubles(x, ffi_length(n_in, n, 1), "x");
+  ffi_doubles(dy, ffi_length(n_out, n, 1), "dy");
+  const struct engine *engine = engine_get(ffi_flag(single, "single"));
   SEXP out = PROTECT(ffi_list(3, fields));
   SET_VECTOR_ELT(out, 0, Rf_allocMatrix(REALSXP, n_out, n));
   SET_VECTOR_ELT(out, 1, Rf_allocMatrix(REALSXP, n_in, n));

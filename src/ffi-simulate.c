@@ -2,11 +2,12 @@
  * then the uniform, so that the first rows do not depend on n. */
 #include "ffi.h"
 #include <Rmath.h>
+#include <limits.h>
 
 /* list(z, u): n x d standard normals and n uniforms. */
 SEXP ffi_base_draws(SEXP n, SEXP d) {
   static const char *const fields[] = {"z", "u"};
-  const int rows = ffi_int(n, "n"), columns = ffi_int(d, "d");
+  const int rows = ffi_int(n, "n", 0, INT_MAX), columns = ffi_int(d, "d", 0, INT_MAX);
   SEXP out = PROTECT(ffi_list(2, fields));
   SET_VECTOR_ELT(out, 0, Rf_allocMatrix(REALSXP, rows, columns));
   SET_VECTOR_ELT(out, 1, Rf_allocVector(REALSXP, rows));
@@ -25,10 +26,10 @@ SEXP ffi_base_draws(SEXP n, SEXP d) {
 SEXP ffi_inside(SEXP y, SEXP support) {
   const R_xlen_t n = Rf_nrows(y), d = Rf_ncols(y);
   const double *bounds = ffi_doubles(support, 2 * d, "support");
-  ffi_doubles(y, n * d, "y");
+  ffi_doubles(y, ffi_length(n, d, 1), "y");
   SEXP x = PROTECT(Rf_duplicate(y));
   for (R_xlen_t j = 0; j < d; j++)
-    draw_inside(REAL(x) + j * n, n, bounds[j], bounds[d + j]);
+    place_inside(REAL(x) + j * n, n, bounds[j], bounds[d + j]);
   UNPROTECT(1);
   return x;
 }
@@ -61,7 +62,7 @@ static struct stream stream_open(ptrdiff_t n, ptrdiff_t d) {
 
 static void fill(void *context) {
   struct stream *stream = context;
-  const ptrdiff_t d = stream->next.maps->d;
+  const ptrdiff_t d = stream->next.components->d;
   double *const buffer = stream->buffers[0], *base = buffer;
   stream->next.base = buffer;
   for (ptrdiff_t i = 0; i < stream->next.count; i++) {
@@ -90,17 +91,16 @@ static void draw_chunk(struct draws *out, struct stream *stream, struct tiles *t
 }
 
 /* n x d draws of the mixture with the classifier of `model` and the maps x = mu_k +
- * L_k z, mu `mean` (K x d), L `scale`: standard deviations (K x d), or factors (d x d
- * x K); then columns go to their bounds (`support`, d x 2). With `keep` the attributes
+ * L_k z of `mean` and `scale` (see ffi.h); then columns go to their bounds (`support`,
+ * d x 2). With `keep` the attributes
  * "component" and "z" say where they came from. `ahead`: whether the generator cannot
  * fail, so that it may run beside the team. */
 SEXP ffi_draw(SEXP model, SEXP mean, SEXP scale, SEXP support, SEXP n, SEXP keep,
               SEXP ahead, SEXP threads) {
   const struct shape shape = ffi_shape(model);
-  struct maps maps = ffi_maps(mean, scale, shape.d, shape.k);
-  maps.support = ffi_doubles(support, 2 * shape.d, "support");
-  const int rows = ffi_int(n, "n"), kept = ffi_int(keep, "keep");
-  if (rows < 1) Rf_error("Internal error: no draws.");
+  struct components components = ffi_components(mean, scale, shape.d, shape.k);
+  components.support = ffi_doubles(support, 2 * shape.d, "support");
+  const int rows = ffi_int(n, "n", 1, INT_MAX), kept = ffi_flag(keep, "keep");
   SEXP x = PROTECT(Rf_allocMatrix(REALSXP, rows, (int)shape.d));
   struct draws out = {.x = REAL(x), .stride = rows};
   if (kept) {
@@ -113,18 +113,18 @@ SEXP ffi_draw(SEXP model, SEXP mean, SEXP scale, SEXP support, SEXP n, SEXP keep
     UNPROTECT(2);
   }
   struct stream stream = stream_open(rows, shape.d);
-  stream.next.maps = &maps;
-  const double *parameters = REAL(ffi_element(model, "parameters"));
+  stream.next.components = &components;
+  const double *parameters = ffi_parameters(model);
   if (shape.n_layers == 0) {
     double *cumulated = (double *)(void *)R_alloc((size_t)shape.k, sizeof(double));
-    draw_cumulate(cumulated, parameters + shape_layout(&shape).biases, shape.k);
+    choose_cumulate(cumulated, parameters + shape_layout(&shape).biases, shape.k);
     stream.next.cumulated = cumulated;
   }
   struct tiles tiles;
-  ffi_plan(&tiles, JOB_DRAW, 0, &shape, rows, threads);
+  ffi_plan(&tiles, &job_draw, 0, &shape, rows, threads);
   tiles_load(&tiles, parameters);
   const double blocks = CHUNK_WORK / (tiles.row_work * (double)stream.block_rows);
-  const int can_fill_ahead = ffi_int(ahead, "ahead") && blocks > 1;
+  const int can_fill_ahead = ffi_flag(ahead, "ahead") && blocks > 1;
   const ptrdiff_t chunk = stream.block_rows * (can_fill_ahead ? (ptrdiff_t)blocks : 1);
   while (stream.next.first < rows) {
     GetRNGstate();
@@ -137,21 +137,19 @@ SEXP ffi_draw(SEXP model, SEXP mean, SEXP scale, SEXP support, SEXP n, SEXP keep
 }
 
 /* z_k at the rows of y, n x d, k drawn by the uniforms u from the posterior; NaN where
- * nothing has density. `mean` and `scale` as above. */
+ * nothing has density. `mean` and `scale`: see ffi.h. */
 SEXP ffi_residuals(SEXP model, SEXP mean, SEXP scale, SEXP y, SEXP u, SEXP threads) {
   const struct shape shape = ffi_shape(model);
-  const struct maps maps = ffi_maps(mean, scale, shape.d, shape.k);
+  const struct components components = ffi_components(mean, scale, shape.d, shape.k);
   const struct rows rows = ffi_rows(y, R_NilValue, shape.d);
   const double *uniform = ffi_doubles(u, rows.count, "u");
   SEXP out = PROTECT(Rf_allocMatrix(REALSXP, (int)rows.count, (int)shape.d));
-  struct tiles tiles;
-  ffi_plan(&tiles, JOB_RESIDUALS, 0, &shape, rows.count, threads);
-  tiles_load(&tiles, REAL(ffi_element(model, "parameters")));
   double *z = REAL(out);
-  struct team team;
-  team_open(&team, tiles.members);
-  tiles_residuals(z, &tiles, &rows, uniform, &maps, &team);
-  team_close(&team);
+  struct session session;
+  session_open(&session, &job_residuals, 0, &shape, ffi_parameters(model), rows.count,
+               threads);
+  tiles_residuals(z, &session.tiles, &rows, uniform, &components, &session.team);
+  session_close(&session);
   UNPROTECT(1);
   return out;
 }

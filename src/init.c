@@ -19,13 +19,13 @@ static const R_CallMethodDef entries[] = {ENTRY(ffi_info, 0),
                                           ENTRY(ffi_flow_pullback, 5),
                                           ENTRY(ffi_nodes, 3),
                                           ENTRY(ffi_expectation_gradient, 5),
-                                          ENTRY(ffi_adam, 6),
+                                          ENTRY(ffi_adam, 5),
                                           ENTRY(ffi_base_draws, 2),
                                           ENTRY(ffi_inside, 2),
                                           ENTRY(ffi_draw, 8),
                                           ENTRY(ffi_residuals, 6),
                                           ENTRY(ffi_em, 8),
-                                          ENTRY(ffi_steps, 12),
+                                          ENTRY(ffi_steps, 11),
                                           {NULL, NULL, 0}};
 
 attribute_visible void R_init_cwmix(DllInfo *dll) {

@@ -1,9 +1,10 @@
 /* The M step of EM for Gaussian mixtures, with covariances pooled and a floor under the
  * standard deviations. */
-#include "engine.h"
+#include "optimise.h"
 
 ptrdiff_t em_update_doubles(const struct shape *shape) {
-  return 3 * shape->d * shape->d + 2 * (em_statistics(shape) - 1 - shape->d);
+  const ptrdiff_t matrices = shape->full ? 3 * shape->d * shape->d : 0;
+  return matrices + 2 * (em_statistics(shape) - 1 - shape->d);
 }
 
 /* Replaces the lower triangle of a (d x d by rows) by its Cholesky factor; 0 if a pivot

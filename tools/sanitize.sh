@@ -9,6 +9,7 @@ cat >"$work/Makevars" <<'MAKEVARS'
 CFLAGS = -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined,float-cast-overflow \
   -fno-sanitize-recover=all
 SHLIB_LDFLAGS = -shared -fsanitize=address,undefined
+CWMIX_DEBUG = 1
 MAKEVARS
 
 # The library loads only into a process that starts with the sanitizer's own, so no trial load.

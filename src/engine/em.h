@@ -6,10 +6,16 @@
  *   log p(x) = log(2) (top + log2 sum e), v_k = e_k / sum e.
  *
  * Points are worked on by blocks, feature by feature: [j * EM_POINTS + p]. For a
- * component the parameters stay in registers while its points pass, EM_GROUP vectors side
- * by side. Sums stay apart lane by lane until the tile ends. */
+ * component the parameters stay in registers while its points pass, four vectors side by
+ * side: an addition waits some four cycles for the one before it in its sum, so that four
+ * sums take the time of one, and a parameter is spread over a vector once for all four.
+ * They are written out, a0 to a3, as an array of vectors would go through memory. Sums
+ * stay apart lane by lane until the tile ends. */
 #define EM_GROUP (4 * LANES)
 #define EM_POINTS 128
+
+/* sqrt(log2(e) / 2): in this unit |z|^2 is in bits. */
+#define EM_UNIT 0.84932180028801904272
 
 struct em_model {
   ptrdiff_t d, k;
@@ -17,7 +23,7 @@ struct em_model {
   ptrdiff_t width; /* d, even for full covariances: a last feature of zeros is harmless */
   real *constant;  /* k */
   real *mean;      /* k x width by rows */
-  real *inverse;   /* k x width by rows: sqrt(log2(e) / 2) / L_jj */
+  real *inverse;   /* k x width by rows: EM_UNIT / L_jj */
   real *factor;    /* width x width by rows a component: L_jl / L_jj */
 };
 
@@ -56,7 +62,7 @@ static void em_constants(struct em_model *model, const double *log_pi,
     constant -= 0.5 * (double)d * LOG_TWO_PI;
     for (ptrdiff_t j = 0; j < d; j++)
       constant -= model->full ? scale[j + d * (j + d * k)] : scale[k + n_k * j];
-    model->constant[k] = (real)(constant * 1.4426950408889634074);
+    model->constant[k] = (real)(constant * LOG2_E);
   }
 }
 
@@ -81,7 +87,7 @@ static void em_prepare(void *block, const double *parameters, const struct shape
         for (ptrdiff_t l = 0; l < j; l++)
           model->factor[(k * width + j) * width + l] =
               j < d ? (real)scale[j + d * (l + d * k)] * *inverse : 0;
-      *inverse *= (real)0.84932180028801904272; /* sqrt(log2(e) / 2) */
+      *inverse *= (real)EM_UNIT;
     }
 }
 
@@ -240,7 +246,7 @@ static vec em_share(real *share, vec score, const real *top, const real *sum,
                     ptrdiff_t n) {
   for (ptrdiff_t p = 0; p < n; p += LANES) {
     const vec a = vec_load(share + p), s = vec_load(sum + p);
-    const vec log_top = vec_load(top + p) * vec_splat((real)0.69314718055994530942);
+    const vec log_top = vec_load(top + p) * C(LOG_TWO);
     score += a * (log_top + vec_log(s));
     vec_store(share + p, a / s);
   }

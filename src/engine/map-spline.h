@@ -28,6 +28,7 @@ struct bin {
   vec left, low, w, h, d0, d1;
 };
 
+/* Takes nothing for no bins, as a Real-NVP has them. */
 static struct spline spline_layout(struct arena *arena, ptrdiff_t bins, double bound) {
   const ptrdiff_t n = bins * LANES;
   struct spline spline = {.bins = bins, .bound = (real)bound};
@@ -35,7 +36,7 @@ static struct spline spline_layout(struct arena *arena, ptrdiff_t bins, double b
   spline.share_h = arena_reals(arena, n);
   spline.left = arena_reals(arena, n);
   spline.low = arena_reals(arena, n);
-  spline.slope = arena_reals(arena, n + LANES);
+  spline.slope = arena_reals(arena, bins > 0 ? n + LANES : 0);
   return spline;
 }
 

@@ -232,7 +232,7 @@ static void pairs_forward(struct pairs *pairs, const struct model *model, ptrdif
   const struct shape *shape = &model->shape;
   const ptrdiff_t n_k = shape->k, across = padded(n_k);
   const real infinity = (real)INFINITY;
-  const real never = (real)(log((double)n_k) + (MANTISSA + 1) * 0.6931471805599453);
+  const real never = (real)(log((double)n_k) + (MANTISSA + 1) * LOG_TWO);
   pairs->n_rows = first;
   for (ptrdiff_t i = 0; i < pairs->n_points; i++) {
     const real *log_component = pairs->term + i * across;

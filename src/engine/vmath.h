@@ -22,7 +22,7 @@
 
 /* Splits x = n log 2 + r, |r| <= log(2) / 2: returns r, n in two's complement in `n`. */
 static inline vec exp_reduce(vec x, mask *n) {
-  vec shifted = x * C(1.4426950408889634) + C(ROUNDER);
+  vec shifted = x * C(LOG2_E) + C(ROUNDER);
   vec whole = shifted - C(ROUNDER);
   *n = vec_bits(shifted);
   return (x - whole * C(LN2_HIGH)) - whole * C(LN2_LOW);

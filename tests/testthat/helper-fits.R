@@ -140,13 +140,25 @@ take_steps <- function(p, x, a, batches, rates, decay, clip, recency, log_floor,
   model <- engine_model(reference_coef(p), p$activation)
   out <- .Call(
     ffi_steps, model, first_state(model), x, a, unlist(batches) - 1L, length(batches[[1]]), rates,
-    log_floor, c(0.9, 0.999, epsilon, decay, clip, recency), double(3), single, 2L
+    adam_options(log_floor, decay, clip, recency, epsilon), all_components, single, 2L
   )
   c(
     unflatten(out$parameters, reference_coef(p)),
     list(average = unflatten(out$average, reference_coef(p))), out["scores"]
   )
 }
+
+# Options of Adam as the engine takes them.
+adam_options <- function(log_floor, decay = 0, clip = Inf, recency = 0, epsilon = 1e-8,
+                         beta1 = 0.9) {
+  list(
+    beta1 = beta1, beta2 = 0.999, epsilon = epsilon, decay = decay, clip = clip,
+    recency = recency, log_floor = log_floor
+  )
+}
+
+# A draw of improbable components as the engine takes it.
+draw_of <- function(threshold, ...) list(threshold = threshold, seed = c(...))
 
 # What ffi_steps takes before the first step.
 first_state <- function(model) {
@@ -160,7 +172,7 @@ step_gradient <- function(p, x, sampling, single = FALSE, a = NULL, threads = 1L
   model <- engine_model(reference_coef(p), p$activation)
   out <- .Call(
     ffi_steps, model, first_state(model), x, a, seq_len(nrow(x)) - 1L, nrow(x), 0,
-    rep(-Inf, ncol(x)), c(0, 0.999, 1e-8, 0, Inf, 0), sampling, single, threads
+    adam_options(rep(-Inf, ncol(x)), beta1 = 0), sampling, single, threads
   )
   unflatten(out$first, reference_coef(p))
 }

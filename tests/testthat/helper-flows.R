@@ -121,8 +121,8 @@ engine_log_quantities <- function(p, x, single = FALSE, instance = NULL, threads
 
 # The engine's gradients of sum_i a_i log p(x_i): list(value, gradient, log_density, dx), the
 # gradient a list; of a flow alone only that of the flow counts.
-flow_gradient <- function(p, x, a = NULL, sampling = double(3), single = FALSE, instance = NULL,
-                          threads = 1L) {
+flow_gradient <- function(p, x, a = NULL, sampling = all_components, single = FALSE,
+                          instance = NULL, threads = 1L) {
   out <- with_engine(
     .Call(ffi_gradient, flow_model(p), x, a, TRUE, sampling, single, threads),
     instance = instance

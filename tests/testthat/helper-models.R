@@ -127,10 +127,11 @@ em_scenarios <- function(d = c(1, 2, 5), K = c(1, 2, 7), n = 101) {
 
 # Every kind of pooling that covariances of these parameters may have, by its name.
 poolings <- function(p) {
-  kinds <- list(free = c(0, 0), shrunk = c(7.5, 0), tied = c(Inf, 0))
+  kinds <- list(free = pool(), shrunk = pool(7.5), tied = pool(Inf))
   if (!is.null(p$log_sd)) {
     kinds <- c(kinds, list(
-      spherical = c(0, 1), "shrunk spherical" = c(7.5, 1), "tied spherical" = c(Inf, 1)
+      spherical = pool(0, TRUE), "shrunk spherical" = pool(7.5, TRUE),
+      "tied spherical" = pool(Inf, TRUE)
     ))
   }
   kinds
@@ -249,6 +250,8 @@ torture_models <- function() {
     engine_model(coef(model), "tanh")
   })
 }
+
+torture_options <- function() adam_options(rep(-5, 3), 1e-3, 10, 20)
 
 # Parameters of the members of an average, in the order in which it has them: constant weights last,
 # by decreasing weight. `covariance` may be "mixed".

@@ -209,11 +209,11 @@ reference_back_propagate <- function(g, net, df, p) {
 }
 
 # One iteration for a Gaussian mixture, p$biases = list(log pi), with observation
-# weights a, a floor under the standard deviations, one a column, and pooling = c(rows,
-# spherical); `log_likelihood` is the mean per unit of weight before the iteration.
+# weights a, a floor under the standard deviations, one a column, and pooling =
+# pool(rows, spherical); `log_likelihood` is the mean per unit of weight before the iteration.
 # Components of next to no weight keep their place.
 reference_em_step <- function(x, p, a = rep(1, nrow(x)), floor = double(ncol(x)),
-                              pooling = c(0, 0)) {
+                              pooling = pool()) {
   before <- reference_log_quantities(x, p)
   v <- exp(before$posterior)
   value <- p
@@ -230,9 +230,9 @@ reference_em_step <- function(x, p, a = rep(1, nrow(x)), floor = double(ncol(x))
       sigma[[k]] <- sigma[[k]] + a[i] * v[i, k] * outer(r, r) / size[k]
     }
   }
-  if (pooling[1] > 0) sigma <- reference_pool(sigma, size, full, pooling[1])
+  if (pooling$rows > 0) sigma <- reference_pool(sigma, size, full, pooling$rows)
   for (k in which(lengths(sigma) > 0)) {
-    value <- reference_set_covariance(value, k, sigma[[k]], floor, pooling[2] == 1)
+    value <- reference_set_covariance(value, k, sigma[[k]], floor, pooling$spherical)
   }
   value
 }

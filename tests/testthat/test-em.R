@@ -236,7 +236,7 @@ test_that("a floor raises what is pooled, and spherical components stay spherica
       expected <- reference_em_step(s$x, s$p, s$weights, floor, pooling)
       free <- reference_em_step(s$x, s$p, s$weights, pooling = pooling)
       expect_close(step[fields], expected[fields], 1e-10, floor = 1, info = paste(s$name, kind))
-      if (pooling[2] == 1) {
+      if (pooling$spherical) {
         expect_identical(step$log_sd, array(step$log_sd[, 1], dim(step$log_sd)))
       }
       raised <- raised + !identical(free[fields], expected[fields])
@@ -249,12 +249,12 @@ test_that("a floor raises what is pooled, and spherical components stay spherica
 test_that("covariances are free to the bit where nothing is pooled", {
   for (s in em_scenarios(d = c(1, 5), K = c(1, 7))) {
     expect_identical(
-      em_steps(em_parameters(s$p), s$x, s$weights, 5, pooling = c(0, 0)),
+      em_steps(em_parameters(s$p), s$x, s$weights, 5, pooling = pool()),
       em_steps(em_parameters(s$p), s$x, s$weights, 5)
     )
     # so little is lost in rounding
     expect_identical(
-      em_steps(em_parameters(s$p), s$x, s$weights, 1, pooling = c(1e-300, 0)),
+      em_steps(em_parameters(s$p), s$x, s$weights, 1, pooling = pool(1e-300)),
       em_steps(em_parameters(s$p), s$x, s$weights, 1)
     )
   }
@@ -262,20 +262,20 @@ test_that("covariances are free to the bit where nothing is pooled", {
 
 test_that("one component has nothing to pool, one column nothing to make spherical", {
   run <- function(s, rows, spherical) {
-    em_steps(em_parameters(s$p), s$x, s$weights, 1, pooling = c(rows, spherical))
+    em_steps(em_parameters(s$p), s$x, s$weights, 1, pooling = pool(rows, spherical))
   }
   for (s in em_scenarios(K = 1)) {
-    expect_identical(run(s, Inf, 0), run(s, 0, 0))
-    expect_close(run(s, 10, 0), run(s, 0, 0), 1e-12, floor = 1, info = s$name)
+    expect_identical(run(s, Inf, FALSE), run(s, 0, FALSE))
+    expect_close(run(s, 10, FALSE), run(s, 0, FALSE), 1e-12, floor = 1, info = s$name)
   }
   for (s in em_scenarios(d = 1)) {
-    for (rows in c(0, 7.5, Inf)) expect_identical(run(s, rows, 1), run(s, rows, 0))
+    for (rows in c(0, 7.5, Inf)) expect_identical(run(s, rows, TRUE), run(s, rows, FALSE))
   }
 })
 
 test_that("tied components have one covariance, that within all", {
   for (s in em_scenarios(d = c(2, 5), K = c(2, 7))) {
-    step <- em_steps(em_parameters(s$p), s$x, s$weights, 1, pooling = c(Inf, 0))
+    step <- em_steps(em_parameters(s$p), s$x, s$weights, 1, pooling = pool(Inf))
     first <- reference_factor(step, 1)
     for (k in seq_len(nrow(s$p$mean))) expect_identical(reference_factor(step, k), first)
     # total covariance = covariance within + covariance between
@@ -307,7 +307,7 @@ test_that("the log-likelihood never decreases with tied or spherical components"
 test_that("the more rows shrink them, the closer covariances come to one", {
   for (s in em_scenarios(d = c(2, 5), K = 7)) {
     run <- function(rows) {
-      em_steps(em_parameters(s$p), s$x, s$weights, 1, pooling = c(rows, 0))
+      em_steps(em_parameters(s$p), s$x, s$weights, 1, pooling = pool(rows))
     }
     fields <- names(em_parameters(s$p))
     tied <- run(Inf)
@@ -326,7 +326,7 @@ test_that("steps with pooled covariances move with the data", {
     for (kind in names(poolings(s$p))) {
       pooling <- poolings(s$p)[[kind]]
       # spherical ones bear one scale for all columns alone
-      scale <- if (pooling[2] == 1) rep(4, ncol(s$x)) else seq(4, 1, length.out = ncol(s$x))
+      scale <- if (pooling$spherical) rep(4, ncol(s$x)) else seq(4, 1, length.out = ncol(s$x))
       to <- function(x) x * rep(scale, each = nrow(x)) + 64
       scaled <- s$p
       scaled$mean <- to(s$p$mean)
@@ -376,10 +376,10 @@ test_that("an empty component keeps its mean and takes the pooled covariance", {
       step <- em_steps(em_parameters(p), x, pooling = pooling)
       expect_identical(step$mean[3, ], c(1e3, 1e3))
       expect_identical(step$counts[3], 0)
-      expected <- if (pooling[1] == 0) {
+      expected <- if (pooling$rows == 0) {
         reference_factor(p, 3)
       } else {
-        tied <- em_steps(em_parameters(others), x, pooling = c(Inf, pooling[2]))
+        tied <- em_steps(em_parameters(others), x, pooling = pool(Inf, pooling$spherical))
         reference_factor(tied, 1)
       }
       expect_close(reference_factor(step, 3), expected, 1e-12, info = paste(covariance, kind))
@@ -391,7 +391,7 @@ test_that("shrinkage counts in units of weight", {
   for (s in em_scenarios(d = 2, K = 2)) {
     weights <- rep(c(0, 1, 2, 1, 3), length.out = nrow(s$x))
     repeated <- s$x[rep(seq_along(weights), weights), , drop = FALSE]
-    pooling <- c(7.5, 0)
+    pooling <- pool(7.5)
     expect_close(
       em_steps(em_parameters(s$p), s$x, weights, 5, pooling = pooling),
       em_steps(em_parameters(s$p), repeated, NULL, 5, pooling = pooling),
@@ -399,7 +399,7 @@ test_that("shrinkage counts in units of weight", {
     )
     compared <- c(names(em_parameters(s$p)), "log_likelihood")
     expect_close(
-      em_steps(em_parameters(s$p), s$x, 1000 * weights, 3, pooling = 1000 * pooling)[compared],
+      em_steps(em_parameters(s$p), s$x, 1000 * weights, 3, pooling = pool(7500))[compared],
       em_steps(em_parameters(s$p), s$x, weights, 3, pooling = pooling)[compared],
       tolerance = 1e-10, floor = 1, info = s$name
     )
@@ -408,7 +408,7 @@ test_that("shrinkage counts in units of weight", {
 
 test_that("EM with shrunk covariances goes on where the likelihood falls, to a fixed point", {
   x <- make_ring(301)
-  pooling <- c(7.5, 0)
+  pooling <- pool(7.5)
   for (covariance in c("diagonal", "full")) {
     p <- make_parameters(2, 4, NULL, covariance, seed = 56)
     fields <- names(em_parameters(p))

@@ -29,9 +29,9 @@ large_scenarios <- function() {
 # The mean over draws in standard errors, along random directions: single entries may hang on one
 # component that is rarely drawn. Of 5 normal numbers one is beyond 4 once in 3000 times.
 expect_unbiased <- function(s, threshold, draws, a = NULL, single = FALSE) {
-  exact <- flatten(step_gradient(s$p, s$x, double(3), single, a))
+  exact <- flatten(step_gradient(s$p, s$x, all_components, single, a))
   drawn <- with_fixed_seed(1, replicate(
-    draws, flatten(step_gradient(s$p, s$x, c(threshold, runif(2)), single, a))
+    draws, flatten(step_gradient(s$p, s$x, draw_of(threshold, runif(2)), single, a))
   ))
   along <- with_fixed_seed(2, matrix(rnorm(5 * length(exact)), 5)) %*% (drawn - exact)
   z <- rowMeans(along) / (apply(along, 1, sd) / sqrt(draws))
@@ -42,8 +42,8 @@ test_that("a threshold below every posterior changes nothing", {
   for (s in sampled_scenarios()) {
     a <- seq_len(nrow(s$x)) / 10
     expect_close_gradient(
-      step_gradient(s$p, s$x, c(1e-300, 0.1, 0.2), a = a),
-      step_gradient(s$p, s$x, double(3), a = a), 1e-12,
+      step_gradient(s$p, s$x, draw_of(1e-300, 0.1, 0.2), a = a),
+      step_gradient(s$p, s$x, all_components, a = a), 1e-12,
       info = s$name
     )
   }
@@ -51,12 +51,12 @@ test_that("a threshold below every posterior changes nothing", {
 
 test_that("in many chunks and tiles it changes nothing either, in any instance", {
   for (s in large_scenarios()) {
-    exact <- step_gradient(s$p, s$x, double(3))
+    exact <- step_gradient(s$p, s$x, all_components)
     for (instance in cwmix_info()$instances) {
       # the plain loops take long for the deep networks, and are the same for the others
       if (instance == "plain" && nrow(s$p$mean) > 9) next
       expect_close_gradient(
-        with_engine(step_gradient(s$p, s$x, c(1e-300, 0.1, 0.2)), instance = instance), exact,
+        with_engine(step_gradient(s$p, s$x, draw_of(1e-300, 0.1, 0.2)), instance = instance), exact,
         1e-12,
         info = paste(s$name, instance)
       )
@@ -85,14 +85,14 @@ test_that("with threshold 1 one component a row takes part, at full weight", {
   w <- exp(reference_log_softmax(p$biases[[1]]))
   x <- make_points(40, 2)
   for (i in 1:40) {
-    drawn <- step_gradient(p, x[i, , drop = FALSE], c(1, 0.3, i / 50))$biases[[1]] + w
+    drawn <- step_gradient(p, x[i, , drop = FALSE], draw_of(1, 0.3, i / 50))$biases[[1]] + w
     expect_close(sort(drawn), c(0, 0, 0, 0, 1), 1e-12, floor = 1)
   }
 })
 
 test_that("the same seed draws the same components in every instance and precision", {
   for (s in sampled_scenarios()) {
-    sampling <- c(0.3, 0.1, 0.7)
+    sampling <- draw_of(0.3, 0.1, 0.7)
     expected <- with_engine(step_gradient(s$p, s$x, sampling), instance = "plain")
     each_engine(function(instance, single) {
       expect_close_gradient(
@@ -108,7 +108,7 @@ test_that("different seeds draw differently, and so do different rows", {
   p <- make_parameters(2, 6, 5)
   p$mean <- p$mean / 10 # no component certain
   x <- make_points(1, 2)[c(1, 1, 1, 1, 1, 1, 1, 1), ]
-  first <- function(n, seed) step_gradient(p, x[seq_len(n), ], c(1, seed, 0))$mean
+  first <- function(n, seed) step_gradient(p, x[seq_len(n), ], draw_of(1, seed, 0))$mean
   # identical rows with identical draws would give the gradient of one row
   expect_false(isTRUE(all.equal(first(8, 0.1), first(2, 0.1))))
   expect_gt(length(unique(lapply(0:19 / 20, function(seed) first(8, seed)))), 3)
@@ -125,7 +125,7 @@ test_that("the default samples and exact = TRUE does not", {
 })
 
 # What the engine says of a sum of log densities and of its points.
-at_points <- function(p, x, a = NULL, sampling = double(3), single = FALSE, instance = NULL,
+at_points <- function(p, x, a = NULL, sampling = all_components, single = FALSE, instance = NULL,
                       threads = 1L) {
   model <- engine_model(reference_coef(p), p$activation)
   with_engine(
@@ -179,7 +179,7 @@ test_that("so it is over many chunks and tiles, and asking for it changes nothin
       floor = 1
     )
     model <- engine_model(reference_coef(s$p), s$p$activation)
-    plain <- .Call(ffi_gradient, model, s$x, NULL, FALSE, double(3), FALSE, 1L)
+    plain <- .Call(ffi_gradient, model, s$x, NULL, FALSE, all_components, FALSE, 1L)
     expect_identical(plain, out[c("value", "gradient")])
   }
 })
@@ -197,21 +197,21 @@ test_that("with improbable components drawn the gradient in the points is unbias
     a <- with_fixed_seed(3, rnorm(23))
     exact <- at_points(s$p, s$x, a)
     drawn <- with_fixed_seed(1, replicate(300, {
-      as.vector(at_points(s$p, s$x, a, c(0.5, runif(2)))$dx)
+      as.vector(at_points(s$p, s$x, a, draw_of(0.5, runif(2)))$dx)
     }))
     along <- with_fixed_seed(2, matrix(rnorm(5 * length(exact$dx)), 5)) %*%
       (drawn - as.vector(exact$dx))
     z <- rowMeans(along) / (apply(along, 1, sd) / sqrt(300))
     expect_close(z, double(5), 4, floor = 1, info = s$name)
     # log densities are those of all components
-    out <- at_points(s$p, s$x, a, c(0.5, 0.1, 0.2))
+    out <- at_points(s$p, s$x, a, draw_of(0.5, 0.1, 0.2))
     expect_identical(out$log_density, exact$log_density)
   }
 })
 
 test_that("the gradient of a training step is that of the same draw of components", {
   for (s in sampled_scenarios()) {
-    sampling <- c(0.3, 0.1, 0.7)
+    sampling <- draw_of(0.3, 0.1, 0.7)
     flat <- at_points(s$p, s$x, sampling = sampling)$gradient
     expect_close_gradient(
       unflatten(flat / nrow(s$x), reference_coef(s$p)), step_gradient(s$p, s$x, sampling), 1e-13,

@@ -233,6 +233,7 @@ test_that("flows and maps are described by what is documented", {
     "hidden NULL of a map" = fails("hidden", cwmix_map(hidden = NULL)),
     "hidden auto of a flow" = fails("hidden", flow_spline(df, hidden = "auto")),
     "hidden too large" = fails("hidden", cwmix_map(hidden = c(1e5, 1e5))),
+    "hidden too many" = fails("hidden", cwmix_map(hidden = rep(1, 1000))),
     "layers too large" = fails("layers", cwmix_map(layers = 1e5, hidden = c(100, 100))),
     "bins 1" = fails("bins", cwmix_map("spline", bins = 1)),
     "bins 501" = fails("bins", cwmix_map("spline", bins = 501)),

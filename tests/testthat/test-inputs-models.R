@@ -126,6 +126,9 @@ test_that("parameters of specified models fit together", {
     "layer of weights without rows" = fails(
       "weights[[1]]", cwmix_classifier(list(matrix(0, 0, 1)), list(double()))
     ),
+    "too many layers" = fails(
+      "weights", cwmix_classifier(rep(list(diag(1)), 1500), rep(list(0), 1500))
+    ),
     "layers that do not fit" = fails(
       "weights[[2]]", cwmix_classifier(list(matrix(1:2), matrix(1, 2, 3)), list(c(0, 0), c(0, 0)))
     ),

@@ -210,8 +210,8 @@ test_that("in many chunks and tiles all is as for one row at a time", {
 
 test_that("asking for more changes nothing else, and rows do not depend on those around them", {
   for (s in large_flow_scenarios()) {
-    out <- .Call(ffi_gradient, flow_model(s$p), s$x, NULL, TRUE, double(3), FALSE, 1L)
-    plain <- .Call(ffi_gradient, flow_model(s$p), s$x, NULL, FALSE, double(3), FALSE, 1L)
+    out <- .Call(ffi_gradient, flow_model(s$p), s$x, NULL, TRUE, all_components, FALSE, 1L)
+    plain <- .Call(ffi_gradient, flow_model(s$p), s$x, NULL, FALSE, all_components, FALSE, 1L)
     expect_identical(plain, out[c("value", "gradient")])
     whole <- through_flow(s$p, s$x)
     density <- engine_log_quantities(s$p, s$x)$density
@@ -241,7 +241,7 @@ test_that("any number of threads gives the same bits, in every instance and prec
           through_flow(s$p, x, FALSE, single, instance, threads, last),
           through_flow(s$p, u, TRUE, single, instance, threads, last),
           engine_log_quantities(s$p, x, single, instance, threads),
-          flow_gradient(s$p, x, NULL, c(0.1, 0.2, 0.3), single, instance, threads),
+          flow_gradient(s$p, x, NULL, draw_of(0.1, 0.2, 0.3), single, instance, threads),
           flow_pulled_back(s$p, x, dy, instance, threads, last)
         )
       }
@@ -298,7 +298,7 @@ test_that("before an identity the components drawn in a step are those without i
     base <- c(reference_base(p), p["activation"])
     x <- make_points(1201, 2)
     a <- with_fixed_seed(1, runif(1201))
-    sampling <- c(0.4, 0.3, 0.7)
+    sampling <- draw_of(0.4, 0.3, 0.7)
     each_engine(function(instance, single) {
       info <- paste(instance, p$map$count)
       expected <- with_engine(instance = instance, .Call(
@@ -326,8 +326,8 @@ test_that("the mean over many draws of components is the exact gradient of their
         out <- flow_gradient(p, x, NULL, sampling, single)
         c(flatten(out$gradient), out$dx)
       }
-      exact <- gradient(double(3))
-      drawn <- with_fixed_seed(1, replicate(100, gradient(c(0.5, runif(2)))))
+      exact <- gradient(all_components)
+      drawn <- with_fixed_seed(1, replicate(100, gradient(draw_of(0.5, runif(2)))))
       # as in expect_unbiased(): of 5 normal numbers one is beyond 4 once in 3000 times
       along <- with_fixed_seed(2, matrix(rnorm(5 * length(exact)), 5)) %*% (drawn - exact)
       z <- rowMeans(along) / (apply(along, 1, sd) / sqrt(100))

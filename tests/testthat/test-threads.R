@@ -30,7 +30,7 @@ test_that("gradients in the points are the same, in both precisions", {
     model <- engine_model(coef(object), "tanh")
     for (single in c(FALSE, TRUE)) {
       without_limits(expect_same_bits(
-        .Call(ffi_gradient, model, x, a, TRUE, c(0.1, 0.2, 0.3), single, thread_count())
+        .Call(ffi_gradient, model, x, a, TRUE, draw_of(0.1, 0.2, 0.3), single, thread_count())
       ))
     }
   }

@@ -1,12 +1,11 @@
 # Steps of Adam over flows and over mixtures behind them: src/adam.c.
 
 # As take_steps(), of a model with a flow.
-take_flow_steps <- function(p, x, a, batches, rates, options, log_floor, single = FALSE,
-                            threads = 1L) {
+take_flow_steps <- function(p, x, a, batches, rates, options, single = FALSE, threads = 1L) {
   model <- flow_model(p)
   out <- .Call(
     ffi_steps, model, first_state(model), x, a, unlist(batches) - 1L, length(batches[[1]]), rates,
-    log_floor, options, double(3), single, threads
+    options, all_components, single, threads
   )
   c(
     unflatten(out$parameters, reference_coef(p)),
@@ -47,8 +46,8 @@ test_that("steps of Adam over flows are those of the reference", {
       for (single in c(FALSE, TRUE)) {
         # a step hangs on gradients below epsilon, which in single precision are rounding
         epsilon <- if (single) 1e-2 else 1e-8
-        options <- c(0.9, 0.999, epsilon, case$decay, case$clip, case$recency)
-        steps <- take_flow_steps(p, x, case$a, batches, rates, options, log_floor, single)
+        options <- adam_options(log_floor, case$decay, case$clip, case$recency, epsilon)
+        steps <- take_flow_steps(p, x, case$a, batches, rates, options, single)
         expected <- reference_adam(
           p, x, case$a %||% rep(1, n), batches, rates, case$decay, case$clip, case$recency,
           log_floor, epsilon
@@ -66,10 +65,10 @@ test_that("steps of Adam over flows are those of the reference", {
 
 test_that("decay reaches the weights of a flow and no bias", {
   # With an epsilon this large gradients move nothing.
-  options <- c(0.9, 0.999, 1e30, 0.5, Inf, 0)
   for (p in step_scenarios()) {
     x <- make_points(8, ncol(p$mean))
-    after <- take_flow_steps(p, x, NULL, list(1:8), 0.1, options, rep(-Inf, ncol(x)))
+    options <- adam_options(rep(-Inf, ncol(x)), decay = 0.5, epsilon = 1e30)
+    after <- take_flow_steps(p, x, NULL, list(1:8), 0.1, options)
     expected <- reference_coef(p)
     for (block in gradient_blocks(p)) {
       if ("weights" %in% block) {
@@ -81,11 +80,11 @@ test_that("decay reaches the weights of a flow and no bias", {
 })
 
 test_that("what stands behind a flow alone does not move, nor count for the clipping", {
-  options <- c(0.9, 0.999, 1e-8, 0.5, 0.01, 2)
   for (p in step_scenarios()[c(1, 3, 5, 7)]) {
     x <- make_points(60, ncol(p$mean))
     batches <- split(1:60, rep(1:6, each = 10))
-    after <- take_flow_steps(p, x, NULL, batches, rep(0.1, 6), options, rep(-5, ncol(x)))
+    options <- adam_options(rep(-5, ncol(x)), 0.5, 0.01, 2)
+    after <- take_flow_steps(p, x, NULL, batches, rep(0.1, 6), options)
     still <- c("mean", "log_sd", "weights", "biases")
     expect_identical(after[still], p[still])
     expect_identical(after$average[still], p[still])
@@ -97,11 +96,11 @@ test_that("steps have the same bits in one call and in several, and for any numb
   for (s in large_flow_scenarios()[c(1, 2, 4, 7)]) {
     model <- flow_model(s$p)
     rates <- c(0.01, 0.02, 0.03, 0.04)
-    options <- c(0.9, 0.999, 1e-8, 0.1, 1, 2)
+    options <- adam_options(rep(-5, ncol(s$x)), 0.1, 1, 2)
     steps <- function(state, rows, rates, single, threads) {
       .Call(
-        ffi_steps, model, state, s$x, NULL, rows, 300L, rates, rep(-5, ncol(s$x)), options,
-        double(3), single, threads
+        ffi_steps, model, state, s$x, NULL, rows, 300L, rates, options, all_components, single,
+        threads
       )
     }
     for (single in c(FALSE, TRUE)) {
@@ -136,9 +135,9 @@ test_that("flows of their own learn what is one component's alone", {
   p$mean <- rbind(c(-4, 0), c(4, 0))
   p$log_sd[] <- 0
   p$map$tail_bound <- 8
-  options <- c(0.9, 0.999, 1e-8, 0, 5, 0)
   batches <- split(order, rep(seq_len(300), each = 400))
-  after <- take_flow_steps(p, x, NULL, batches, rep(0.01, 300), options, c(-5, -5), TRUE)
+  options <- adam_options(c(-5, -5), clip = 5)
+  after <- take_flow_steps(p, x, NULL, batches, rep(0.01, 300), options, TRUE)
   p[names(reference_coef(p))] <- after[names(reference_coef(p))]
   expect_close(mean(engine_log_quantities(p, x)$density), best, 0.05, floor = 1)
 })
@@ -155,8 +154,8 @@ test_that("training finds what a flow can follow", {
     for (single in c(FALSE, TRUE)) {
       p <- make_flow_alone(make_map(map, layers = 4, hidden = c(16, 16), bins = 6), 2, size = 0)
       batches <- split(order, rep(seq_len(300), each = 400))
-      options <- c(0.9, 0.999, 1e-8, 0, 5, 0)
-      after <- take_flow_steps(p, x, NULL, batches, rep(0.01, 300), options, c(-5, -5), single)
+      options <- adam_options(c(-5, -5), clip = 5)
+      after <- take_flow_steps(p, x, NULL, batches, rep(0.01, 300), options, single)
       score <- mean(engine_log_quantities(replace(p, "flow", after["flow"]), x)$density)
       expect_close(score, best, 0.05, floor = 1, info = paste(map, single))
     }

@@ -38,13 +38,13 @@ test_that("steps of Adam are those of the reference", {
 take_given_steps <- function(p, x, batches, rates, decay, clip, recency, log_floor) {
   model <- engine_model(reference_coef(p), p$activation)
   state <- first_state(model)
-  options <- c(0.9, 0.999, 1e-8, decay, clip, recency)
+  options <- adam_options(log_floor, decay, clip, recency)
   for (t in seq_along(batches)) {
     model$parameters <- state$parameters
     points <- x[batches[[t]], , drop = FALSE]
-    out <- .Call(ffi_gradient, model, points, NULL, FALSE, double(3), FALSE, 1L)
+    out <- .Call(ffi_gradient, model, points, NULL, FALSE, all_components, FALSE, 1L)
     gradient <- out$gradient / nrow(points)
-    state <- .Call(ffi_adam, model, state, gradient, rates[t], log_floor, options)
+    state <- .Call(ffi_adam, model, state, gradient, rates[t], options)
   }
   c(
     unflatten(state$parameters, reference_coef(p)),
@@ -74,10 +74,10 @@ test_that("steps along given gradients are those of the reference", {
 test_that("a gradient that is not finite is no step", {
   model <- engine_model(reference_coef(make_parameters(2, 3, 5)), "tanh")
   state <- first_state(model)
-  options <- c(0.9, 0.999, 1e-8, 0.1, 1, 2)
+  options <- adam_options(c(-5, -5), 0.1, 1, 2)
   for (bad in c(NaN, Inf, -Inf, NA)) {
     gradient <- replace(0.1 + state$first, 4, bad)
-    after <- .Call(ffi_adam, model, state, gradient, 0.1, c(-5, -5), options)
+    after <- .Call(ffi_adam, model, state, gradient, 0.1, options)
     expect_identical(after$step, 0)
     expect_identical(after$parameters, state$parameters)
   }
@@ -89,8 +89,8 @@ test_that("steps are the same in one call and in several, to the bit", {
   state <- first_state(model)
   steps <- function(state, rows, rates, single) {
     .Call(
-      ffi_steps, model, state, s$x, NULL, rows, 10L, rates, rep(-5, 2),
-      c(0.9, 0.999, 1e-8, 0.1, 1, 2), double(3), single, 1L
+      ffi_steps, model, state, s$x, NULL, rows, 10L, rates,
+      adam_options(c(-5, -5), 0.1, 1, 2), all_components, single, 1L
     )
   }
   rates <- c(0.01, 0.02, 0.03, 0.04)
@@ -111,7 +111,7 @@ test_that("single-precision gradients of many rows are those of double precision
     p <- reference_coef(make_parameters(2, 3, 6, covariance, seed = 61))
     gradient <- function(single) {
       model <- engine_model(p, "tanh")
-      out <- .Call(ffi_gradient, model, x, NULL, FALSE, double(3), single, 2L)
+      out <- .Call(ffi_gradient, model, x, NULL, FALSE, all_components, single, 2L)
       c(unflatten(out$gradient, p), value = out$value)
     }
     expect_close_gradient(gradient(TRUE), gradient(FALSE), 1e-5, info = covariance)
