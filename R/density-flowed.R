@@ -174,9 +174,7 @@ covariance_name.cwmix_flowed <- function(object) covariance_name(object$base)
 
 #' @export
 validate.cwmix_flowed <- function(object) {
-  demand(inherits(object$base, "cwmix_density") && is.list(object$base), "its `base` is no density")
-  validate_frame(object$base$frame)
-  validate(object$base)
-  demand(!is_bounded(object$base$frame), "its `base` has bounds")
+  validate_base(object$base)
+  demand(identical(object$flow$shared, TRUE), "its `flow` is not said to be shared")
   validate_flow(object$flow, dimension(object$base))
 }

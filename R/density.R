@@ -443,3 +443,11 @@ validate_density <- function(object, arg, call) {
   )
   invisible(object)
 }
+
+# What stands behind a flow.
+validate_base <- function(base) {
+  demand(inherits(base, "cwmix_density") && is.list(base), "its `base` is no density")
+  validate_frame(base$frame)
+  validate(base)
+  demand(!is_bounded(base$frame), "its `base` has bounds")
+}

@@ -263,5 +263,4 @@ validate_flow_shape <- function(flow) {
     "the `tail_bound` of its `flow` is no number from 0.001 to 1,000, or not for splines"
   )
   demand(flow$activation %in% activations, "its `flow` has no activation")
-  demand(is.logical(flow$shared) && length(flow$shared) == 1, "its `flow` is not said to be shared")
 }
