@@ -12,12 +12,13 @@
 #'   each N(mu_k, Sigma_k), their means, and the points in the colour of their most probable
 #'   component; more, the points (draws, without any) of every pair of columns, coloured alike.
 #'   With a flow F components are normal in u = F(x), and ellipses and means are shown where F^-1
-#'   takes them, here and below.
+#'   takes them, here and below. Components of an average are those of its members, one member
+#'   after the other.
 #' - `"weights"`: the functional weights pi_k(x) in one or two columns; in two, those of the nine
 #'   largest components at most, with the ellipses.
 #' - `"classifier"`: w(z) for z from -4 to 4, alike, with the standard normal density (at no scale)
-#'   or the circle that holds 90 percent of it; of a model with `components`, alpha(u) for u from
-#'   0 to 1.
+#'   or the circle that holds 90 percent of it; of a model with `components` (alone, not in an
+#'   average), alpha(u) for u from 0 to 1.
 #' - `"training"`: the mean log density of the training and the validation rows after each epoch;
 #'   for [gaussian_mixture()] that after each iteration of EM; for [cwmix_vi()] the evidence lower
 #'   bound at every evaluation.
@@ -27,12 +28,12 @@
 #'   the model: normal Q-Q plots with pointwise 95 percent bands of a sample that size; for two
 #'   columns also their scatter, for more a chi-square Q-Q plot of their squared length.
 #'
-#' @param x A `cwmix_density`: a fit of [cwmix()], [gaussian_mixture()] or [flow_realnvp()], a
-#'   [cwmix_model()] or a [cwmix_average()].
+#' @param x A `cwmix_density`: a fit of [cwmix()], [gaussian_mixture()], [flow_spline()] or the
+#'   like, a [cwmix_model()] or a [cwmix_average()].
 #' @param newdata The points to show, as for [predict()][predict.cwmix_density]; incomplete rows
-#'   and rows outside the support are left out. `NULL` for the training data, where they are
-#'   kept or can be found by the call of the fit; otherwise no points are shown. Scatter plots
-#'   show at most 5,000 evenly spaced rows, and pairs at most eight columns.
+#'   and rows outside the support, or where no component can be, are left out. `NULL` for the
+#'   training data, where they are kept or can be found by the call of the fit; otherwise no points
+#'   are shown. Scatter plots show at most 5,000 evenly spaced rows, pairs at most eight columns.
 #' @param what A string, see above.
 #' @param ... Titles, labels, limits and the like (`main`, `xlab`, `ylab`, `xlim`, `ylim`; with two
 #'   columns `pch`, `cex` and `col` of the points, `pch = NA` for none), by name: arguments of
@@ -45,7 +46,8 @@
 #'     with K slices; also `levels` with the regions.
 #'   - Ellipses: a list `x`, `y` of the means and `ellipses`, a matrix of points each.
 #'   - Pairs: a list `points`, `draws` of matrices.
-#'   - `"training"`: the trace. `"candidates"`: their table. `"residuals"`: the matrix of residuals.
+#'   - `"training"`: the trace. `"candidates"`: their table. `"residuals"`: the matrix of residuals,
+#'     `NA` where the density is zero.
 #'
 #'   Graphical parameters and the state of the random number generator are left as they were.
 #' @section Errors: A condition of class `"cwmix_input_error"` for weights and classifiers of more

@@ -45,12 +45,16 @@ new_pairs <- function(object, data, shown, title) {
   all <- seq_len(nrow(shown))
   list(
     data = data, title = title, labels = column_labels(object$frame)[columns],
-    shown = shown[, columns], lower = all, upper = all
+    shown = shown[, columns, drop = FALSE], lower = all, upper = all
   )
 }
 
 # Histograms of 20 cells over a panel, which ends 4 percent beyond what it shows.
 column_margin <- function(points, draws, reach) {
+  # Around a single value as plot.window() has it.
+  if (reach[1] == reach[2]) {
+    reach <- reach + c(-1, 1) * (if (reach[1] == 0) 1 else 0.4 * abs(reach[1]))
+  }
   ends <- grDevices::extendrange(reach, f = 0.04)
   breaks <- seq(ends[1], ends[2], length.out = 21)
   heights <- function(x) {

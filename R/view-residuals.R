@@ -1,6 +1,6 @@
 # Latent residuals, N(0, I) where the model holds. data: the matrix of residuals, NA where no
-# density is; such rows are not shown. With `qq`, a list of one quantile plot or two (qq_of()), and of two
-# columns `circles` (residual_circles()).
+# density is; such rows are not shown. With `qq`, a list of one quantile plot or two (qq_of()), and
+# of two columns `circles` (residual_circles()).
 view_residuals <- function(object, points) {
   if (is.null(points)) {
     stop_input("`newdata` must be given for residuals: ",
