@@ -276,32 +276,7 @@ plot.cwmix_comparison <- function(x, ...) {
       call = call
     )
   }
-  plot_differences(x, dots)
+  view <- view_comparison(x)
+  draw_comparison(view, dots)
   invisible(tidy(x))
-}
-
-# A row a fit, the first on top; the differences with bars of two standard errors.
-plot_differences <- function(table, dots) {
-  width <- min(max(graphics::strwidth(table$fit, "inches")), graphics::par("din")[1] / 2)
-  margin <- width / graphics::par("csi") + 1.5
-  old <- graphics::par(mar = replace(graphics::par("mar"), 2, margin))
-  on.exit(graphics::par(old))
-  y <- rev(seq_len(nrow(table)))
-  difference <- table$difference
-  reach <- cbind(difference - 2 * table$se_difference, difference + 2 * table$se_difference)
-  shown <- c(0, difference, reach)
-  xlim <- dots$xlim %||% grDevices::extendrange(shown[is.finite(shown)], f = 0.06)
-  if (xlim[1] == xlim[2]) xlim <- xlim + c(-1, 1)
-  panel(
-    xlim, c(0.4, nrow(table) + 0.6), "Difference in mean log density (nats a row)", "",
-    "Held-out scores", dots,
-    yaxt = "n"
-  )
-  graphics::axis(2, y, table$fit, las = 1, tick = FALSE, mgp = c(0, 0.4, 0))
-  graphics::abline(v = 0, col = "grey70", lty = 2)
-  colour <- line_colours(1)
-  graphics::segments(reach[, 1], y, reach[, 2], y, col = colour, lwd = 2)
-  graphics::points(difference, y, pch = 16, cex = 1.2, col = colour)
-  off <- which(!is.finite(difference))
-  graphics::text(graphics::par("usr")[1], y[off], "-Inf", pos = 4, col = ink)
 }

@@ -419,53 +419,7 @@ print.cwmix_select <- function(x, ...) {
 #' @export
 plot.cwmix_select <- function(x, ...) {
   dots <- read_dots(list(...), user_call())
-  plot_selection(x, dots)
-  invisible(x$table)
-}
-
-# A line for every choice of the network (its colour) and covariance (its type).
-plot_selection <- function(object, dots) {
-  table <- object$table
-  networks <- unique(table$hidden)
-  covariances <- unique(table$covariance)
-  colour <- line_colours(length(networks))[match(table$hidden, networks)]
-  type <- match(table$covariance, covariances)
-  line <- match(table$hidden, networks) * length(covariances) + type
-  # Lines stand a little apart, so that bars at one K do.
-  lines <- length(networks) * length(covariances)
-  apart <- min(0.08, 0.4 / lines) * (line - mean(line))
-  at <- table$K + if (length(unique(table$K)) > 1) apart else 0.4 * apart
-  low <- table$score - table$se_difference
-  high <- table$score + table$se_difference
-  shown <- c(table$score, low, high)
-  taken <- panel(
-    range(at) + c(-1, 1) * max(0.06 * diff(range(table$K)), 0.2),
-    grDevices::extendrange(shown[is.finite(shown)]), "K", "Mean held-out log density",
-    "Cross-validation", dots,
-    xaxt = "n"
-  )
-  graphics::axis(1, table$K, tcl = -0.35, mgp = c(2.4, 0.7, 0))
-  graphics::abline(h = table$score[object$highest], col = "grey70", lty = 2)
-  graphics::segments(at, low, at, high, col = colour)
-  for (rows in split(seq_len(nrow(table)), line)) {
-    rows <- rows[order(table$K[rows])]
-    graphics::lines(at[rows], table$score[rows], col = colour[rows], lty = type[rows[1]], lwd = 2)
-  }
-  graphics::points(at, table$score, pch = c(16, 21)[type], bg = "white", col = colour, lwd = 2)
-  chosen <- c(object$highest, object$one_se)
-  graphics::points(at[chosen], table$score[chosen], pch = c(1, 0), cex = c(2.2, 2.6), col = ink)
-  selection_key(networks, covariances, taken)
-}
-
-# What varies, and how the two choices are marked.
-selection_key <- function(networks, covariances, taken) {
-  n <- if (length(networks) > 1) length(networks) else 0
-  m <- if (length(covariances) > 1) length(covariances) else 0
-  key(
-    # A little room before the next line.
-    paste0(c(networks[seq_len(n)], covariances[seq_len(m)], "highest", "one-se"), "  "),
-    col = c(line_colours(n), rep(ink, m + 2)), lty = c(rep(1, n), seq_len(m), 0, 0),
-    pch = c(rep(NA, n), c(16, 21)[seq_len(m)], 1, 0), pt.bg = "white", lwd = 2,
-    before = if (n > 0) "hidden " else "", taken = taken
-  )
+  view <- view_selection(x)
+  draw_selection(view, dots)
+  invisible(view$data)
 }

@@ -374,3 +374,155 @@ test_that("a variational fit is drawn without points, its training by the bound"
   none <- fit_vi(line_target(), control = quick_vi_control(steps = 0))
   expect_error(plot(none, what = "training"), "one row only", class = "cwmix_input_error")
 })
+
+test_that("views are the numbers of plots, found without a device", {
+  grDevices::graphics.off()
+  set.seed(1)
+  control <- cwmix_control(epochs = 2, verbose = FALSE)
+  for (columns in list(2, 1:2, 1:4)) {
+    fit <- cwmix(iris[columns], K = 2, hidden = 3, control = control, keep_data = TRUE)
+    points <- points_to_plot(fit, NULL, environment())
+    expect_identical(points$x, unname(as.matrix(iris[columns])))
+    views <- list(
+      density = view_density(fit, points), components = view_components(fit, points),
+      training = view_training(fit), residuals = with_fixed_seed(2, view_residuals(fit, points))
+    )
+    if (length(columns) < 3) {
+      views$weights <- view_weights(fit, points)
+      views$classifier <- view_classifier(fit)
+    }
+    expect_null(grDevices::dev.list())
+    for (what in names(views)) {
+      grDevices::pdf(NULL)
+      drawn <- with_fixed_seed(2, plot(fit, what = what))
+      grDevices::dev.off()
+      expect_identical(drawn, views[[what]]$data)
+      expect_true(is.list(views[[what]]) && !is.object(views[[what]]))
+    }
+  }
+})
+
+# Averages of unlike kinds by their number of columns, with points.
+unlike_averages <- function() {
+  with_fixed_seed(1, {
+    control <- cwmix_control(epochs = 2, verbose = FALSE)
+    x <- rgamma(60, 2)
+    gamma <- cwmix_model(components = list(gamma = list(shape = 2)), classifier = 1)
+    two <- as.matrix(faithful)
+    four <- as.matrix(iris[1:4])
+    list(
+      list(cwmix_average(list(
+        flow_spline(x, layers = 2, hidden = 4, control = control),
+        gaussian_mixture(x, K = 2), gamma, cwmix(x, K = 2, hidden = 3, control = control)
+      )), x),
+      list(cwmix_average(list(
+        flow_spline(two, layers = 2, hidden = 4, control = control),
+        cwmix(two, K = 3, hidden = 3, control = control),
+        gaussian_mixture(two, K = 2, covariance = "full")
+      )), two),
+      list(cwmix_average(list(
+        flow_realnvp(four, layers = 2, hidden = 4, control = control),
+        gaussian_mixture(four, K = 2)
+      )), four)
+    )
+  })
+}
+
+test_that("averages of unlike kinds are drawn, components by member", {
+  grDevices::pdf(NULL)
+  on.exit(grDevices::dev.off())
+  cases <- unlike_averages()
+  one <- cases[[1]][[1]]
+  x <- cases[[1]][[2]]
+  expect_identical(size(one)$K, 6L)
+  for (points in list(NULL, x)) {
+    drawn <- plot(one, points)
+    expect_identical(drawn$y, predict(one, drawn$x))
+    drawn <- plot(one, points, what = "components")
+    expect_equal(rowSums(drawn$y), drawn$sum, tolerance = 1e-12)
+    drawn <- plot(one, points, what = "weights")
+    expect_identical(drawn$y, predict(one, drawn$x, type = "weights"))
+  }
+  drawn <- plot(one, what = "classifier")
+  expect_identical(range(drawn$x), c(-4, 4))
+  expect_equal(rowSums(drawn$y), rep(1, 501), tolerance = 1e-12)
+  two <- cases[[2]][[1]]
+  expect_length(plot(two, what = "components")$ellipses, 6)
+  drawn <- plot(two, what = "weights")
+  at <- unname(as.matrix(expand.grid(drawn$x, drawn$y)))
+  expect_identical(c(drawn$z), c(predict(two, at, type = "weights")))
+  w <- apply(plot(two, what = "classifier")$z, 1:2, sum)
+  expect_equal(w, matrix(1, 151, 151), tolerance = 1e-12)
+  for (case in cases) {
+    for (what in c("density", "components", "residuals")) {
+      expect_silent(drawn <- plot(case[[1]], case[[2]], what = what))
+    }
+    expect_identical(dim(drawn), dim(as.matrix(case[[2]])))
+    for (what in c("training", "candidates", "residuals")) {
+      expect_error(plot(case[[1]], what = what), "an average", class = "cwmix_input_error")
+    }
+  }
+})
+
+test_that("rows where no density is are left out", {
+  grDevices::pdf(NULL)
+  on.exit(grDevices::dev.off())
+  gamma <- cwmix_model(components = list(gamma = list(shape = 2)), classifier = 1)
+  x <- c(-1, 2, NA, 3, 4)
+  expect_identical(points_to_plot(gamma, x, NULL)$x, cbind(c(2, 3, 4)))
+  for (what in c("density", "components", "weights")) expect_silent(plot(gamma, x, what = what))
+  expect_identical(dim(plot(gamma, x, what = "residuals")), c(3L, 1L))
+  expect_error(plot(gamma, c(-1, -2)), "inside the support", class = "cwmix_input_error")
+  # inside the support, but the density underflows: no residual
+  drawn <- plot(vector_model(), c(0, 1, 1e200), what = "residuals")
+  expect_identical(is.na(drawn[, 1]), c(FALSE, FALSE, TRUE))
+  expect_error(
+    plot(vector_model(), 1e200, what = "residuals"), "positive", class = "cwmix_input_error"
+  )
+})
+
+test_that("bands and circles of residuals hold what they are said to hold", {
+  model <- make_model(2, 3, 4)
+  view <- with_fixed_seed(1, view_residuals(model, list(x = make_points(40, 2))))
+  qq <- view$qq[[1]]
+  i <- 1:40
+  expect_equal(pbeta(pnorm(qq$low), i, 41 - i), rep(0.025, 40), tolerance = 1e-12)
+  expect_equal(pbeta(pnorm(qq$high), i, 41 - i), rep(0.975, 40), tolerance = 1e-12)
+  expect_identical(qq$sorted, apply(view$data, 2, sort))
+  expect_equal(1 - exp(-view$circles$radius^2 / 2), c(0.5, 0.9, 0.99), tolerance = 1e-14)
+  squared <- with_fixed_seed(1, view_residuals(make_model(3, 2), list(x = make_points(40, 3))))
+  expect_equal(pbeta(pchisq(squared$qq[[2]]$low, 3), i, 41 - i), rep(0.025, 40), tolerance = 1e-12)
+  expect_identical(squared$qq[[2]]$sorted[, 1], sort(rowSums(squared$data^2)))
+})
+
+test_that("histograms of pairs are densities over the panel, whichever way it runs", {
+  x <- make_points(200, 3)
+  view <- density_pairs(make_model(3, 2), list(x = x), list())
+  for (j in 1:3) {
+    margin <- view$margins[[j]]
+    expect_equal(sum(margin$bars * diff(margin$breaks)), 1, tolerance = 1e-12)
+    expect_equal(
+      range(margin$breaks), extendrange(view$shown[, j][!is.na(view$shown[, j])], f = 0.04),
+      tolerance = 1e-12
+    )
+  }
+  grDevices::pdf(NULL)
+  on.exit(grDevices::dev.off())
+  expect_silent(plot(make_model(3, 2), x, xlim = c(3, -2)))
+  expect_silent(plot(make_model(3, 2), x[1, , drop = FALSE], what = "components"))
+  expect_identical(column_margin(c(2, 2), 2, c(2, 2))$bars > 0, seq_len(20) == 11)
+})
+
+test_that("an error within a plot has the call of the plot", {
+  grDevices::pdf(NULL)
+  on.exit(grDevices::dev.off())
+  limited <- function(z) {
+    if (nrow(z) > 400) stop("too many")
+    matrix(0.5, nrow(z), 2)
+  }
+  model <- cwmix_model(c(0, 1), sd = c(1, 1), classifier = limited)
+  for (what in c("density", "components", "weights", "classifier")) {
+    e <- expect_error(plot(model, what = what), "too many", class = "cwmix_user_error")
+    expect_identical(e$call[[1]], quote(plot))
+  }
+})
