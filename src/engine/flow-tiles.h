@@ -106,7 +106,7 @@ static void density_tile(double *out, ptrdiff_t stride, const void *block,
   struct arena arena = arena_open(scratch);
   struct flow_density_work work = flow_density_layout(&arena, shape);
   const ptrdiff_t most = flow_rows_at_once(shape);
-  /* What takes part in the determinant of a flow that is shared. */
+  /* Columns that the log determinant of a shared flow is added to. */
   const ptrdiff_t n_out = has_own_flows(shape)        ? 0
                           : quantity == LOG_DENSITY   ? 1
                           : quantity == LOG_COMPONENT ? shape->k
