@@ -6,7 +6,7 @@ export R_LIBS := $(CURDIR)/.lib$(if $(R_LIBS),:$(R_LIBS))
 NEED = @sh tools/need.sh
 INSTALL = +@$(MAKE) -s --no-print-directory .lib/cwmix/Meta/package.rds
 
-.PHONY: help demo test install check sanitize coverage docs lint format clean
+.PHONY: help demo test install check sanitize fuzz coverage docs lint format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -32,6 +32,12 @@ check: ## R CMD build and R CMD check --as-cran; any NOTE fails
 sanitize: ## the tests under the address and undefined-behaviour sanitizers (FILTER as for test)
 	$(NEED) Imports Suggests
 	@bash tools/sanitize.sh $(if $(FILTER),'$(FILTER)')
+
+fuzz: ## edited densities through every verb (make fuzz EDITS=200 SEED=1 SECONDS=600)
+	$(NEED) Imports Suggests
+	$(INSTALL)
+	@bash -c 'ulimit -v 8000000; exec Rscript --vanilla tools/fuzz.R $(if $(EDITS),--edits=$(EDITS)) \
+	  $(if $(SEED),--seed=$(SEED)) $(if $(SECONDS),--seconds=$(SECONDS))'
 
 coverage: ## lines of R and C that the tests run
 	$(NEED) Imports Suggests r-cran-covr
