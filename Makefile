@@ -47,11 +47,12 @@ docs: ## man/ and NAMESPACE from the comments in R/
 	$(NEED) Imports r-cran-roxygen2
 	@Rscript --vanilla -e 'suppressMessages(roxygen2::roxygenise(load_code = "source"))'
 
-lint: ## lintr for R, clang-format for C
+lint: ## lintr for R, clang-format for C, the storeys of R/
 	$(NEED) Imports r-cran-lintr clang-format
 	$(INSTALL)
 	@Rscript --vanilla -e 'print(l <- lintr::lint_package()); quit(status = length(l) > 0)'
 	@clang-format --dry-run --Werror $(C_FILES)
+	@Rscript --vanilla tools/storeys.R
 
 format: ## lay out the C by .clang-format
 	$(NEED) clang-format
