@@ -6,7 +6,7 @@ export R_LIBS := $(CURDIR)/.lib$(if $(R_LIBS),:$(R_LIBS))
 NEED = @sh tools/need.sh
 INSTALL = +@$(MAKE) -s --no-print-directory .lib/cwmix/Meta/package.rds
 
-.PHONY: help demo test install check sanitize coverage docs lint format clean
+.PHONY: help demo test install check sanitize fuzz coverage docs lint format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +33,12 @@ sanitize: ## the tests under the address and undefined-behaviour sanitizers (FIL
 	$(NEED) Imports Suggests
 	@bash tools/sanitize.sh $(if $(FILTER),'$(FILTER)')
 
+fuzz: ## edited densities through every verb (make fuzz EDITS=200 SEED=1 SECONDS=600)
+	$(NEED) Imports Suggests
+	$(INSTALL)
+	@bash -c 'ulimit -v 8000000; exec Rscript --vanilla tools/fuzz.R $(if $(EDITS),--edits=$(EDITS)) \
+	  $(if $(SEED),--seed=$(SEED)) $(if $(SECONDS),--seconds=$(SECONDS))'
+
 coverage: ## lines of R and C that the tests run
 	$(NEED) Imports Suggests r-cran-covr
 	@NOT_CRAN=true Rscript --vanilla -e 'print(covr::package_coverage(), group = "filename")'
@@ -41,11 +47,12 @@ docs: ## man/ and NAMESPACE from the comments in R/
 	$(NEED) Imports r-cran-roxygen2
 	@Rscript --vanilla -e 'suppressMessages(roxygen2::roxygenise(load_code = "source"))'
 
-lint: ## lintr for R, clang-format for C
+lint: ## lintr for R, clang-format for C, the storeys of R/
 	$(NEED) Imports r-cran-lintr clang-format
 	$(INSTALL)
 	@Rscript --vanilla -e 'print(l <- lintr::lint_package()); quit(status = length(l) > 0)'
 	@clang-format --dry-run --Werror $(C_FILES)
+	@Rscript --vanilla tools/storeys.R
 
 format: ## lay out the C by .clang-format
 	$(NEED) clang-format

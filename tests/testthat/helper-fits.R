@@ -202,37 +202,6 @@ fit_small_map <- function(x, map = "spline", ..., K = 3, hidden = 6, layers = 2,
   fit_network(x, K, hidden, ..., map = map, seed = seed, control = control)
 }
 
-# Flows of every kind and what they were fitted to: list(object, points).
-flow_fits <- function() {
-  positive <- list(c(0, Inf), NULL)
-  list(
-    realnvp = list(fit_small_flow(faithful), faithful),
-    spline = list(fit_small_flow(faithful, "spline", bins = 5), faithful),
-    bounded = list(fit_small_flow(faithful, "spline", support = positive), faithful),
-    column = list(fit_small_flow(faithful$waiting, "spline"), faithful$waiting),
-    wide = list(fit_small_flow(as.matrix(iris[1:4])), as.matrix(iris[1:4])),
-    mixture = list(fit_small_map(faithful, covariance = "full"), faithful),
-    constant = list(fit_small_map(faithful, "realnvp", hidden = NULL), faithful),
-    one = list(fit_small_map(faithful$waiting, K = 2, support = c(0, Inf)), faithful$waiting)
-  )
-}
-
-# The density with other parameters, flat as those of coef().
-with_parameters <- function(object, flat) {
-  p <- unflatten(flat, coef(object))
-  if (!is.null(p$mean)) {
-    object$mean <- p$mean
-    if (is.null(p$log_sd)) {
-      object$cholesky <- exp_diagonal(p$log_cholesky)
-    } else {
-      object$sd <- exp(p$log_sd)
-    }
-    object$classifier[c("weights", "biases")] <- p[c("weights", "biases")]
-  }
-  object$flow[c("weights", "biases")] <- p$flow[c("weights", "biases")]
-  object
-}
-
 printed_fits <- function() {
   set.seed(1)
   control <- cwmix_control(epochs = 2)
@@ -243,50 +212,4 @@ printed_fits <- function() {
     model = cwmix_model(c(-1, 1), sd = c(1, 2), classifier = c(0.3, 0.7)),
     families = cdf_models()$network$model
   )
-}
-
-persistent_models <- function() {
-  control <- cwmix_control(epochs = 2, starts = 1)
-  list(
-    network = list(cwmix(faithful, K = 3, hidden = c(8, 5), control = control), faithful),
-    full = list(gaussian_mixture(iris[1:4], K = 2, covariance = "full"), iris[1:4]),
-    bounded = list(
-      cwmix(faithful$waiting, K = 2, hidden = 4, support = c(0, Inf), control = control),
-      faithful$waiting
-    ),
-    formula = list(gaussian_mixture(~ log(eruptions) + waiting, faithful, K = 2), faithful),
-    average = list(make_average(2, "mixed"), make_points(20, 2)),
-    stacked = list(ring_fit(), make_points(20, 2)),
-    variational = list(fit_vi(bounded_target(), covariance = "full"), matrix(1:9 / 10, 9, 2)),
-    specified = list(make_model(2, 3, c(5, 4), "full"), make_points(20, 2)),
-    flow = list(fit_small_flow(faithful), faithful),
-    map = list(fit_small_map(faithful$waiting, support = c(0, Inf)), faithful$waiting),
-    families = list(cdf_models()$network$model, c(-1, 0.5, 2)),
-    fn = list(
-      cwmix_model(c(-1, 1), sd = c(1, 2), classifier = function(z) cbind(plogis(z), plogis(-z))),
-      c(-1, 0, 2)
-    )
-  )
-}
-
-# What a model says about points: predictions of every type, residuals, draws, gradients.
-everything <- function(object, points) {
-  types <- c("density", "posterior", "class", "weights", "component")
-  set.seed(1)
-  c(
-    lapply(types, function(type) predict(object, points, type = type)),
-    list(residuals(object, points), simulate(object, 20, seed = 2, component = TRUE)),
-    list(
-      if (is.null(object$classifier$fn) && is.null(object$components)) {
-        cwmix::log_likelihood(object, points, gradient = TRUE)
-      },
-      coef(object), object$log_likelihood
-    )
-  )
-}
-
-# Types of all that hangs off an object, its attributes included.
-types_within <- function(x) {
-  parts <- c(if (is.list(x)) unclass(x), attributes(x))
-  unique(c(typeof(x), unlist(lapply(parts, types_within))))
 }

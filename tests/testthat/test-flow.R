@@ -101,22 +101,11 @@ test_that("densities integrate to one", {
   }
 })
 
-test_that("residuals of own draws are independent standard normals", {
-  fits <- flow_fits()
-  for (i in seq_along(fits)) {
-    fit <- fits[[i]][[1]]
-    z <- with_fixed_seed(40 + i, residuals(fit, simulate(fit, 4000, seed = 30 + i)))
-    d <- ncol(z)
-    for (j in seq_len(d)) expect_gt(ks.test(z[, j], "pnorm")$p.value, 0.001)
-    expect_gt(ks.test(rowSums(z^2), "pchisq", d)$p.value, 0.001)
-  }
-})
-
 test_that("draws are the base points' images, and come as the data do", {
-  for (case in flow_fits()) {
-    fit <- case[[1]]
+  for (case in kinds("flow")) {
+    fit <- case$object
     x <- simulate(fit, 100, seed = 3, component = TRUE)
-    expect_identical(class(x), class(case[[2]]))
+    expect_identical(class(x), class(case$points))
     z <- attr(x, "z")
     u <- place(fit, z, attr(x, "component"))
     y <- to_working(as.matrix(x), fit$support)$y
@@ -130,50 +119,6 @@ test_that("draws are the base points' images, and come as the data do", {
   }
 })
 
-test_that("the gradient of the log-likelihood agrees with finite differences", {
-  for (case in flow_fits()) {
-    fit <- case[[1]]
-    x <- utils::head(as.matrix(case[[2]]), 15)
-    weights <- rep(c(1, 0, 2), 5)
-    gradient <- attr(log_likelihood(fit, x, gradient = TRUE, weights = weights), "gradient")
-    sizes <- function(x) rapply(x, length, how = "list")
-    expect_identical(sizes(gradient), sizes(coef(fit)))
-    flat <- unlist(coef(fit))
-    entries <- with_fixed_seed(1, sample(length(flat), 30))
-    value <- function(flat) log_likelihood(with_parameters(fit, flat), x, weights = weights)
-    expected <- finite_difference(value, unname(flat), entries)
-    expect_close_gradient(unname(unlist(gradient))[entries], expected, 1e-5)
-  }
-})
-
-test_that("gradients of expectations agree with finite differences", {
-  f <- function(x) sin(x[, 1]) + x[, ncol(x)] / 10
-  slope <- function(x) {
-    dx <- cbind(cos(x[, 1]), 0 * x[, -1])
-    dx[, ncol(x)] <- dx[, ncol(x)] + 1 / 10
-    dx
-  }
-  for (case in flow_fits()) {
-    fit <- case[[1]]
-    z <- make_points(8, ncol(fit$mean))
-    flat <- unname(unlist(coef(fit)))
-    entries <- with_fixed_seed(1, sample(length(flat), 30))
-    for (estimator in c("rao-blackwell", "gumbel-softmax")) {
-      value <- function(flat, ...) {
-        fit <- with_parameters(fit, flat)
-        with_fixed_seed(2, expectation(fit, f, z = z, estimator = estimator, ...))
-      }
-      gradient <- unlist(attr(value(flat, gradient = slope), "gradient"))
-      expected <- finite_difference(function(flat) as.double(value(flat)), flat, entries)
-      expect_close_gradient(unname(gradient)[entries], expected, 1e-5)
-      suppressMessages(
-        differences <- unlist(attr(value(flat, gradient = TRUE), "gradient"))
-      )
-      expect_close_gradient(unname(differences), unname(gradient), 1e-5)
-    }
-  }
-})
-
 test_that("the score function's gradient is that of the others in the mean", {
   fit <- fit_small_flow(faithful$waiting, layers = 2)
   f <- function(x) x / 10
@@ -184,23 +129,6 @@ test_that("the score function's gradient is that of the others in the mean", {
   expect_close_gradient(
     unname(unlist(attr(score, "gradient"))), unname(unlist(attr(path, "gradient"))), 0.05
   )
-})
-
-test_that("moments and probabilities are those of draws", {
-  for (case in flow_fits()) {
-    fit <- case[[1]]
-    x <- as.matrix(simulate(fit, 20000, seed = 1))
-    se <- sqrt(diag(as.matrix(var(x))) / nrow(x))
-    expect_lt(max(abs(bare(with_fixed_seed(1, mean(fit))) - colMeans(x)) / se), 5)
-    entropy <- with_fixed_seed(1, entropy(fit))
-    terms <- -predict(fit, simulate(fit, 20000, seed = 1), log = TRUE)
-    expect_lt(abs(bare(entropy) - mean(terms)), 5 * sd(terms) / sqrt(20000))
-    below <- function(x) x[, 1] < median(as.matrix(case[[2]])[, 1])
-    expect_lt(abs(bare(with_fixed_seed(1, probability(fit, below))) - mean(below(x))), 0.02)
-    half <- bare(with_fixed_seed(1, quantile(fit, 0.5)))[1]
-    expect_lt(abs(mean(x[, 1] <= half) - 0.5), 0.02)
-    expect_lt(abs(bare(with_fixed_seed(1, kl_divergence(fit, fit)))), 1e-12)
-  }
 })
 
 test_that("in one column distribution and quantile functions are exact", {
@@ -300,23 +228,16 @@ test_that("any number of threads gives the same bits", {
   })
 })
 
-test_that("single precision is close to double", {
-  for (case in flow_fits()) {
-    single <- predict(case[[1]], case[[2]], log = TRUE, precision = "single")
-    expect_close(single, predict(case[[1]], case[[2]], log = TRUE), 1e-4, floor = 1)
-  }
-})
-
 test_that("points far from the data have a finite log density", {
-  for (case in flow_fits()[c("realnvp", "spline", "mixture")]) {
-    far <- predict(case[[1]], cbind(c(1e3, -1e3, 1e8), c(1e3, 0, -1e8)), log = TRUE)
+  for (case in kinds("^flow, (realnvp|spline)|^behind a flow, full")) {
+    far <- predict(case$object, cbind(c(1e3, -1e3, 1e8), c(1e3, 0, -1e8)), log = TRUE)
     expect_identical(is.finite(far), rep(TRUE, 3))
     expect_lt(max(far), -100)
   }
 })
 
 test_that("flows print in at most eight lines", {
-  fits <- lapply(flow_fits(), `[[`, 1)
+  fits <- lapply(kinds("flow"), `[[`, "object")
   for (fit in fits) expect_lte(length(format(fit)), 8)
   still <- quick_control(epochs = 0)
   expect_snapshot({
@@ -340,20 +261,20 @@ test_that("tables of components are those before the flow and say so", {
 test_that("plots show what the density is, ellipses where the components are", {
   grDevices::pdf(NULL)
   on.exit(grDevices::dev.off())
-  for (case in flow_fits()) {
-    fit <- case[[1]]
+  for (case in kinds("flow")) {
+    fit <- case$object
     d <- ncol(fit$mean)
     for (what in c("density", "components", "training", "residuals")) {
-      expect_silent(plot(fit, case[[2]], what = what))
+      expect_silent(plot(fit, case$points, what = what))
     }
     if (d > 2) next
-    expect_silent(plot(fit, case[[2]], what = "weights"))
-    drawn <- plot(fit, case[[2]])
+    expect_silent(plot(fit, case$points, what = "weights"))
+    drawn <- plot(fit, case$points)
     if (d == 1) {
       expect_identical(drawn$y, predict(fit, drawn$x))
       next
     }
-    drawn <- plot(fit, case[[2]], what = "components")
+    drawn <- plot(fit, case$points, what = "components")
     y <- to_working(drawn$ellipses[[1]], fit$support)$y
     z <- latent(fit, flow_forward(fit, y)$u, 1)
     expect_close(rowSums(z^2), rep(qchisq(0.9, 2), nrow(z)), 1e-6)

@@ -1,23 +1,18 @@
-test_that("a new session gives the same bits from a saved model", {
-  files <- tempfile(c("models", "answers", "script"))
+test_that("a new session gives the same bits from a saved density", {
+  files <- tempfile(c("kinds", "answers", "script", "code"))
   on.exit(unlink(files))
-  models <- with_fixed_seed(1, persistent_models())
-  saveRDS(models, files[1])
-  expected <- with_fixed_seed(1, lapply(models, function(m) everything(m[[1]], m[[2]])))
-  dump("everything", files[3], envir = environment(everything))
-  code <- sprintf(
+  saveRDS(kinds(), files[1])
+  expected <- with_fixed_seed(1, lapply(kinds(), everything))
+  dump("everything", files[3], envir = environment(kinds))
+  writeLines(sprintf(
     '.libPaths(%s); library(cwmix); source("%s")
     asNamespace("cwmix")$with_engine(instance = "%s", {
-      models <- readRDS("%s")
-      saveRDS(lapply(models, function(m) everything(m[[1]], m[[2]])), "%s")
+      saveRDS(lapply(readRDS("%s"), everything), "%s")
     })',
     paste(deparse(.libPaths()), collapse = ""), files[3], cwmix_info()$instance, files[1], files[2]
-  )
-  script <- tempfile(fileext = ".R")
-  on.exit(unlink(script), add = TRUE)
-  writeLines(code, script)
+  ), files[4])
   output <- system2(
-    file.path(R.home("bin"), "Rscript"), c("--vanilla", shQuote(script)),
+    file.path(R.home("bin"), "Rscript"), c("--vanilla", shQuote(files[4])),
     stdout = TRUE, stderr = TRUE
   )
   expect_null(attr(output, "status"), info = paste(output, collapse = "\n"))
@@ -26,49 +21,26 @@ test_that("a new session gives the same bits from a saved model", {
 })
 
 test_that("a PSOCK worker gives the same bits", {
-  models <- with_fixed_seed(1, persistent_models())
-  expected <- with_fixed_seed(1, lapply(models, function(m) everything(m[[1]], m[[2]])))
+  expected <- with_fixed_seed(1, lapply(kinds(), everything))
   cluster <- parallel::makePSOCKcluster(1, setup_strategy = "sequential")
   on.exit(parallel::stopCluster(cluster))
   code <- everything
   environment(code) <- globalenv()
   answers <- parallel::clusterCall(
-    cluster, function(paths, instance, models, code) {
+    cluster, function(paths, instance, kinds, code) {
       .libPaths(paths)
       use <- asNamespace("cwmix")$with_engine
-      use(lapply(models, function(m) code(m[[1]], m[[2]])), instance = instance)
-    }, .libPaths(), cwmix_info()$instance, models, code
+      use(lapply(kinds, code), instance = instance)
+    }, .libPaths(), cwmix_info()$instance, kinds(), code
   )[[1]]
   for (name in names(expected)) expect_identical(answers[[name]], expected[[name]], info = name)
 })
 
-test_that("serialising and back gives the same object", {
-  models <- with_fixed_seed(1, persistent_models())
-  models$fn <- NULL
-  # a formula comes back with another environment
-  models$formula <- NULL
-  for (m in models) {
-    expect_identical(unserialize(serialize(m[[1]], NULL)), m[[1]])
-  }
-})
-
-test_that("objects are lists of vectors: no pointers, environments or functions", {
-  models <- with_fixed_seed(1, persistent_models())
-  models[c("formula", "fn")] <- NULL
-  for (name in names(models)) {
-    found <- types_within(models[[name]][[1]])
-    expect_identical(
-      setdiff(
-        found, c("list", "double", "integer", "character", "logical", "NULL", "language", "symbol")
-      ),
-      character(),
-      info = name
-    )
-  }
-  formula <- with_fixed_seed(1, gaussian_mixture(~waiting, faithful, K = 2))
+test_that("but for the terms of a formula there is no environment", {
+  formula <- kinds("^formula")[[1]]$object
   formula$columns$terms <- NULL
   formula$call <- NULL
-  expect_false("environment" %in% types_within(formula))
+  expect_identical(intersect(types_within(formula), c("environment", "closure")), character())
 })
 
 test_that("a fit does not grow with its data, but for the rows held out and the trace", {

@@ -576,7 +576,6 @@ test_that("a fit has the methods of all densities", {
   expect_equal(augment(fit, x[1:3, ])$.density, predict(fit, x[1:3, ]), ignore_attr = TRUE)
   expect_identical(unserialize(serialize(fit, NULL)), fit)
   expect_identical(intersect(types_within(fit), c("externalptr", "environment")), character())
-  expect_length(everything(fit, x[1:5, ]), 10)
   expect_equal(compare(list(fit), x)$score, score / 150)
   half <- cwmix_average(list(fit, fit_mixture(x, 2)))
   expect_length(half$shares, length(fit$classifier$members) + 1)
