@@ -15,7 +15,7 @@ vi_start <- function(start, target, settings) {
     evidence <- found$evidence
     found$mixture
   }
-  constant <- is_constant(density$classifier)
+  constant <- is_constant(joint_classifier(density))
   moments <- closed_moments(if (constant) density else of_equal_weights(density))
   center <- moments$mean
   scale <- sqrt(diag(moments$vcov))
@@ -69,15 +69,17 @@ check_start_place <- function(start, target, call) {
 }
 
 check_start_shape <- function(start, settings, call) {
-  layers <- start$classifier$weights
+  classifier <- joint_classifier(start)
+  layers <- classifier$weights
   widths <- vapply(layers[-length(layers)], nrow, 0L)
   like_ours <- identical(as.integer(settings$hidden), as.integer(widths)) &&
-    !is.null(settings$hidden) && identical(start$classifier$activation, settings$activation)
+    !is.null(settings$hidden) && identical(classifier$activation, settings$activation)
+  covariance <- if (settings$full) "full" else "diagonal"
   needed <- if (size(start)$K != settings$K) {
     sprintf("%d components in %s", settings$K, plural(dimension(start), "column"))
-  } else if (is.null(start$sd) != settings$full) {
-    paste(if (settings$full) "full" else "diagonal", "covariances")
-  } else if (!is_constant(start$classifier) && !like_ours) {
+  } else if (covariance_name(start) != covariance) {
+    paste(covariance, "covariances")
+  } else if (!is_constant(classifier) && !like_ours) {
     "constant weights or a network with the layers `hidden` and the same activation"
   }
   stop_start(needed, start, call)

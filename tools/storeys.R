@@ -3,28 +3,29 @@
 # that ask what kind a density or a classifier is. Fails beyond the limits below.
 # Usage: Rscript tools/storeys.R
 
-limits <- c(knot = 4, pairs = 2, file = 600, `function` = 50, asking = 8)
+limits <- c(knot = 4, pairs = 2, file = 600, `function` = 50, asking = 4)
 
 # Where a kind may be named: its own file.
 rooms <- "^(density-|classifier).*[.]R$"
 
 # Fields that one kind has, and what has such fields as well but is no density: parameters, tasks,
 # moments, what the engine takes for a model.
-kind_fields <- c("flow", "components", "members", "base", "fn", "mean", "sd", "cholesky")
+kind_fields <- c("flow", "components", "members", "base", "averaged", "mean", "sd", "cholesky")
 no_densities <- c(
   "parameters", "template", "started", "trained", "problem", "task", "settings", "control", "maps",
-  "moments", "mode", "modes", "model"
+  "moments", "closed", "mode", "modes", "model", "view", "axis"
 )
 
 # Classes of kinds, as inherits() is given them, and functions that tell kinds apart.
 kind_classes <- c(
-  "cwmix", "cwmix_normal", "cwmix_family", "cwmix_flowed", "cwmix_sum", "cwmix_stack", "cwmix_vi",
-  "cwmix_average", "cwmix_model", "gaussian_mixture", "flow", "cwmix_network", "cwmix_constant",
-  "cwmix_function", "cwmix_unit"
+  "cwmix", "cwmix_normal", "cwmix_standard", "cwmix_family", "cwmix_flowed", "cwmix_multiflow",
+  "cwmix_sum", "cwmix_stack", "cwmix_vi", "cwmix_average", "cwmix_model", "cwmix_flow_fit",
+  "gaussian_mixture", "cwmix_network", "cwmix_constant", "cwmix_function", "cwmix_unit",
+  "cwmix_joint"
 )
 kind_questions <- paste0(
-  "^(is|has)_(average|sum|stack(ed)?|flow(ed|s)?|famil(y|ies)|normal|network|constant|function|",
-  "uniform|unit|members)$"
+  "^(is|has)_(average|sum|stack(ed)?|flow(ed|s)?|famil(y|ies)|normal|network|function|uniform|",
+  "unit|members)$"
 )
 
 # The definitions at the top of a file: a named list of expressions.
