@@ -35,13 +35,13 @@ ring_fit <- function(n = 150, hidden = 16, epochs = 15, folds = 2, ..., covarian
 
 # A fit without K with the search that led to it, which is not kept: list(fit, search).
 search_of <- function(code) {
-  finish <- finish_stacked
+  finish <- finish_stack
   search <- NULL
   keep <- function(found, ...) {
     search <<- found
     finish(found, ...)
   }
-  fit <- with_replaced("finish_stacked", keep, code)
+  fit <- with_replaced("finish_stack", keep, code)
   list(fit = fit, search = search)
 }
 
@@ -178,16 +178,16 @@ moons <- function(n, seed = 1) {
 }
 
 # Small flows, trained for a little so that they are not the identity.
-fit_small_flow <- function(x, map = "realnvp", ..., layers = 3, hidden = c(6, 5), seed = 1,
+fit_small_flow <- function(x, kind = "realnvp", ..., layers = 3, hidden = c(6, 5), seed = 1,
                            control = quick_control(epochs = 4, learning_rate = 0.01)) {
-  fit <- if (map == "realnvp") flow_realnvp else flow_spline
+  fit <- if (kind == "realnvp") flow_realnvp else flow_spline
   with_fixed_seed(seed, fit(x, layers = layers, hidden = hidden, ..., control = control))
 }
 
-fit_small_map <- function(x, map = "spline", ..., K = 3, hidden = 6, layers = 2, seed = 1,
-                          control = quick_control(epochs = 4, learning_rate = 0.01)) {
-  map <- cwmix_map(map, layers = layers, hidden = 5)
-  fit_network(x, K, hidden, ..., map = map, seed = seed, control = control)
+fit_behind_flow <- function(x, kind = "spline", ..., K = 3, hidden = 6, layers = 2, seed = 1,
+                            control = quick_control(epochs = 4, learning_rate = 0.01)) {
+  flow <- cwmix_flow(kind, layers = layers, hidden = 5)
+  fit_network(x, K, hidden, ..., flow = flow, seed = seed, control = control)
 }
 
 # Flows of every kind and what they were fitted to: list(object, points).
@@ -199,9 +199,9 @@ flow_fits <- function() {
     bounded = list(fit_small_flow(faithful, "spline", support = positive), faithful),
     column = list(fit_small_flow(faithful$waiting, "spline"), faithful$waiting),
     wide = list(fit_small_flow(as.matrix(iris[1:4])), as.matrix(iris[1:4])),
-    mixture = list(fit_small_map(faithful, covariance = "full"), faithful),
-    constant = list(fit_small_map(faithful, "realnvp", hidden = NULL), faithful),
-    one = list(fit_small_map(faithful$waiting, K = 2, support = c(0, Inf)), faithful$waiting)
+    mixture = list(fit_behind_flow(faithful, covariance = "full"), faithful),
+    constant = list(fit_behind_flow(faithful, "realnvp", hidden = NULL), faithful),
+    one = list(fit_behind_flow(faithful$waiting, K = 2, support = c(0, Inf)), faithful$waiting)
   )
 }
 
@@ -248,7 +248,7 @@ persistent_models <- function() {
     variational = list(fit_vi(bounded_target(), covariance = "full"), matrix(1:9 / 10, 9, 2)),
     specified = list(make_model(2, 3, c(5, 4), "full"), make_points(20, 2)),
     flow = list(fit_small_flow(faithful), faithful),
-    map = list(fit_small_map(faithful$waiting, support = c(0, Inf)), faithful$waiting),
+    behind = list(fit_behind_flow(faithful$waiting, support = c(0, Inf)), faithful$waiting),
     families = list(cdf_models()$network$model, c(-1, 0.5, 2)),
     fn = list(
       cwmix_model(c(-1, 1), sd = c(1, 2), classifier = function(z) cbind(plogis(z), plogis(-z))),

@@ -140,7 +140,7 @@ poolings <- function(p) {
 em_parameters <- function(p) p[setdiff(names(reference_coef(p)), "weights")]
 
 # What coef() should say of these parameters.
-reference_coef <- function(p) p[setdiff(names(p), c("activation", "log_likelihood", "map"))]
+reference_coef <- function(p) p[setdiff(names(p), c("activation", "log_likelihood", "shape"))]
 
 # The blocks of a gradient: c("mean"), ..., c("weights", "1"), ..., c("biases", "1"), and of a flow
 # c("flow", "weights", "1", "1"), ...
@@ -153,7 +153,7 @@ gradient_blocks <- function(p) {
   within_flow <- unlist(lapply(network(p$flow, "flow"), function(layer) {
     lapply(seq_along(get_block(p, layer)), function(l) c(layer, l))
   }), recursive = FALSE)
-  if (isTRUE(p$map$fixed)) {
+  if (isTRUE(p$shape$fixed)) {
     return(within_flow)
   }
   scale <- intersect(c("mean", "log_sd", "log_cholesky"), names(p))

@@ -92,7 +92,7 @@ test_that("densities integrate to one", {
   for (fit in list(
     fit_small_flow(rivers, support = c(0, Inf)),
     fit_small_flow(rivers, "spline", support = c(0, Inf)),
-    fit_small_map(rivers, support = c(0, Inf))
+    fit_behind_flow(rivers, support = c(0, Inf))
   )) {
     expect_equal(integrate(function(x) predict(fit, x), 0, Inf, subdivisions = 500)$value, 1,
       tolerance = 1e-3
@@ -206,8 +206,8 @@ test_that("moments and probabilities are those of draws", {
 test_that("in one column distribution and quantile functions are exact", {
   fits <- list(
     fit_small_flow(faithful$waiting), fit_small_flow(faithful$waiting, "spline"),
-    fit_small_flow(rivers, "spline", support = c(0, Inf)), fit_small_map(faithful$waiting),
-    fit_small_map(faithful$waiting, hidden = NULL)
+    fit_small_flow(rivers, "spline", support = c(0, Inf)), fit_behind_flow(faithful$waiting),
+    fit_behind_flow(faithful$waiting, hidden = NULL)
   )
   for (fit in fits) {
     p <- c(1e-9, 0.01, 0.3, 0.5, 0.99, 1 - 1e-9)
@@ -322,13 +322,13 @@ test_that("flows print in at most eight lines", {
   expect_snapshot({
     fit_small_flow(faithful, support = list(c(0, Inf), NULL), control = still)
     fit_small_flow(faithful$waiting, "spline", control = still)
-    fit_small_map(faithful, control = still)
-    summary(fit_small_map(faithful, control = still))
+    fit_behind_flow(faithful, control = still)
+    summary(fit_behind_flow(faithful, control = still))
   })
 })
 
 test_that("tables of components are those before the flow and say so", {
-  fit <- fit_small_map(faithful, K = 2)
+  fit <- fit_behind_flow(faithful, K = 2)
   expect_named(tidy(fit), c("component", "proportion", "mean.u1", "mean.u2", "sd.u1", "sd.u2"))
   expect_identical(glance(fit)$df, fit$df)
   flow <- fit_small_flow(faithful)

@@ -99,7 +99,7 @@ test_that("finite differences of the engine's values confirm its gradients", {
     p <- s$p
     flat <- flatten(reference_coef(p))
     density <- function(values, x = s$x) {
-      q <- c(unflatten(values, reference_coef(p)), p[c("activation", "map")])
+      q <- c(unflatten(values, reference_coef(p)), p[c("activation", "shape")])
       sum(engine_log_quantities(q, x)$density)
     }
     out <- flow_gradient(p, s$x)
@@ -218,8 +218,10 @@ test_that("any number of threads gives the same bits, in every instance and prec
 })
 
 test_that("no rows and one row are rows", {
-  for (map in c("realnvp", "spline")) {
-    for (p in list(make_flow_alone(make_map(map), 2), make_flow_mixture(make_map(map), 2, 3, 4))) {
+  for (kind in c("realnvp", "spline")) {
+    for (p in list(
+      make_flow_alone(make_shape(kind), 2), make_flow_mixture(make_shape(kind), 2, 3, 4)
+    )) {
       none <- matrix(0, 0, 2)
       expect_identical(through_flow(p, none), list(x = none, log_det = double()))
       expect_identical(through_flow(p, none, TRUE), list(x = none, log_det = double()))
@@ -235,13 +237,13 @@ test_that("no rows and one row are rows", {
 })
 
 test_that("with the outputs of its networks at zero a flow is the identity", {
-  for (map in c("realnvp", "spline")) {
+  for (kind in c("realnvp", "spline")) {
     for (d in c(1, 2, 5)) {
       x <- rbind(make_points(9, d), 0, 3, -3, 1e3, -1e6)
-      p <- make_flow_mixture(make_map(map, layers = 8, bins = 8), d, 3, 4, size = 0)
+      p <- make_flow_mixture(make_shape(kind, layers = 8, bins = 8), d, 3, 4, size = 0)
       for (instance in cwmix_info()$instances) {
         # a bin of a spline rounds by some units of its bounds
-        tolerance <- if (map == "realnvp") 0 else 1e-14
+        tolerance <- if (kind == "realnvp") 0 else 1e-14
         out <- through_flow(p, x, instance = instance)
         expect_close(out$x, x, tolerance, floor = 1)
         expect_close(out$log_det, double(14), tolerance, floor = 1)
@@ -256,7 +258,7 @@ test_that("with the outputs of its networks at zero a flow is the identity", {
 })
 
 test_that("before an identity the components drawn in a step are those without it", {
-  p <- make_flow_mixture(make_map("realnvp"), 2, 9, c(6, 5), size = 0, seed = 3)
+  p <- make_flow_mixture(make_shape("realnvp"), 2, 9, c(6, 5), size = 0, seed = 3)
   base <- c(reference_base(p), p["activation"])
   x <- make_points(1201, 2)
   a <- with_fixed_seed(1, runif(1201))
@@ -280,24 +282,24 @@ test_that("before an identity the components drawn in a step are those without i
 test_that("densities behind flows integrate to one", {
   step <- 0.02
   grid <- seq(-14, 14, by = step)
-  for (map in c("realnvp", "spline")) {
+  for (kind in c("realnvp", "spline")) {
     for (p in list(
-      make_flow_alone(make_map(map), 1), make_flow_mixture(make_map(map), 1, 3, c(5, 4))
+      make_flow_alone(make_shape(kind), 1), make_flow_mixture(make_shape(kind), 1, 3, c(5, 4))
     )) {
       density <- exp(engine_log_quantities(p, matrix(grid))$density)
       # the slope of a density has corners at knots, of which the sum is off by about step^2
-      expect_close(sum(density) * step, 1, 1e-3, info = map)
+      expect_close(sum(density) * step, 1, 1e-3, info = kind)
     }
   }
   step <- 0.04
   grid <- as.matrix(expand.grid(seq(-14, 14, by = step), seq(-14, 14, by = step)))
-  for (map in c("realnvp", "spline")) {
+  for (kind in c("realnvp", "spline")) {
     for (p in list(
-      make_flow_alone(make_map(map), 2, size = 0.3),
-      make_flow_mixture(make_map(map), 2, 3, 4, size = 0.3)
+      make_flow_alone(make_shape(kind), 2, size = 0.3),
+      make_flow_mixture(make_shape(kind), 2, 3, 4, size = 0.3)
     )) {
       density <- exp(engine_log_quantities(p, grid)$density)
-      expect_close(sum(density) * step^2, 1, 1e-2, info = map)
+      expect_close(sum(density) * step^2, 1, 1e-2, info = kind)
     }
   }
 })
@@ -310,14 +312,14 @@ marked_points <- function(bound) {
 }
 
 test_that("forward and inverse compose to the identity, at the bounds and far out", {
-  for (map in c("realnvp", "spline")) {
+  for (kind in c("realnvp", "spline")) {
     for (d in c(1, 2, 3)) {
       for (seed in 1:3) {
-        p <- make_flow_alone(make_map(map, layers = 8, bins = 8), d, size = 0.5, seed = seed)
+        p <- make_flow_alone(make_shape(kind, layers = 8, bins = 8), d, size = 0.5, seed = seed)
         marks <- marked_points(3)
         x <- with_fixed_seed(seed, vapply(seq_len(d), function(j) sample(marks), marks))
         for (instance in cwmix_info()$instances) {
-          info <- paste(map, d, seed, instance)
+          info <- paste(kind, d, seed, instance)
           out <- through_flow(p, x, instance = instance)
           back <- through_flow(p, out$x, TRUE, instance = instance)
           expect_close(back$x, x, 1e-8, floor = 1, info = info)
@@ -333,7 +335,7 @@ test_that("forward and inverse compose to the identity, at the bounds and far ou
 # A spline of one column and one layer with raw numbers of spread 5: bins down to 6e-3 wide or high,
 # slopes at knots from 1e-3 to some 20, or to `steep`.
 extreme_spline <- function(seed, steep = NULL) {
-  p <- make_flow_alone(make_map("spline", layers = 1, bins = 8), 1, size = 10, seed = seed)
+  p <- make_flow_alone(make_shape("spline", layers = 1, bins = 8), 1, size = 10, seed = seed)
   slopes <- 16 + 1:7
   raw <- p$flow$biases[[1]][[1]]
   if (!is.null(steep)) raw[slopes] <- ifelse(raw[slopes] > 0, steep, raw[slopes])
@@ -390,16 +392,16 @@ test_that("however steep, single precision stays finite and within the bounds", 
 
 test_that("points far out are finite in every precision, and so are gradients at them", {
   far <- c(1e3, -1e3, 1e6, -1e6, 1e10)
-  for (map in c("realnvp", "spline")) {
+  for (kind in c("realnvp", "spline")) {
     for (activation in c("tanh", "relu", "silu")) {
       for (d in c(1, 2, 3)) {
         x <- rbind(matrix(far, 5, d), cbind(far, matrix(0.5, 5, d - 1)))
-        map_of <- make_map(map, layers = 8, bins = 8, activation = activation)
+        shape <- make_shape(kind, layers = 8, bins = 8, activation = activation)
         for (p in list(
-          make_flow_alone(map_of, d, size = 0.5), make_flow_mixture(map_of, d, 3, 4, size = 0.5)
+          make_flow_alone(shape, d, size = 0.5), make_flow_mixture(shape, d, 3, 4, size = 0.5)
         )) {
           each_engine(function(instance, single) {
-            info <- paste(map, activation, d, instance, single)
+            info <- paste(kind, activation, d, instance, single)
             finite <- function(values) {
               expect_identical(sum(!is.finite(unlist(values))), 0L, info = info)
             }
@@ -416,8 +418,10 @@ test_that("points far out are finite in every precision, and so are gradients at
 
 test_that("a point that is not a number spoils no other", {
   x <- rbind(make_points(5, 2), c(NaN, 1), c(1, NaN))
-  for (map in c("realnvp", "spline")) {
-    for (p in list(make_flow_alone(make_map(map), 2), make_flow_mixture(make_map(map), 2, 3, 4))) {
+  for (kind in c("realnvp", "spline")) {
+    for (p in list(
+      make_flow_alone(make_shape(kind), 2), make_flow_mixture(make_shape(kind), 2, 3, 4)
+    )) {
       each_engine(function(instance, single) {
         density <- engine_log_quantities(p, x, single, instance)$density
         expected <- engine_log_quantities(p, x[1:5, ], single, instance)$density

@@ -85,7 +85,7 @@ test_that("without K there is one model, of as many components as with validatio
 })
 
 test_that("constant weights with a flow are a mixture of flows, which is trained", {
-  fit <- fit_small_map(faithful, "realnvp", hidden = NULL)
+  fit <- fit_behind_flow(faithful, "realnvp", hidden = NULL)
   expect_identical(fit$trace$epoch, 0:4)
   expect_length(fit$held_rows, 27)
   expect_length(fit$classifier$weights, 0)
@@ -94,7 +94,7 @@ test_that("constant weights with a flow are a mixture of flows, which is trained
 })
 
 test_that("parameters are counted with those of the flow", {
-  fit <- fit_small_map(faithful, K = 3, hidden = 6, layers = 2)
+  fit <- fit_behind_flow(faithful, K = 3, hidden = 6, layers = 2)
   # two couplings, each 1 to 5 to 23
   flow <- 2 * (5 + 5 + 5 * 23 + 23)
   expect_identical(fit$df, as.integer(3 * 2 * 2 + (2 * 6 + 6) + (6 * 3 + 3) + flow))
@@ -129,6 +129,6 @@ test_that("selections take a map", {
 test_that("floors hold for the components before the flow", {
   ties <- with_fixed_seed(1, c(rep(0, 40), rnorm(60)))
   control <- quick_control(epochs = 3, sd_floor = 0.05)
-  fit <- fit_small_map(ties, K = 2, control = control, validation = 0)
+  fit <- fit_behind_flow(ties, K = 2, control = control, validation = 0)
   expect_gte(min(fit$sd), 0.05 * (1 - 1e-6) * min(1, IQR(ties) / 1.349 / sd(ties)))
 })
