@@ -111,15 +111,15 @@ em_fit <- function(set, start, task) {
   c(best, list(log_likelihoods = log_likelihoods))
 }
 
-warn_em <- function(em, control, call) {
+warn_em <- function(em, control) {
   if (em$interrupted) {
     warn_cwmix(
-      "Interrupted during EM: the best mixture so far is returned.", "cwmix_interrupted", call
+      "Interrupted during EM: the best mixture so far is returned.", "cwmix_interrupted", NULL
     )
   } else if (!em$converged) {
     warn_cwmix(
       sprintf("EM stopped after %d iterations without converging.", control$em_iterations),
-      "cwmix_not_converged", call
+      "cwmix_not_converged", NULL
     )
   }
 }

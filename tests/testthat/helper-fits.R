@@ -209,13 +209,13 @@ flow_fits <- function() {
 with_parameters <- function(object, flat) {
   p <- unflatten(flat, coef(object))
   if (!is.null(p$mean)) {
-    object$mean <- p$mean
+    object$base$mean <- p$mean
     if (is.null(p$log_sd)) {
-      object$cholesky <- exp_diagonal(p$log_cholesky)
+      object$base$cholesky <- exp_diagonal(p$log_cholesky)
     } else {
-      object$sd <- exp(p$log_sd)
+      object$base$sd <- exp(p$log_sd)
     }
-    object$classifier[c("weights", "biases")] <- p[c("weights", "biases")]
+    object$base$classifier[c("weights", "biases")] <- p[c("weights", "biases")]
   }
   object$flow[c("weights", "biases")] <- p$flow[c("weights", "biases")]
   object
@@ -265,7 +265,7 @@ everything <- function(object, points) {
     lapply(types, function(type) predict(object, points, type = type)),
     list(residuals(object, points), simulate(object, 20, seed = 2, component = TRUE)),
     list(
-      if (is.null(object$classifier$fn) && is.null(object$components)) {
+      if (is.null(asNamespace("cwmix")$no_gradient(object))) {
         cwmix::log_likelihood(object, points, gradient = TRUE)
       },
       coef(object), object$log_likelihood

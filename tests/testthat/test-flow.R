@@ -27,9 +27,9 @@ test_that("training starts from the standard normal of standardised columns", {
 })
 
 test_that("a fit has the fields of a trained density", {
-  for (map in c("realnvp", "spline")) {
-    fit <- fit_small_flow(faithful, map)
-    expect_s3_class(fit, c("flow", "cwmix_density"), exact = TRUE)
+  for (kind in c("realnvp", "spline")) {
+    fit <- fit_small_flow(faithful, kind)
+    expect_s3_class(fit, c("cwmix_flow_fit", "cwmix_flowed", "cwmix_density"), exact = TRUE)
     expect_identical(fit$trace$epoch, 0:4)
     expect_identical(fit$trace$epoch[which.max(fit$trace$validation)], fit$best_epoch)
     expect_identical(fit$stopped, "epochs")
@@ -38,10 +38,10 @@ test_that("a fit has the fields of a trained density", {
     expect_equal(fit$log_likelihood, sum(predict(fit, faithful, log = TRUE)))
     expect_equal(as.double(logLik(fit)), as.double(log_likelihood(fit, faithful)))
     expect_equal(AIC(fit), -2 * fit$log_likelihood + 2 * fit$df)
-    expect_identical(fit$call[[1]], as.name(paste0("flow_", map)))
+    expect_identical(fit$call[[1]], as.name(paste0("flow_", kind)))
     expect_identical(fit$control, quick_control(epochs = 4, learning_rate = 0.01))
     expect_gt(max(fit$trace$validation), fit$trace$validation[1] + 0.1)
-    expect_identical(fit$flow$map, map)
+    expect_identical(fit$flow$kind, kind)
   }
 })
 
@@ -52,9 +52,9 @@ test_that("the base stays the standard normal, whatever trains the flow", {
   )
   for (control in controls) {
     fit <- fit_small_flow(faithful, control = control)
-    expect_identical(unname(fit$mean), matrix(0, 1, 2))
-    expect_identical(unname(fit$sd), matrix(1, 1, 2))
-    expect_identical(predict(fit$classifier, matrix(0, 3, 2)), matrix(1, 3, 1))
+    expect_identical(unname(fit$base$mean), matrix(0, 1, 2))
+    expect_identical(unname(fit$base$sd), matrix(1, 1, 2))
+    expect_identical(predict(fit$base$classifier, matrix(0, 3, 2)), matrix(1, 3, 1))
     expect_named(coef(fit), "flow")
     expect_gt(fit$log_likelihood, fit_small_flow(faithful,
       control = quick_control(epochs = 0)
@@ -76,8 +76,8 @@ test_that("flows beat a mixture of two normals on half-moons", {
   y <- moons(3000, seed = 2)
   control <- cwmix_control(epochs = 60)
   mixture <- mean(predict(fit_mixture(x, 2, covariance = "full"), y, log = TRUE))
-  for (map in c("realnvp", "spline")) {
-    fit <- fit_small_flow(x, map, layers = 6, hidden = c(16, 16), control = control)
+  for (kind in c("realnvp", "spline")) {
+    fit <- fit_small_flow(x, kind, layers = 6, hidden = c(16, 16), control = control)
     expect_gt(mean(predict(fit, y, log = TRUE)), mixture + 0.2)
   }
 })
@@ -118,9 +118,9 @@ test_that("draws are the base points' images, and come as the data do", {
     x <- simulate(fit, 100, seed = 3, component = TRUE)
     expect_identical(class(x), class(case[[2]]))
     z <- attr(x, "z")
-    u <- place(fit, z, attr(x, "component"))
-    y <- to_working(as.matrix(x), fit$support)$y
-    expect_close(flow_forward(fit, unname(y))$u, unname(u), 1e-7, floor = 1)
+    u <- place(fit$base, z, attr(x, "component"))
+    y <- to_working(as.matrix(x), fit$frame$support)$y
+    expect_close(flow_forward(fit$flow, unname(y))$u, unname(u), 1e-7, floor = 1)
     expect_identical(simulate(fit, 100, seed = 3), simulate(fit, 100, seed = 3))
     # the first draws do not depend on their number
     expect_equal(
@@ -155,7 +155,7 @@ test_that("gradients of expectations agree with finite differences", {
   }
   for (case in flow_fits()) {
     fit <- case[[1]]
-    z <- make_points(8, ncol(fit$mean))
+    z <- make_points(8, size(fit)$d)
     flat <- unname(unlist(coef(fit)))
     entries <- with_fixed_seed(1, sample(length(flat), 30))
     for (estimator in c("rao-blackwell", "gumbel-softmax")) {
@@ -222,7 +222,7 @@ test_that("in one column distribution and quantile functions are exact", {
     far <- pcwmix(qcwmix(-1000, fit, log.p = TRUE), fit, log.p = TRUE)
     expect_equal(far, -1000, tolerance = 1e-8)
     expect_identical(
-      qcwmix(c(0, 1), fit), unname(c(fit$support[1, ])),
+      qcwmix(c(0, 1), fit), unname(c(fit$frame$support[1, ])),
       ignore_attr = TRUE
     )
   }
@@ -250,7 +250,7 @@ test_that("formulas and kept data are as in other fits", {
 })
 
 test_that("three epochs and two more are five, to the bit", {
-  maps <- list(
+  fits <- list(
     function(epochs) {
       flow_realnvp(faithful, layers = 2, hidden = 5, control = constant_control(epochs))
     },
@@ -260,17 +260,17 @@ test_that("three epochs and two more are five, to the bit", {
       )
     },
     function(epochs) {
-      cwmix(faithful, K = 2, hidden = NULL, map = cwmix_map(layers = 2, hidden = 5),
+      cwmix(faithful, K = 2, hidden = NULL, flow = cwmix_flow(layers = 2, hidden = 5),
         covariance = "full", control = constant_control(epochs)
       )
     },
     function(epochs) {
-      cwmix(faithful, K = 2, hidden = 4, map = cwmix_map("spline", layers = 2, hidden = 5),
+      cwmix(faithful, K = 2, hidden = 4, flow = cwmix_flow("spline", layers = 2, hidden = 5),
         control = constant_control(epochs)
       )
     }
   )
-  for (fit in maps) {
+  for (fit in fits) {
     five <- with_fixed_seed(1, fit(5))
     three_and_two <- with_fixed_seed(1, update(fit(3), epochs = 2))
     five$control <- three_and_two$control <- NULL
@@ -284,9 +284,9 @@ test_that("changes refit", {
   again <- update(fit, layers = 3)
   expect_identical(again$flow$layers, 3L)
   expect_identical(again$flow$hidden, 5L)
-  expect_s3_class(again, "flow")
-  mapped <- cwmix(faithful, K = 2, hidden = 3, control = quick_control(epochs = 1))
-  expect_identical(update(mapped, map = "realnvp")$flow$map, "realnvp")
+  expect_s3_class(again, "cwmix_flow_fit")
+  plain <- cwmix(faithful, K = 2, hidden = 3, control = quick_control(epochs = 1))
+  expect_identical(update(plain, flow = "realnvp")$flow$kind, "realnvp")
 })
 
 test_that("any number of threads gives the same bits", {
@@ -342,7 +342,7 @@ test_that("plots show what the density is, ellipses where the components are", {
   on.exit(grDevices::dev.off())
   for (case in flow_fits()) {
     fit <- case[[1]]
-    d <- ncol(fit$mean)
+    d <- size(fit)$d
     for (what in c("density", "components", "training", "residuals")) {
       expect_silent(plot(fit, case[[2]], what = what))
     }
@@ -354,8 +354,8 @@ test_that("plots show what the density is, ellipses where the components are", {
       next
     }
     drawn <- plot(fit, case[[2]], what = "components")
-    y <- to_working(drawn$ellipses[[1]], fit$support)$y
-    z <- latent(fit, flow_forward(fit, y)$u, 1)
+    y <- to_working(drawn$ellipses[[1]], fit$frame$support)$y
+    z <- latent(fit, y, 1)
     expect_close(rowSums(z^2), rep(qchisq(0.9, 2), nrow(z)), 1e-6)
   }
 })

@@ -9,7 +9,7 @@ reference_totals <- function(w, between) {
 }
 
 totals <- function(model) {
-  below <- weight_integrals(model, NULL)$below
+  below <- weight_integrals(model$classifier)$below
   exp(below[nrow(below), ])
 }
 
@@ -93,7 +93,7 @@ test_that("a classifier without an integral ends in a warning, soon", {
     cbind(w, 1 - w)
   }
   model <- cwmix_model(c(0, 1), sd = c(1, 1), classifier = noise)
-  expect_warning(weight_integrals(model, NULL), class = "cwmix_quadrature_warning")
+  expect_warning(weight_integrals(model$classifier), class = "cwmix_quadrature_warning")
 })
 
 test_that("the slope of log odds is bounded over an interval, and closely over a short one", {
@@ -137,7 +137,7 @@ test_that("integrals over far half-lines are those of pnorm(), times the weights
   t <- c(-1e6, -1000, -50, -37, 37, 60, 1e5)
   log_tail <- pnorm(-abs(t), log.p = TRUE)
   constant <- constant_classifier(c(0.25, 0.75))
-  expect_equal(far_integrals(constant, t, NULL), log_tail + rep(log(c(0.25, 0.75)), each = 7),
+  expect_equal(far_integrals(constant, t), log_tail + rep(log(c(0.25, 0.75)), each = 7),
     tolerance = 1e-13, ignore_attr = TRUE
   )
   # w_1 = exp(10 z) / (1 + exp(10 z)) is exp(10 z) there: the normal density moves by 10
