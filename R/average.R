@@ -108,7 +108,7 @@ check_shares <- function(shares, count, call) {
 }
 
 #' @export
-model_name.cwmix_average <- function(object) "Average"
+headline.cwmix_average <- function(object) paste("Average of", describe_size(object, ": "))
 
 #' @export
 unfitted_name.cwmix_average <- function(object) "an average of densities"

@@ -8,7 +8,8 @@ article <- function(noun) if (grepl("^[aeiou]", noun)) "an" else "a"
 written <- function(x) deparse(as.double(x))
 
 plural <- function(n, noun) {
-  sprintf("%s %s%s", base::format(n, big.mark = ","), noun, if (n == 1) "" else "s")
+  if (n != 1) noun <- paste0(sub("([^aeiou])y$", "\\1ie", noun), "s")
+  paste(base::format(n, big.mark = ","), noun)
 }
 
 # A double matrix of the values of `x` without other attributes. Doubles are not copied.

@@ -469,10 +469,10 @@ test_that("what needs data says so", {
 test_that("an average of networks starts a fit by its draws, one of mixtures as it is", {
   x <- faithful$waiting
   networks <- cwmix_average(lapply(1:2, function(seed) fit_network(x, 2, seed = seed)))
-  by_draws <- fit_mixture(x, 4, start = networks)
+  by_draws <- fit_mixture(x, 2, start = networks)
   expected <- with_fixed_seed(1, {
-    mixture <- gaussian_mixture(rcwmix(2000, networks), 4)
-    gaussian_mixture(x, 4, start = mixture)
+    mixture <- gaussian_mixture(rcwmix(2000, networks), 2)
+    gaussian_mixture(x, 2, start = mixture)
   })
   expect_equal(by_draws$trace, expected$trace, tolerance = 1e-3)
   network <- fit_network(x, 4, start = networks)

@@ -61,7 +61,7 @@ test_that("steep networks of every activation are integrated to 1e-9 without a w
     expect_silent(total <- totals(model))
     # 40,000 short intervals, none of them chosen by the weights.
     edges <- seq(-9, 9, length.out = 40001)
-    direct <- log_integrals(classifier, edges[-40001], edges[-1], NULL)
+    direct <- log_integrals(classifier, edges[-40001], edges[-1])
     expect_lt(max(abs(total - colSums(exp(direct)))), 1e-9)
   }
 })
@@ -144,7 +144,7 @@ test_that("integrals over far half-lines are those of pnorm(), times the weights
   switching <- cwmix_classifier(list(matrix(c(10, 0))), list(c(0, 0)))
   t <- c(-1000, -50, -37)
   moved <- pnorm(t - 10, log.p = TRUE) + 50
-  expect_equal(far_integrals(switching, t, NULL)[, 1], moved, tolerance = 1e-13)
+  expect_equal(far_integrals(switching, t)[, 1], moved, tolerance = 1e-13)
 })
 
 test_that("sums of logarithms are those of their exponentials", {
