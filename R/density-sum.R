@@ -261,9 +261,18 @@ kind_fields.cwmix_sum <- function(object) c("members", "shares", "averaged")
 
 #' @export
 describe_kind.cwmix_sum <- function(object) {
-  sprintf(
-    "average of %s, %s in %s", plural(length(object$averaged), "density"),
-    plural(size(object)$K, "component"), plural(dimension(object), "column")
+  paste0("average of ", describe_size(object, ", "))
+}
+
+# "3 densities: 7 components in 2 columns, diagonal and full covariances".
+describe_size <- function(object, between) {
+  covariances <- unique(vapply(object$members, covariance_name, ""))
+  paste0(
+    plural(length(object$averaged), "density"), between, plural(size(object)$K, "component"),
+    " in ", plural(dimension(object), "column"),
+    if (!anyNA(covariances)) {
+      paste0(", ", paste(sort(covariances), collapse = " and "), " covariances")
+    }
   )
 }
 

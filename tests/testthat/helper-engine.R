@@ -36,8 +36,13 @@ as_float <- function(x) {
   readBin(writeBin(as.double(x), raw(), size = 4), "double", length(x), size = 4)
 }
 
+# Evaluates code with an instance forced, or with that in use.
+in_instance <- function(code, instance = NULL) {
+  if (is.null(instance)) code else with_engine(code, instance)
+}
+
 vmath <- function(name, x, single = FALSE, instance = NULL) {
-  with_engine(.Call(ffi_math, name, x, single), instance = instance)
+  in_instance(.Call(ffi_math, name, x, single), instance = instance)
 }
 
 # The worst error of a function at the points x, in units of what is claimed.
@@ -84,7 +89,7 @@ random_product <- function(n_out, n_in, n) {
 # How far the engine's sums of m terms are off, in units of m + 2 roundings of them and as many of
 # R's: at most 1.
 product_error <- function(p, single, instance) {
-  out <- with_engine(.Call(ffi_product, p$w, p$bias, p$x, p$dy, single), instance = instance)
+  out <- in_instance(.Call(ffi_product, p$w, p$bias, p$x, p$dy, single), instance = instance)
   expected <- product_reference(p)
   size <- product_size(p)
   terms <- c(y = ncol(p$w) + 1, dx = nrow(p$w), dw = ncol(p$x))

@@ -35,13 +35,13 @@ ring_fit <- function(n = 150, hidden = 16, epochs = 15, folds = 2, ..., covarian
 
 # A fit without K with the search that led to it, which is not kept: list(fit, search).
 search_of <- function(code) {
-  finish <- finish_stacked
+  finish <- finish_stack
   search <- NULL
   keep <- function(found, ...) {
     search <<- found
     finish(found, ...)
   }
-  fit <- with_replaced("finish_stacked", keep, code)
+  fit <- with_replaced("finish_stack", keep, code)
   list(fit = fit, search = search)
 }
 
@@ -190,16 +190,17 @@ moons <- function(n, seed = 1) {
 }
 
 # Small flows, trained for a little so that they are not the identity.
-fit_small_flow <- function(x, map = "realnvp", ..., layers = 3, hidden = c(6, 5), seed = 1,
+fit_small_flow <- function(x, kind = "realnvp", ..., layers = 3, hidden = c(6, 5), seed = 1,
                            control = quick_control(epochs = 4, learning_rate = 0.01)) {
-  fit <- if (map == "realnvp") flow_realnvp else flow_spline
+  fit <- if (kind == "realnvp") flow_realnvp else flow_spline
   with_fixed_seed(seed, fit(x, layers = layers, hidden = hidden, ..., control = control))
 }
 
-fit_small_map <- function(x, map = "spline", ..., K = 3, hidden = 6, layers = 2, seed = 1,
-                          control = quick_control(epochs = 4, learning_rate = 0.01)) {
-  map <- cwmix_map(map, layers = layers, hidden = 5)
-  fit_network(x, K, hidden, ..., map = map, seed = seed, control = control)
+fit_behind_flow <- function(x, kind = "spline", ..., K = 3, hidden = 6, layers = 2, shared = TRUE,
+                            seed = 1,
+                            control = quick_control(epochs = 4, learning_rate = 0.01)) {
+  flow <- cwmix_flow(kind, layers = layers, hidden = 5, shared = shared)
+  fit_network(x, K, hidden, ..., flow = flow, seed = seed, control = control)
 }
 
 printed_fits <- function() {

@@ -45,7 +45,7 @@ make_input_objects <- function() {
     o$direct_vi <- eval(quote(cwmix_vi(ld, 1, 2, gr, hidden = 3, control = quick_vi)), o)
     o$stacked <- eval(quote(cwmix(df, hidden = NULL, control = cwmix_control(folds = 2))), o)
     o$flow <- eval(quote(flow_realnvp(df, layers = 2, hidden = 3, control = quick)), o)
-    o$mapped <- o$net(o$df, map = cwmix_map("spline", layers = 2, hidden = 3, bins = 3))
+    o$behind <- o$net(o$df, flow = cwmix_flow("spline", layers = 2, hidden = 3, bins = 3))
     o$bounded <- o$fit(o$p, support = c(0, Inf))
     o$formula <- with_fixed_seed(1, gaussian_mixture(~ exp(a) + b, o$df, K = 2))
     o$model <- cwmix_model(c(-1, 1), sd = c(1, 2), classifier = c(0.3, 0.7))

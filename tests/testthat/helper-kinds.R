@@ -122,7 +122,7 @@ function_kinds <- function() {
 
 flow_kinds <- function() {
   positive <- list(c(0, Inf), NULL)
-  own <- function(...) fit_small_map(..., shared = FALSE)
+  own <- function(...) fit_behind_flow(..., shared = FALSE)
   waiting <- faithful$waiting
   four <- as.matrix(iris[1:4])
   list(
@@ -134,12 +134,12 @@ flow_kinds <- function() {
     ),
     "flow, one column" = fitted_kind(fit_small_flow(waiting, "spline"), waiting),
     "flow, four columns" = fitted_kind(fit_small_flow(four), four),
-    "behind a flow, full" = fitted_kind(fit_small_map(faithful, covariance = "full"), faithful),
+    "behind a flow, full" = fitted_kind(fit_behind_flow(faithful, covariance = "full"), faithful),
     "behind a flow, constant" = fitted_kind(
-      fit_small_map(faithful, "realnvp", hidden = NULL), faithful
+      fit_behind_flow(faithful, "realnvp", hidden = NULL), faithful
     ),
     "behind a flow, one column" = fitted_kind(
-      fit_small_map(waiting, K = 2, support = c(0, Inf)), waiting,
+      fit_behind_flow(waiting, K = 2, support = c(0, Inf)), waiting,
       outside = -1, start = list(hidden = 3, support = c(0, Inf))
     ),
     "behind own flows" = fitted_kind(own(faithful, covariance = "full"), faithful),
@@ -148,7 +148,7 @@ flow_kinds <- function() {
       own(waiting, K = 2, support = c(0, Inf)), waiting,
       outside = -1, start = list(hidden = 3, support = c(0, Inf))
     ),
-    "behind own flows, four columns" = fitted_kind(own(four, K = 2, bins = 4), four)
+    "behind own flows, four columns" = fitted_kind(own(four, K = 2), four)
   )
 }
 
@@ -174,7 +174,7 @@ average_kinds <- function() {
     "average of unlike kinds" = kind(
       cwmix_average(list(
         fit_small_flow(faithful, "spline"), fit_network(faithful, 3, 4),
-        fit_small_map(faithful, shared = FALSE), fit_mixture(faithful, 2, covariance = "full")
+        fit_behind_flow(faithful, shared = FALSE), fit_mixture(faithful, 2, covariance = "full")
       ), c(0.2, 0.3, 0.1, 0.4)), faithful
     ),
     "average of unlike kinds, one column" = kind(

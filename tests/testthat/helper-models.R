@@ -141,7 +141,7 @@ poolings <- function(p) {
 em_parameters <- function(p) p[setdiff(names(reference_coef(p)), "weights")]
 
 # What coef() should say of these parameters.
-reference_coef <- function(p) p[setdiff(names(p), c("activation", "log_likelihood", "map"))]
+reference_coef <- function(p) p[setdiff(names(p), c("activation", "log_likelihood", "shape"))]
 
 # The blocks of a gradient: c("mean"), ..., c("weights", "1"), ..., c("biases", "1"), and of a flow
 # c("flow", "weights", "1", "1"), ..., of flow k c("flow", "weights", k, "1", "1"), ...
@@ -154,7 +154,7 @@ gradient_blocks <- function(p) {
     unlist(lapply(names, function(name) within(c(block, name))), recursive = FALSE)
   }
   within_flow <- if (!is.null(p$flow)) within("flow")
-  if (isTRUE(p$map$fixed)) {
+  if (isTRUE(p$shape$fixed)) {
     return(within_flow)
   }
   scale <- intersect(c("mean", "log_sd", "log_cholesky"), names(p))

@@ -6,8 +6,8 @@
 # (12) is the same formula for any invertible map. `p` is always a plain list of
 # mean (K x d), log_sd (K x d) or log_cholesky (d x d x K), weights, biases and
 # activation, and `x` an n x d matrix on the scale of `mean`. Where `p` has a `flow`
-# (weights and biases of a coupling layer after the other) and its `map` (the rest of
-# what it is), `x` is on the other side of it: see reference_flow(). Where `map$count` is
+# (weights and biases of a coupling layer after the other) and its `shape` (the rest of
+# what it is), `x` is on the other side of it: see reference_flow(). Where `shape$count` is
 # not 1 the weights are those of such a flow for a component after the other, and so are
 # the biases: see flow_of().
 
@@ -308,7 +308,7 @@ reference_adam <- function(p, x, a, batches, rates, decay, clip, recency, log_fl
       step <- rates[t] * (m[[b]] / (1 - b1^t)) / (sqrt(v[[b]] / (1 - b2^t)) + epsilon)
       p <- set_block(p, blocks[[b]], value + step)
     }
-    if (!isTRUE(p$map$fixed)) p <- reference_raise_scales(p, log_floor)
+    if (!isTRUE(p$shape$fixed)) p <- reference_raise_scales(p, log_floor)
     iterates[[t]] <- unlist(reference_coef(p))
   }
   average <- unflatten(reference_average(iterates, recency), reference_coef(p))
@@ -449,13 +449,13 @@ reference_stacking_shares <- function(scores, weights, draws, iterations, least)
 # Log densities of the rows of x, on the scale of the data, under the fits of a candidate to all
 # folds but the one that holds the row.
 reference_held_out <- function(search, candidate, activation = "tanh") {
-  problem <- search$problem
-  value <- numeric(nrow(problem$y))
+  sample <- search$task$sample
+  value <- numeric(nrow(sample$y))
   for (i in seq_along(value)) {
     fold <- which(vapply(search$folds, function(fold) i %in% fold$held, NA))
-    p <- c(candidate$members[[fold]], list(activation = activation))
-    u <- (problem$y[i, ] - problem$center) / problem$scale
-    value[i] <- reference_log_density(rbind(u), p) - sum(log(problem$scale))
+    p <- c(candidate$fits[[fold]], list(activation = activation))
+    u <- (sample$y[i, ] - sample$center) / sample$scale
+    value[i] <- reference_log_density(rbind(u), p) - sum(log(sample$scale))
   }
   value
 }
@@ -598,21 +598,21 @@ reference_elbo <- function(z, p, target, q = p) {
 # inverse undoes the layers, last to first, and has the log-determinant of its own map.
 reference_flow <- function(x, p, inverse = FALSE) {
   log_det <- double(nrow(x))
-  layers <- seq_len(p$map$layers) - 1
+  layers <- seq_len(p$shape$layers) - 1
   for (l in if (inverse) rev(layers) else layers) {
     passed <- (seq_len(ncol(x)) - 1) %% 2 == l %% 2
     if (ncol(x) == 1) passed <- FALSE
     raw <- reference_coupling_network(
-      x[, passed, drop = FALSE], p$flow$weights[[l + 1]], p$flow$biases[[l + 1]], p$map$activation
+      x[, passed, drop = FALSE], p$flow$weights[[l + 1]], p$flow$biases[[l + 1]], p$shape$activation
     )
     outputs <- ncol(raw) / sum(!passed)
     for (c in seq_len(sum(!passed))) {
       j <- which(!passed)[c]
       mine <- raw[, (c - 1) * outputs + seq_len(outputs), drop = FALSE]
-      out <- if (p$map$map == "realnvp") {
+      out <- if (p$shape$kind == "realnvp") {
         reference_affine_coupling(x[, j], mine, inverse)
       } else {
-        reference_spline_coupling(x[, j], mine, p$map$bins, p$map$tail_bound, inverse)
+        reference_spline_coupling(x[, j], mine, p$shape$bins, p$shape$tail_bound, inverse)
       }
       x[, j] <- out$x
       log_det <- log_det + out$log_det
@@ -704,15 +704,15 @@ complex_step <- function(f, x) {
 flow_of <- function(p, k) {
   if (has_own_flows(p)) {
     p$flow <- lapply(p$flow, `[[`, k)
-    p$map$count <- 1L
+    p$shape$count <- 1L
   }
   p
 }
 
-has_own_flows <- function(p) isTRUE(p$map$count > 1)
+has_own_flows <- function(p) isTRUE(p$shape$count > 1)
 
 # The mixture behind a flow, a density of u = F(x).
-reference_base <- function(p) p[setdiff(names(p), c("flow", "map"))]
+reference_base <- function(p) p[setdiff(names(p), c("flow", "shape"))]
 
 # (12): component k sees u_k = F_k(x), where its density is N(u_k; ...) |det dF_k|.
 reference_own_quantities <- function(x, p) {

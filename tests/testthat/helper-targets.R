@@ -95,21 +95,19 @@ fit_vi <- function(target, K = 2, ..., gradient = target$gradient, hidden = 4, s
 }
 
 # What training knows of a target besides its state, for parameters on a scale of its own.
-vi_problem_of <- function(target, p, ..., center = double(target$d), scale = rep(1, target$d)) {
+vi_task_of <- function(target, p, ..., center = double(target$d), scale = rep(1, target$d)) {
   control <- quick_vi_control(...)
-  support <- read_support(target$support, target$d, NULL, NULL)
+  frame <- new_frame(NULL, "matrix", read_support(target$support, target$d, NULL, NULL))
   list(
-    target = new_target(
-      target$log_density, target$gradient, support, new_columns(NULL, "matrix"), scale
-    ),
+    target = new_target(target$log_density, target$gradient, frame, scale),
     center = center, scale = scale, activation = p$activation, control = control,
     template = reference_coef(p), evaluation = evaluation_points(target$d, control)
   )
 }
 
 # elbo_gradient() shaped like coef().
-elbo_gradient_of <- function(p, z, power, problem) {
-  unflatten(elbo_gradient(reference_coef(p), z, power, problem, NULL), reference_coef(p))
+elbo_gradient_of <- function(p, z, power, task) {
+  unflatten(elbo_gradient(reference_coef(p), z, power, task), reference_coef(p))
 }
 
 # A function that notes how many rows it is given, and the fewest so far.
@@ -127,11 +125,9 @@ counting_rows <- function(f) {
 # Feeds scores to record_vi(): the learning rates in turn, and why it ended.
 record_scores <- function(scores, annealing = FALSE, ...) {
   p <- make_parameters(1, 1)
-  problem <- vi_problem_of(line_target(), p, ...)
-  run <- new.env()
-  run$state <- new_state(reference_coef(p))
-  run$trace <- list()
-  run$rate <- problem$control$learning_rate
+  task <- vi_task_of(line_target(), p, ...)
+  run <- new_ascent(new_state(reference_coef(p)))
+  run$rate <- task$control$learning_rate
   run$since <- run$falls <- 0
   reason <- NULL
   rates <- double()
@@ -139,7 +135,7 @@ record_scores <- function(scores, annealing = FALSE, ...) {
     run$state$parameters <- run$state$average <- run$state$first <- 0 * run$state$average + score
     run$state$epoch <- run$state$epoch + 1L
     reason <- with_replaced(
-      "evaluate_elbo", function(...) c(score, 0.1), record_vi(run, problem, NULL, annealing)
+      "evaluate_elbo", function(...) c(score, 0.1), record_vi(run, task, annealing)
     )
     rates <- c(rates, run$rate)
     if (!is.null(reason)) break

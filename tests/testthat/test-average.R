@@ -32,13 +32,14 @@ test_that("the density is the sum of the members' densities by their shares", {
   equal <- cwmix_average(members)
   expect_equal(predict(equal, x), rowMeans(vapply(members, predict, double(50), x)))
   expect_identical(equal$shares, rep(1 / 3, 3))
+  expect_identical(equal$averaged, rep(1 / 3, 3))
 })
 
 test_that("the classifier has the members' weights by their shares, which sum to one", {
   ps <- make_members(2)
   z <- make_points(9, 2)
   expected <- do.call(cbind, Map(`*`, lapply(ps, reference_classifier, z = z), member_shares()))
-  classifier <- make_average(2)$classifier
+  classifier <- joint_classifier(make_average(2))
   expect_close(predict(classifier, z), expected, 1e-12)
   expect_equal(rowSums(predict(classifier, z)), rep(1, 9), tolerance = 1e-14)
   expect_identical(predict(classifier, z, log = TRUE), log(predict(classifier, z)))
@@ -78,12 +79,12 @@ test_that("far from all members logarithms stay exact", {
   expect_equal(predict(one, 1e190, log = TRUE), log(0.5) + predict(wide, 1e190, log = TRUE))
   with_fixed_seed(1, expect_equal(residuals(one, 1e190)[1], 1e-10))
   gradient <- attr(log_likelihood(one, 1e190, gradient = TRUE), "gradient")
-  expect_identical(gradient$mean[1:3], double(3))
+  expect_identical(as.vector(gradient$members[[1]]$mean), double(3))
 })
 
 test_that("the gradient is that of the reference, member by member", {
   for (d in c(1, 3)) {
-    for (covariance in c("diagonal", "full")) {
+    for (covariance in c("diagonal", "full", "mixed")) {
       ps <- make_members(d, covariance, seed = 4)
       average <- make_average(d, covariance, seed = 4)
       x <- make_points(19, d)
@@ -91,16 +92,8 @@ test_that("the gradient is that of the reference, member by member", {
       value <- log_likelihood(average, x, gradient = TRUE, weights = a)
       gradient <- attr(value, "gradient")
       expected <- reference_average_gradient(x, ps, member_shares(), a)
-      part <- function(name) lapply(expected, `[[`, name)
-      expect_close_gradient(gradient$mean, do.call(rbind, part("mean")), 1e-10)
-      if (covariance == "full") {
-        stacked <- array(unlist(part("log_cholesky")), dim(average$cholesky))
-        expect_close_gradient(gradient$log_cholesky, stacked, 1e-10)
-      } else {
-        expect_close_gradient(gradient$log_sd, do.call(rbind, part("log_sd")), 1e-10)
-      }
-      expect_close_gradient(gradient$weights, part("weights"), 1e-10)
-      expect_close_gradient(gradient$biases, part("biases"), 1e-10)
+      expect_named(gradient, "members")
+      expect_close_gradient(gradient$members, expected, 1e-10)
       log_density <- reference_log_average(x, ps, member_shares())$density
       expect_close(as.vector(value), sum(a * log_density), 1e-11)
     }
@@ -112,13 +105,8 @@ test_that("finite differences confirm the gradient", {
   x <- make_points(5, 2)
   average <- make_average(2, "full", seed = 7)
   gradient <- attr(log_likelihood(average, x, gradient = TRUE), "gradient")
-  rows <- list(1:3, 4:5, 6:7)
   for (m in 1:3) {
-    own <- list(
-      mean = gradient$mean[rows[[m]], , drop = FALSE],
-      log_cholesky = gradient$log_cholesky[, , rows[[m]], drop = FALSE],
-      weights = gradient$weights[[m]], biases = gradient$biases[[m]]
-    )
+    own <- gradient$members[[m]]
     for (block in gradient_blocks(ps[[m]])) {
       direction <- random_direction(ps[[m]], block)
       along <- function(step) {
@@ -134,16 +122,17 @@ test_that("finite differences confirm the gradient", {
   }
 })
 
-test_that("coefficients have the gradient's shape, a list a member for the classifier", {
+test_that("coefficients have the gradient's shape, a list a member", {
   for (covariance in c("diagonal", "mixed")) {
     average <- make_average(2, covariance)
     gradient <- attr(log_likelihood(average, make_points(4, 2), gradient = TRUE), "gradient")
     shapes <- function(x) rapply(x, function(e) c(length(e), dim(e)), how = "replace")
     expect_identical(shapes(gradient), shapes(coef(average)))
   }
-  ps <- make_members(2)
-  expect_equal(coef(make_average(2))$weights, lapply(ps, `[[`, "weights"))
-  expect_equal(coef(make_average(2))$biases, lapply(ps, `[[`, "biases"))
+  for (covariance in c("diagonal", "full", "mixed")) {
+    expected <- list(members = lapply(make_members(2, covariance), reference_coef))
+    expect_equal(coef(make_average(2, covariance)), expected)
+  }
 })
 
 test_that("an average integrates to one", {
@@ -193,7 +182,7 @@ test_that("draws come from components by their weights at the base points", {
   component <- attr(x, "component")
   z <- attr(x, "z")
   expect_equal(x[seq_along(x)], as.vector(place(average, z, component)), tolerance = 1e-14)
-  w <- predict(average$classifier, z)
+  w <- predict(joint_classifier(average), z)
   score <- (tabulate(component, 7) - colSums(w)) / sqrt(colSums(w * (1 - w)))
   expect_lt(max(abs(score)), 4)
   # also where a weight is large
@@ -250,7 +239,9 @@ test_that("residuals take one uniform a complete row and choose by the posterior
   # at one point: the shares of the latent points are the posterior
   at <- matrix(c(0.3, -0.2), 20000, 2, byrow = TRUE)
   z <- with_fixed_seed(5, residuals(average, at))
-  latent_points <- (at[1, 1] - average$mean[, 1]) / average$sd[, 1]
+  latent_points <- unlist(lapply(average$members, function(member) {
+    (at[1, 1] - member$mean[, 1]) / member$sd[, 1]
+  }))
   counts <- rowSums(abs(outer(latent_points, z[, 1], `-`)) < 1e-9)
   posterior <- predict(average, at[1, , drop = FALSE], type = "posterior")
   expect_identical(sum(counts), 20000)
@@ -261,14 +252,14 @@ test_that("an average of one density is that density, of averages one of their m
   model <- make_model(2, 3, c(5, 4))
   x <- make_points(10, 2)
   one <- cwmix_average(list(model))
-  expect_identical(one$classifier, model$classifier)
+  expect_identical(one$members, list(model))
   expect_identical(predict(one, x), predict(model, x))
   expect_identical(simulate(one, 5, seed = 1), simulate(model, 5, seed = 1))
 
   inner <- make_average(2)
   outer <- cwmix_average(list(inner, model), c(0.6, 0.4))
   expect_equal(predict(outer, x), 0.6 * predict(inner, x) + 0.4 * predict(model, x))
-  expect_equal(outer$shares, c(0.6 * member_shares(), 0.4))
+  expect_equal(outer$averaged, c(0.6 * member_shares(), 0.4))
   members <- c(lapply(make_members(2), as_model), list(model))
   flat <- cwmix_average(members, c(0.6 * member_shares(), 0.4))
   expect_equal(flat, outer)
@@ -289,9 +280,10 @@ test_that("members with constant weights become one mixture, by decreasing weigh
   a <- cwmix_model(c(-1, 1), sd = c(1, 2), classifier = c(0.3, 0.7))
   b <- cwmix_model(5, sd = 0.5, classifier = 1)
   average <- cwmix_average(list(a, b), c(0.6, 0.4))
-  expect_identical(average$mean[, 1], c(1, 5, -1))
-  expect_identical(average$sd[, 1], c(2, 0.5, 1))
-  expect_equal(as.vector(predict(average$classifier, 0)), c(0.42, 0.4, 0.18))
+  expect_length(average$members, 1)
+  expect_identical(average$members[[1]]$mean[, 1], c(1, 5, -1))
+  expect_identical(average$members[[1]]$sd[, 1], c(2, 0.5, 1))
+  expect_equal(as.vector(predict(joint_classifier(average), 0)), c(0.42, 0.4, 0.18))
   # the biases of constant weights may lack a constant; weights may be zero
   shifted <- cwmix_model(c(-1, 1), sd = c(1, 2), classifier = cwmix_classifier(
     list(), list(c(log(0.3), log(0.7)) + 5)
@@ -301,10 +293,10 @@ test_that("members with constant weights become one mixture, by decreasing weigh
   expect_equal(predict(zero, 1), 0.5 * dnorm(1, 1) + 0.5 * dnorm(1, 5, 0.5))
   # among networks they are the last member
   mixed <- cwmix_average(list(a, make_model(1, 3, 5), b))
-  expect_length(mixed$classifier$members, 2)
-  expect_equal(mixed$classifier$shares, c(1, 2) / 3)
-  expect_equal(mixed$mean[4:6, 1], c(5, 1, -1))
-  expect_equal(mixed$shares, rep(1 / 3, 3))
+  expect_length(mixed$members, 2)
+  expect_equal(mixed$shares, c(1, 2) / 3)
+  expect_equal(mixed$members[[2]]$mean[, 1], c(5, 1, -1))
+  expect_equal(mixed$averaged, rep(1 / 3, 3))
 })
 
 test_that("an R function can be a member's classifier", {
@@ -321,9 +313,71 @@ test_that("an R function can be a member's classifier", {
   expect_gt(chi_square(average, draws), 0.001)
   z <- with_fixed_seed(1, residuals(average, draws[1:4000]))
   expect_gt(ks.test(z, "pnorm")$p.value, 0.001)
-  expect_null(coef(average)$weights)
+  expect_named(coef(average)$members[[1]], c("mean", "log_sd"))
   expect_identical(count_parameters(average), NA_integer_)
   expect_error(log_likelihood(average, x, gradient = TRUE), class = "cwmix_input_error")
+})
+
+# Densities of every kind in one column.
+mixed_kinds <- function() {
+  list(
+    fit_behind_flow(faithful$waiting, K = 2), fit_small_flow(faithful$waiting, "spline"),
+    cwmix_model(
+      components = list(norm = list(mean = c(54, 80), sd = c(6, 6))), classifier = small_network()
+    ),
+    fit_mixture(faithful$waiting, 2), fit_network(faithful$waiting, 2)
+  )
+}
+
+test_that("flows, families and mixtures behind flows are averaged with any other density", {
+  members <- mixed_kinds()
+  shares <- c(0.3, 0.1, 0.2, 0.25, 0.15)
+  average <- cwmix_average(members, shares)
+  # a Gaussian mixture comes last
+  order <- c(1, 2, 3, 5, 4)
+  expect_equal(average$shares, shares[order])
+  expect_identical(average$averaged, shares)
+  sums <- function(f) drop(vapply(members, f, double(7)) %*% shares)
+  x <- c(30, 45, 54, 60, 72.5, 80, 99)
+  expect_close(predict(average, x), sums(function(member) predict(member, x)), 1e-12)
+  expect_close(pcwmix(x, average), sums(function(member) pcwmix(x, member)), 1e-12)
+  components <- do.call(cbind, lapply(members[order], predict, x, type = "component", log = TRUE))
+  expect_close(predict(average, x, type = "component", log = TRUE), components, 1e-12)
+  joint <- predict(average, x, type = "weights") * predict(average, x, type = "component")
+  expect_close(rowSums(joint), predict(average, x), 1e-11)
+  expect_close(predict(average, x, type = "posterior"), joint / rowSums(joint), 1e-9, floor = 1)
+  p <- c(1e-8, 0.1, 0.5, 0.9, 1 - 1e-6)
+  expect_equal(pcwmix(qcwmix(p, average), average), p, tolerance = 1e-9)
+  draws <- as.vector(simulate(average, 4000, seed = 1))
+  expect_gt(ks.test(draws, function(q) pcwmix(q, average))$p.value, 0.001)
+  z <- with_fixed_seed(2, residuals(average, draws))
+  expect_gt(ks.test(z, "pnorm")$p.value, 0.001)
+  expect_lt(abs(bare(with_fixed_seed(3, mean(average))) - mean(draws)), 4 * sd(draws) / 60)
+  expect_identical(nrow(tidy(average)), size(average)$K)
+  expect_lte(length(format(average)), 8)
+  expect_error(log_likelihood(average, x, gradient = TRUE), "not those of families",
+    class = "cwmix_input_error"
+  )
+})
+
+test_that("finite differences confirm the gradient of an average of flows", {
+  members <- mixed_kinds()[-3]
+  average <- cwmix_average(members)
+  x <- c(45, 54, 60, 72.5, 80)
+  gradient <- attr(log_likelihood(average, x, gradient = TRUE), "gradient")$members
+  sizes <- function(x) rapply(x, length, how = "list")
+  expect_identical(sizes(list(members = gradient)), sizes(coef(average)))
+  for (m in 1:2) {
+    flat <- unlist(coef(average)$members[[m]])
+    entries <- with_fixed_seed(1, sample(length(flat), 20))
+    value <- function(flat) {
+      moved <- average
+      moved$members[[m]] <- with_parameters(average$members[[m]], flat)
+      log_likelihood(moved, x)
+    }
+    expected <- finite_difference(value, unname(flat), entries)
+    expect_close_gradient(unname(unlist(gradient[[m]]))[entries], expected, 1e-5)
+  }
 })
 
 test_that("outside the support there is no density", {
@@ -341,10 +395,10 @@ test_that("averages of fits have their columns and types of draws", {
   network <- fit_network(faithful, K = 2)
   average <- cwmix_average(list(network, mixture(faithful, 1, covariance = "full")))
   expect_identical(names(simulate(average, 2, seed = 1)), names(faithful))
-  expect_identical(colnames(average$mean), names(faithful))
+  for (member in average$members) expect_identical(colnames(member$mean), names(faithful))
   expect_identical(predict(average, faithful[2:1]), predict(average, faithful))
-  by_name <- attr(log_likelihood(average, faithful, gradient = TRUE), "gradient")$mean
-  expect_identical(colnames(by_name), names(faithful))
+  by_name <- attr(log_likelihood(average, faithful, gradient = TRUE), "gradient")$members
+  for (member in by_name) expect_identical(colnames(member$mean), names(faithful))
   expect_identical(colnames(residuals(average, faithful)), names(faithful))
 
   unnamed <- cwmix_model(matrix(c(3, 70), 1), sd = matrix(c(1, 10), 1), classifier = 1)
@@ -381,7 +435,7 @@ test_that("prints say what is averaged, in few lines", {
     make_average(2, "mixed")
     make_average(1, support = c(0, Inf))
     cwmix_average(networks[1])
-    make_average(2)$classifier
+    joint_classifier(make_average(2))
     cwmix_average(lapply(2:9, function(h) make_model(1, 2, h)), c(0.16, rep(0.12, 7)))
     cwmix_average(list(vector_model(), vector_model()))
   })
@@ -392,14 +446,15 @@ test_that("tables of components and points are those of any density", {
   average <- make_average(2, "mixed")
   components <- tidy(average)
   expect_identical(nrow(components), 7L)
-  expect_equal(components$mean.x1, average$mean[, 1])
+  expect_identical(components$member, rep(1:3, c(3, 2, 2)))
+  expect_equal(components$mean.x1, unlist(lapply(average$members, function(m) m$mean[, 1])))
   x <- make_points(4, 2)
   augmented <- augment(average, x)
   expect_equal(augmented$.density, predict(average, x))
   expect_equal(augmented$.class, predict(average, x, type = "class"))
-  # network 1: 2 x 3 means, 3 x 3 lower triangles, 10 + 5, 20 + 4, 12 + 3; network 2: 4 + 6,
-  # 12 + 6, 12 + 2; two normals: 4 + 6 + 1
-  expect_identical(count_parameters(average), 122L)
+  # network 1: 2 x 3 means and standard deviations, 10 + 5, 20 + 4, 12 + 3; network 2: 4 means,
+  # 2 x 3 of lower triangles, 12 + 6, 12 + 2; two normals: 4 + 4 + 1
+  expect_identical(count_parameters(average), 117L)
 })
 
 test_that("what needs data says so", {
@@ -411,15 +466,23 @@ test_that("what needs data says so", {
   expect_error(plot(average, what = "residuals"), "average", class = "cwmix_input_error")
 })
 
-test_that("an average of networks is no start, one of mixtures is", {
+test_that("an average of networks starts a fit by its draws, one of mixtures as it is", {
   x <- faithful$waiting
-  average <- make_average(1)
-  expect_error(
-    cwmix(x, K = 7, hidden = 4, start = average), "one network, not an average of",
-    class = "cwmix_input_error"
-  )
+  networks <- cwmix_average(lapply(1:2, function(seed) fit_network(x, 2, seed = seed)))
+  by_draws <- fit_mixture(x, 2, start = networks)
+  expected <- with_fixed_seed(1, {
+    mixture <- gaussian_mixture(rcwmix(2000, networks), 2)
+    gaussian_mixture(x, 2, start = mixture)
+  })
+  expect_equal(by_draws$trace, expected$trace, tolerance = 1e-3)
+  network <- fit_network(x, 4, start = networks)
+  expect_s3_class(network, "cwmix")
+  expect_gt(network$trace$training[1], fit_mixture(x, 1)$log_likelihood / 272)
+
   mixtures <- cwmix_average(lapply(1:2, function(seed) fit_mixture(x, 2, seed = seed)))
-  expect_s3_class(fit_mixture(x, 4, start = mixtures), "gaussian_mixture")
+  as_is <- fit_mixture(x, 4, start = mixtures)
+  expect_s3_class(as_is, "gaussian_mixture")
+  expect_equal(as_is$trace$log_likelihood[1], log_likelihood(mixtures, x) / 272)
 })
 
 test_that("plots of every kind are drawn", {
@@ -435,7 +498,7 @@ test_that("plots of every kind are drawn", {
   expect_equal(plot(average)$y, predict(average, plot(average)$x))
   expect_equal(
     plot(average, what = "classifier")$y,
-    predict(average$classifier, plot(average, what = "classifier")$x)
+    predict(joint_classifier(average), plot(average, what = "classifier")$x)
   )
   # seventy components
   many <- cwmix_average(lapply(1:10, function(seed) make_model(2, 7, 4, "full", seed = seed)))

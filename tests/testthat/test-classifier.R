@@ -24,7 +24,7 @@ test_that("single precision follows the reference to 1e-4, and is single", {
   differences <- double()
   for (s in scenarios(hidden = list(integer(0), 5, c(19, 8, 3)), covariance = "full")) {
     classifier <- as_classifier(s$p)
-    single <- with_engine(predict(classifier, s$x), precision = "single")
+    single <- exp(log_weights(classifier, s$x, list(single = TRUE)))
     double <- predict(classifier, s$x)
     expect_close(
       single, reference_classifier(s$x, s$p),
@@ -43,8 +43,9 @@ test_that("all instances of the engine give the same probabilities", {
   for (s in scenarios(c(1, 5), c(2, 7), hidden, covariance = "full")) {
     classifier <- as_classifier(s$p)
     for (precision in c("double", "single")) {
+      how <- list(single = precision == "single")
       w <- lapply(cwmix_info()$instances, function(instance) {
-        with_engine(predict(classifier, s$x), instance, precision)
+        with_engine(exp(log_weights(classifier, s$x, how)), instance)
       })
       if (precision == "single") {
         expect_gt(max(abs(w[[1L]] - predict(classifier, s$x))), 1e-12)

@@ -93,7 +93,7 @@ test_that("components come by decreasing size and their sizes are the mean poste
 
 test_that("the fields of a fit are those documented", {
   fit <- fit_network(faithful, hidden = c(7, 5), control = quick_control(epochs = 2))
-  expect_s3_class(fit, c("cwmix", "cwmix_density"), exact = TRUE)
+  expect_s3_class(fit, c("cwmix", "cwmix_normal", "cwmix_density"), exact = TRUE)
   expect_identical(dim(fit$mean), c(3L, 2L))
   expect_identical(colnames(fit$sd), names(faithful))
   expect_identical(fit$hidden, c(7L, 5L))
@@ -259,7 +259,7 @@ test_that("a network is no matter of the order of columns", {
   columns <- c(3, 1, 4, 2)
   turned$mean <- turned$mean[, columns]
   turned$sd <- turned$sd[, columns]
-  turned$columns$names <- turned$columns$names[columns]
+  turned$frame$names <- turned$frame$names[columns]
   turned$classifier$weights[[1]] <- turned$classifier$weights[[1]][, columns]
   a <- fit_network(iris[1:4], start = start)
   b <- fit_network(iris[columns], start = turned)

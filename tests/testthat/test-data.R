@@ -6,7 +6,8 @@ test_that("vectors, matrices and data frames are read as matrices and go back as
   for (x in inputs) {
     points <- read_points(x, "x", NULL)
     expect_identical(points$x, unname(as.matrix(x)))
-    expect_identical(restore_points(points$x, points$columns), x)
+    frame <- new_frame(points$names, points$type, no_support(ncol(points$x)))
+    expect_identical(restore_points(frame, points$x), x)
   }
 })
 
@@ -24,11 +25,11 @@ test_that("new columns are matched by name and otherwise by position", {
     sd = matrix(1, 1, 2), classifier = 1
   )
   x <- cbind(b = 1:2, a = 3:4)
-  expect_identical(read_newdata(model, x, NULL)$x, matrix(c(3, 4, 1, 2), 2))
+  expect_identical(read_newdata(model$frame, x, NULL)$x, matrix(c(3, 4, 1, 2), 2))
   expect_identical(
-    read_newdata(model, data.frame(z = "text", x), NULL)$x, matrix(c(3, 4, 1, 2), 2)
+    read_newdata(model$frame, data.frame(z = "text", x), NULL)$x, matrix(c(3, 4, 1, 2), 2)
   )
-  expect_identical(read_newdata(model, unname(x), NULL)$x, matrix(c(1, 2, 3, 4), 2))
+  expect_identical(read_newdata(model$frame, unname(x), NULL)$x, matrix(c(1, 2, 3, 4), 2))
 })
 
 test_that("a formula's variables are those of newdata, never others of the same name", {
@@ -76,7 +77,9 @@ test_that("weights may be a column of the data of a formula", {
 })
 
 test_that("labels of columns are their names, or x1, x2", {
-  labels <- function(mean) column_labels(cwmix_model(mean, sd = abs(mean) + 1, classifier = 1))
+  labels <- function(mean) {
+    column_labels(cwmix_model(mean, sd = abs(mean) + 1, classifier = 1)$frame)
+  }
   expect_identical(labels(matrix(1, 1, 2, dimnames = list(NULL, c("a", "b")))), c("a", "b"))
   expect_identical(labels(matrix(1, 1, 2)), c("x1", "x2"))
   expect_identical(labels(3), "x")

@@ -339,7 +339,7 @@ test_that("tables, prints and summaries are there, and a kind that lacks one say
     has(kind$likelihood, expect_identical(nobs(object), NROW(kind$points), info = name))
     has(kind$likelihood, c(AIC(object), BIC(object)))
     has(kind$glance, expect_identical(nrow(glance(object)), 1L, info = name))
-    has(kind$member, {
+    local({
       x <- kind$points
       average <- cwmix_average(list(object, object), c(0.3, 0.7))
       expect_equal(predict(average, x), predict(object, x), info = name)

@@ -8,7 +8,7 @@ base_scenarios <- function(...) {
 # The engine's gradient from derivatives in log weights and nodes.
 way_back <- function(p, z, log_weight, node, instance = NULL, threads = 1L) {
   model <- engine_model(reference_coef(p), p$activation)
-  flat <- with_engine(
+  flat <- in_instance(
     .Call(ffi_expectation_gradient, model, z, log_weight, node, threads),
     instance = instance
   )
@@ -476,7 +476,7 @@ test_that("the crude estimate at random points is the mean over simulate()'s dra
 
 test_that("estimates agree with integrals", {
   for (model in list(switching_model(), bounded_model(c(0, 1), small_network()))) {
-    range <- if (is.finite(model$support[1])) c(0, 1) else c(-Inf, Inf)
+    range <- if (is.finite(model$frame$support[1])) c(0, 1) else c(-Inf, Inf)
     exact <- integrate(function(x) cos(x) * predict(model, x), range[1], range[2])$value
     value <- seeded_expectation(1, model, cos, n = 2^13, replicates = 32)
     expect_close((value - exact) / attr(value, "se"), 0, 4, floor = 1)

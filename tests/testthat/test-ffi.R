@@ -39,7 +39,7 @@ model_doors <- function() {
 
 # The flow of a model for the doors, and what `change` makes of it.
 door_flow <- function(map, ...) {
-  model <- flow_model(make_flow_mixture(make_map(map), 3, 4, 5))
+  model <- flow_model(make_flow_mixture(make_shape(map), 3, 4, 5))
   model$flow[...names()] <- list(...)
   model
 }

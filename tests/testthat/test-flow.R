@@ -27,9 +27,9 @@ test_that("training starts from the standard normal of standardised columns", {
 })
 
 test_that("a fit has the fields of a trained density", {
-  for (map in c("realnvp", "spline")) {
-    fit <- fit_small_flow(faithful, map)
-    expect_s3_class(fit, c("flow", "cwmix_density"), exact = TRUE)
+  for (kind in c("realnvp", "spline")) {
+    fit <- fit_small_flow(faithful, kind)
+    expect_s3_class(fit, c("cwmix_flow_fit", "cwmix_flowed", "cwmix_density"), exact = TRUE)
     expect_identical(fit$trace$epoch, 0:4)
     expect_identical(fit$trace$epoch[which.max(fit$trace$validation)], fit$best_epoch)
     expect_identical(fit$stopped, "epochs")
@@ -38,10 +38,10 @@ test_that("a fit has the fields of a trained density", {
     expect_equal(fit$log_likelihood, sum(predict(fit, faithful, log = TRUE)))
     expect_equal(as.double(logLik(fit)), as.double(log_likelihood(fit, faithful)))
     expect_equal(AIC(fit), -2 * fit$log_likelihood + 2 * fit$df)
-    expect_identical(fit$call[[1]], as.name(paste0("flow_", map)))
+    expect_identical(fit$call[[1]], as.name(paste0("flow_", kind)))
     expect_identical(fit$control, quick_control(epochs = 4, learning_rate = 0.01))
     expect_gt(max(fit$trace$validation), fit$trace$validation[1] + 0.1)
-    expect_identical(fit$flow$map, map)
+    expect_identical(fit$flow$kind, kind)
   }
 })
 
@@ -52,9 +52,9 @@ test_that("the base stays the standard normal, whatever trains the flow", {
   )
   for (control in controls) {
     fit <- fit_small_flow(faithful, control = control)
-    expect_identical(unname(fit$mean), matrix(0, 1, 2))
-    expect_identical(unname(fit$sd), matrix(1, 1, 2))
-    expect_identical(predict(fit$classifier, matrix(0, 3, 2)), matrix(1, 3, 1))
+    expect_identical(unname(fit$base$mean), matrix(0, 1, 2))
+    expect_identical(unname(fit$base$sd), matrix(1, 1, 2))
+    expect_identical(predict(fit$base$classifier, matrix(0, 3, 2)), matrix(1, 3, 1))
     expect_named(coef(fit), "flow")
     expect_gt(fit$log_likelihood, fit_small_flow(faithful,
       control = quick_control(epochs = 0)
@@ -76,8 +76,8 @@ test_that("flows beat a mixture of two normals on half-moons", {
   y <- moons(3000, seed = 2)
   control <- cwmix_control(epochs = 60)
   mixture <- mean(predict(fit_mixture(x, 2, covariance = "full"), y, log = TRUE))
-  for (map in c("realnvp", "spline")) {
-    fit <- fit_small_flow(x, map, layers = 6, hidden = c(16, 16), control = control)
+  for (kind in c("realnvp", "spline")) {
+    fit <- fit_small_flow(x, kind, layers = 6, hidden = c(16, 16), control = control)
     expect_gt(mean(predict(fit, y, log = TRUE)), mixture + 0.2)
   }
 })
@@ -92,7 +92,7 @@ test_that("densities integrate to one", {
   for (fit in list(
     fit_small_flow(rivers, support = c(0, Inf)),
     fit_small_flow(rivers, "spline", support = c(0, Inf)),
-    fit_small_map(rivers, support = c(0, Inf))
+    fit_behind_flow(rivers, support = c(0, Inf))
   )) {
     expect_equal(integrate(function(x) predict(fit, x), 0, Inf, subdivisions = 500)$value, 1,
       tolerance = 1e-3
@@ -107,9 +107,9 @@ test_that("draws are the base points' images, and come as the data do", {
     x <- simulate(fit, 100, seed = 3, component = TRUE)
     expect_identical(class(x), class(case$points))
     z <- attr(x, "z")
-    u <- place(fit, z, attr(x, "component"))
-    y <- to_working(as.matrix(x), fit$support)$y
-    expect_close(flow_forward(fit, unname(y))$u, unname(u), 1e-7, floor = 1)
+    u <- place(fit$base, z, attr(x, "component"))
+    y <- to_working(as.matrix(x), fit$frame$support)$y
+    expect_close(flow_forward(fit$flow, unname(y))$u, unname(u), 1e-7, floor = 1)
     expect_identical(simulate(fit, 100, seed = 3), simulate(fit, 100, seed = 3))
     # the first draws do not depend on their number
     expect_equal(
@@ -134,8 +134,8 @@ test_that("the score function's gradient is that of the others in the mean", {
 test_that("in one column distribution and quantile functions are exact", {
   fits <- list(
     fit_small_flow(faithful$waiting), fit_small_flow(faithful$waiting, "spline"),
-    fit_small_flow(rivers, "spline", support = c(0, Inf)), fit_small_map(faithful$waiting),
-    fit_small_map(faithful$waiting, hidden = NULL)
+    fit_small_flow(rivers, "spline", support = c(0, Inf)), fit_behind_flow(faithful$waiting),
+    fit_behind_flow(faithful$waiting, hidden = NULL)
   )
   for (fit in fits) {
     p <- c(1e-9, 0.01, 0.3, 0.5, 0.99, 1 - 1e-9)
@@ -150,7 +150,7 @@ test_that("in one column distribution and quantile functions are exact", {
     far <- pcwmix(qcwmix(-1000, fit, log.p = TRUE), fit, log.p = TRUE)
     expect_equal(far, -1000, tolerance = 1e-8)
     expect_identical(
-      qcwmix(c(0, 1), fit), unname(c(fit$support[1, ])),
+      qcwmix(c(0, 1), fit), unname(c(fit$frame$support[1, ])),
       ignore_attr = TRUE
     )
   }
@@ -178,7 +178,7 @@ test_that("formulas and kept data are as in other fits", {
 })
 
 test_that("three epochs and two more are five, to the bit", {
-  maps <- list(
+  fits <- list(
     function(epochs) {
       flow_realnvp(faithful, layers = 2, hidden = 5, control = constant_control(epochs))
     },
@@ -188,17 +188,17 @@ test_that("three epochs and two more are five, to the bit", {
       )
     },
     function(epochs) {
-      cwmix(faithful, K = 2, hidden = NULL, map = cwmix_map(layers = 2, hidden = 5),
+      cwmix(faithful, K = 2, hidden = NULL, flow = cwmix_flow(layers = 2, hidden = 5),
         covariance = "full", control = constant_control(epochs)
       )
     },
     function(epochs) {
-      cwmix(faithful, K = 2, hidden = 4, map = cwmix_map("spline", layers = 2, hidden = 5),
+      cwmix(faithful, K = 2, hidden = 4, flow = cwmix_flow("spline", layers = 2, hidden = 5),
         control = constant_control(epochs)
       )
     }
   )
-  for (fit in maps) {
+  for (fit in fits) {
     five <- with_fixed_seed(1, fit(5))
     three_and_two <- with_fixed_seed(1, update(fit(3), epochs = 2))
     five$control <- three_and_two$control <- NULL
@@ -212,9 +212,9 @@ test_that("changes refit", {
   again <- update(fit, layers = 3)
   expect_identical(again$flow$layers, 3L)
   expect_identical(again$flow$hidden, 5L)
-  expect_s3_class(again, "flow")
-  mapped <- cwmix(faithful, K = 2, hidden = 3, control = quick_control(epochs = 1))
-  expect_identical(update(mapped, map = "realnvp")$flow$map, "realnvp")
+  expect_s3_class(again, "cwmix_flow_fit")
+  plain <- cwmix(faithful, K = 2, hidden = 3, control = quick_control(epochs = 1))
+  expect_identical(update(plain, flow = "realnvp")$flow$kind, "realnvp")
 })
 
 test_that("any number of threads gives the same bits", {
@@ -243,13 +243,13 @@ test_that("flows print in at most eight lines", {
   expect_snapshot({
     fit_small_flow(faithful, support = list(c(0, Inf), NULL), control = still)
     fit_small_flow(faithful$waiting, "spline", control = still)
-    fit_small_map(faithful, control = still)
-    summary(fit_small_map(faithful, control = still))
+    fit_behind_flow(faithful, control = still)
+    summary(fit_behind_flow(faithful, control = still))
   })
 })
 
 test_that("tables of components are those before the flow and say so", {
-  fit <- fit_small_map(faithful, K = 2)
+  fit <- fit_behind_flow(faithful, K = 2)
   expect_named(tidy(fit), c("component", "proportion", "mean.u1", "mean.u2", "sd.u1", "sd.u2"))
   expect_identical(glance(fit)$df, fit$df)
   flow <- fit_small_flow(faithful)
@@ -263,7 +263,7 @@ test_that("plots show what the density is, ellipses where the components are", {
   on.exit(grDevices::dev.off())
   for (case in kinds("flow")) {
     fit <- case$object
-    d <- ncol(fit$mean)
+    d <- size(fit)$d
     for (what in c("density", "components", "training", "residuals")) {
       expect_silent(plot(fit, case$points, what = what))
     }
@@ -275,8 +275,8 @@ test_that("plots show what the density is, ellipses where the components are", {
       next
     }
     drawn <- plot(fit, case$points, what = "components")
-    y <- to_working(drawn$ellipses[[1]], fit$support)$y
-    z <- latent(fit, flow_forward(fit, y)$u, 1)
+    y <- to_working(drawn$ellipses[[1]], fit$frame$support)$y
+    z <- latent(fit, y, 1)
     expect_close(rowSums(z^2), rep(qchisq(0.9, 2), nrow(z)), 1e-6)
   }
 })

@@ -43,9 +43,9 @@ test_that("gradients survive", {
 test_that("flows and models with one survive", {
   y <- make_points(21, 3)
   for (model in list(
-    flow_model(make_flow_mixture(make_map("spline"), 3, 2, 4)),
-    flow_model(make_flow_alone(make_map("realnvp"), 3)),
-    flow_model(make_own_flows(make_map("realnvp"), 3, 2, 4))
+    flow_model(make_flow_mixture(make_shape("spline"), 3, 2, 4)),
+    flow_model(make_flow_alone(make_shape("realnvp"), 3)),
+    flow_model(make_own_flows(make_shape("realnvp"), 3, 2, 4))
   )) {
     last <- model$flow$count - 1L
     for (single in c(FALSE, TRUE)) {

@@ -128,7 +128,7 @@ test_that("the default samples and exact = TRUE does not", {
 at_points <- function(p, x, a = NULL, sampling = all_components, single = FALSE, instance = NULL,
                       threads = 1L) {
   model <- engine_model(reference_coef(p), p$activation)
-  with_engine(
+  in_instance(
     .Call(ffi_gradient, model, x, a, TRUE, sampling, single, threads),
     instance = instance
   )

@@ -49,7 +49,7 @@ test_that("inverses lead to points that the reference sends back", {
 test_that("of one flow a component each follows the reference, forward, back and pulled back", {
   for (s in own_flow_scenarios()) {
     dy <- with_fixed_seed(5, matrix(rnorm(length(s$x)), nrow(s$x)))
-    for (k in seq_len(s$p$map$count)) {
+    for (k in seq_len(s$p$shape$count)) {
       one <- flow_of(s$p, k)
       expected <- reference_flow(s$x, one)
       pulled <- reference_pullback(s$x, one, dy)
@@ -66,7 +66,7 @@ test_that("of one flow a component each follows the reference, forward, back and
           return()
         }
         out <- flow_pulled_back(s$p, s$x, dy, instance, k = k)
-        its <- flow_of(c(out["flow"], s$p["map"]), k)["flow"]
+        its <- flow_of(c(out["flow"], s$p["shape"]), k)["flow"]
         expect_close_gradient(c(out["dx"], its), pulled, 1e-10, info = info)
         # no other flow has a part in it
         expect_identical(sum(flatten(out$flow) != 0), sum(flatten(its) != 0), info = info)
@@ -128,7 +128,7 @@ test_that("finite differences of the engine's values confirm its gradients", {
     p <- s$p
     flat <- flatten(reference_coef(p))
     density <- function(values, x = s$x) {
-      q <- c(unflatten(values, reference_coef(p)), p[c("activation", "map")])
+      q <- c(unflatten(values, reference_coef(p)), p[c("activation", "shape")])
       sum(engine_log_quantities(q, x)$density)
     }
     out <- flow_gradient(p, s$x)
@@ -150,7 +150,7 @@ test_that("finite differences of the engine's values confirm its gradients", {
 
 test_that("finite differences confirm the way back through the inverse", {
   for (s in c(flow_scenarios(n = 3, size = 0.2), own_flow_scenarios(n = 3, size = 0.2))) {
-    last <- s$p$map$count
+    last <- s$p$shape$count
     u <- through_flow(s$p, s$x, k = last)$x
     dy <- with_fixed_seed(1, matrix(rnorm(length(u)), nrow(u)))
     back <- flow_pulled_back(s$p, s$x, dy, k = last)
@@ -176,7 +176,7 @@ test_that("in many chunks and tiles all is as for one row at a time", {
   for (s in large_flow_scenarios()) {
     rows <- c(1, 2, 47, 192, 193, 255:258, 600, 1200, 1201)
     some <- s$x[rows, , drop = FALSE]
-    last <- s$p$map$count
+    last <- s$p$shape$count
     expected <- reference_flow(some, flow_of(s$p, last))
     whole <- flow_gradient(s$p, s$x)
     quantities <- reference_log_quantities(some, s$p)
@@ -229,7 +229,7 @@ test_that("any number of threads gives the same bits, in every instance and prec
   for (s in large_flow_scenarios()[c(1, 2, 4, 7, 8)]) {
     x <- make_points(2501, ncol(s$x), 8)
     dy <- make_points(2501, ncol(s$x), 9)
-    last <- s$p$map$count
+    last <- s$p$shape$count
     u <- through_flow(s$p, x, k = last)$x
     each_engine(function(instance, single) {
       # the plain loops take long and share nothing out in a way of their own
@@ -252,10 +252,10 @@ test_that("any number of threads gives the same bits, in every instance and prec
 })
 
 test_that("no rows and one row are rows", {
-  for (map in c("realnvp", "spline")) {
+  for (kind in c("realnvp", "spline")) {
     for (p in list(
-      make_flow_alone(make_map(map), 2), make_flow_mixture(make_map(map), 2, 3, 4),
-      make_own_flows(make_map(map), 2, 3, 4)
+      make_flow_alone(make_shape(kind), 2), make_flow_mixture(make_shape(kind), 2, 3, 4),
+      make_own_flows(make_shape(kind), 2, 3, 4)
     )) {
       none <- matrix(0, 0, 2)
       expect_identical(through_flow(p, none), list(x = none, log_det = double()))
@@ -272,13 +272,13 @@ test_that("no rows and one row are rows", {
 })
 
 test_that("with the outputs of its networks at zero a flow is the identity", {
-  for (map in c("realnvp", "spline")) {
+  for (kind in c("realnvp", "spline")) {
     for (d in c(1, 2, 5)) {
       x <- rbind(make_points(9, d), 0, 3, -3, 1e3, -1e6)
-      p <- make_flow_mixture(make_map(map, layers = 8, bins = 8), d, 3, 4, size = 0)
+      p <- make_flow_mixture(make_shape(kind, layers = 8, bins = 8), d, 3, 4, size = 0)
       for (instance in cwmix_info()$instances) {
         # a bin of a spline rounds by some units of its bounds
-        tolerance <- if (map == "realnvp") 0 else 1e-14
+        tolerance <- if (kind == "realnvp") 0 else 1e-14
         out <- through_flow(p, x, instance = instance)
         expect_close(out$x, x, tolerance, floor = 1)
         expect_close(out$log_det, double(14), tolerance, floor = 1)
@@ -294,13 +294,13 @@ test_that("with the outputs of its networks at zero a flow is the identity", {
 
 test_that("before an identity the components drawn in a step are those without it", {
   for (make in list(make_flow_mixture, make_own_flows)) {
-    p <- make(make_map("realnvp"), 2, 9, c(6, 5), size = 0, seed = 3)
+    p <- make(make_shape("realnvp"), 2, 9, c(6, 5), size = 0, seed = 3)
     base <- c(reference_base(p), p["activation"])
     x <- make_points(1201, 2)
     a <- with_fixed_seed(1, runif(1201))
     sampling <- draw_of(0.4, 0.3, 0.7)
     each_engine(function(instance, single) {
-      info <- paste(instance, p$map$count)
+      info <- paste(instance, p$shape$count)
       expected <- with_engine(instance = instance, .Call(
         ffi_gradient, engine_model(reference_coef(base), "tanh"), x, a, TRUE, sampling, single, 1L
       ))
@@ -318,8 +318,8 @@ test_that("before an identity the components drawn in a step are those without i
 })
 
 test_that("the mean over many draws of components is the exact gradient of their flows", {
-  for (map in c("realnvp", "spline")) {
-    p <- make_own_flows(make_map(map), 2, 5, 4, size = 0.4)
+  for (kind in c("realnvp", "spline")) {
+    p <- make_own_flows(make_shape(kind), 2, 5, 4, size = 0.4)
     x <- make_points(401, 2)
     for (single in c(FALSE, TRUE)) {
       gradient <- function(sampling) {
@@ -331,7 +331,7 @@ test_that("the mean over many draws of components is the exact gradient of their
       # as in expect_unbiased(): of 5 normal numbers one is beyond 4 once in 3000 times
       along <- with_fixed_seed(2, matrix(rnorm(5 * length(exact)), 5)) %*% (drawn - exact)
       z <- rowMeans(along) / (apply(along, 1, sd) / sqrt(100))
-      expect_close(z, double(5), 4, floor = 1, info = paste(map, single))
+      expect_close(z, double(5), 4, floor = 1, info = paste(kind, single))
     }
   }
 })
@@ -339,7 +339,7 @@ test_that("the mean over many draws of components is the exact gradient of their
 test_that("flows of equal parameters are the flow that is shared", {
   for (s in c(flow_scenarios(), large_flow_scenarios())) {
     K <- nrow(s$p$mean)
-    if (s$p$map$fixed || has_own_flows(s$p)) next
+    if (s$p$shape$fixed || has_own_flows(s$p)) next
     own <- with_flows(s$p, rep(list(s$p$flow), K))
     a <- with_fixed_seed(4, rnorm(nrow(s$x)))
     each_engine(function(instance, single) {
@@ -368,12 +368,12 @@ test_that("flows of equal parameters are the flow that is shared", {
 })
 
 test_that("exchanging components with their flows exchanges what is theirs", {
-  p <- make_own_flows(make_map("spline"), 2, 3, 4, seed = 2)
+  p <- make_own_flows(make_shape("spline"), 2, 3, 4, seed = 2)
   x <- make_points(19, 2)
   order <- c(3, 1, 2)
   q <- order_components(reference_coef(p), order)
   q$flow <- lapply(p$flow, `[`, order)
-  q <- c(q, p[c("activation", "map")])
+  q <- c(q, p[c("activation", "shape")])
   before <- engine_log_quantities(p, x)
   after <- engine_log_quantities(q, x)
   expect_close(after$density, before$density, 1e-13, floor = 1)
@@ -385,26 +385,26 @@ test_that("exchanging components with their flows exchanges what is theirs", {
 test_that("densities behind flows integrate to one", {
   step <- 0.02
   grid <- seq(-14, 14, by = step)
-  for (map in c("realnvp", "spline")) {
+  for (kind in c("realnvp", "spline")) {
     for (p in list(
-      make_flow_alone(make_map(map), 1), make_flow_mixture(make_map(map), 1, 3, c(5, 4)),
-      make_own_flows(make_map(map), 1, 3, c(5, 4), size = 0.5)
+      make_flow_alone(make_shape(kind), 1), make_flow_mixture(make_shape(kind), 1, 3, c(5, 4)),
+      make_own_flows(make_shape(kind), 1, 3, c(5, 4), size = 0.5)
     )) {
       density <- exp(engine_log_quantities(p, matrix(grid))$density)
       # the slope of a density has corners at knots, of which the sum is off by about step^2
-      expect_close(sum(density) * step, 1, 1e-3, info = map)
+      expect_close(sum(density) * step, 1, 1e-3, info = kind)
     }
   }
   step <- 0.04
   grid <- as.matrix(expand.grid(seq(-14, 14, by = step), seq(-14, 14, by = step)))
-  for (map in c("realnvp", "spline")) {
+  for (kind in c("realnvp", "spline")) {
     for (p in list(
-      make_flow_alone(make_map(map), 2, size = 0.3),
-      make_flow_mixture(make_map(map), 2, 3, 4, size = 0.3),
-      make_own_flows(make_map(map), 2, 3, 4, size = 0.3)
+      make_flow_alone(make_shape(kind), 2, size = 0.3),
+      make_flow_mixture(make_shape(kind), 2, 3, 4, size = 0.3),
+      make_own_flows(make_shape(kind), 2, 3, 4, size = 0.3)
     )) {
       density <- exp(engine_log_quantities(p, grid)$density)
-      expect_close(sum(density) * step^2, 1, 1e-2, info = map)
+      expect_close(sum(density) * step^2, 1, 1e-2, info = kind)
     }
   }
 })
@@ -417,14 +417,14 @@ marked_points <- function(bound) {
 }
 
 test_that("forward and inverse compose to the identity, at the bounds and far out", {
-  for (map in c("realnvp", "spline")) {
+  for (kind in c("realnvp", "spline")) {
     for (d in c(1, 2, 3)) {
       for (seed in 1:3) {
-        p <- make_flow_alone(make_map(map, layers = 8, bins = 8), d, size = 0.5, seed = seed)
+        p <- make_flow_alone(make_shape(kind, layers = 8, bins = 8), d, size = 0.5, seed = seed)
         marks <- marked_points(3)
         x <- with_fixed_seed(seed, vapply(seq_len(d), function(j) sample(marks), marks))
         for (instance in cwmix_info()$instances) {
-          info <- paste(map, d, seed, instance)
+          info <- paste(kind, d, seed, instance)
           out <- through_flow(p, x, instance = instance)
           back <- through_flow(p, out$x, TRUE, instance = instance)
           expect_close(back$x, x, 1e-8, floor = 1, info = info)
@@ -440,7 +440,7 @@ test_that("forward and inverse compose to the identity, at the bounds and far ou
 # A spline of one column and one layer with raw numbers of spread 5: bins down to 6e-3 wide or high,
 # slopes at knots from 1e-3 to some 20, or to `steep`.
 extreme_spline <- function(seed, steep = NULL) {
-  p <- make_flow_alone(make_map("spline", layers = 1, bins = 8), 1, size = 10, seed = seed)
+  p <- make_flow_alone(make_shape("spline", layers = 1, bins = 8), 1, size = 10, seed = seed)
   slopes <- 16 + 1:7
   raw <- p$flow$biases[[1]][[1]]
   if (!is.null(steep)) raw[slopes] <- ifelse(raw[slopes] > 0, steep, raw[slopes])
@@ -497,17 +497,17 @@ test_that("however steep, single precision stays finite and within the bounds", 
 
 test_that("points far out are finite in every precision, and so are gradients at them", {
   far <- c(1e3, -1e3, 1e6, -1e6, 1e10)
-  for (map in c("realnvp", "spline")) {
+  for (kind in c("realnvp", "spline")) {
     for (activation in c("tanh", "relu", "silu")) {
       for (d in c(1, 2, 3)) {
         x <- rbind(matrix(far, 5, d), cbind(far, matrix(0.5, 5, d - 1)))
-        map_of <- make_map(map, layers = 8, bins = 8, activation = activation)
+        shape <- make_shape(kind, layers = 8, bins = 8, activation = activation)
         for (p in list(
           make_flow_alone(map_of, d, size = 0.5), make_flow_mixture(map_of, d, 3, 4, size = 0.5),
           make_own_flows(map_of, d, 3, 4, size = 0.5)
         )) {
           each_engine(function(instance, single) {
-            info <- paste(map, activation, d, instance, single)
+            info <- paste(kind, activation, d, instance, single)
             finite <- function(values) {
               expect_identical(sum(!is.finite(unlist(values))), 0L, info = info)
             }
@@ -524,10 +524,10 @@ test_that("points far out are finite in every precision, and so are gradients at
 
 test_that("a point that is not a number spoils no other", {
   x <- rbind(make_points(5, 2), c(NaN, 1), c(1, NaN))
-  for (map in c("realnvp", "spline")) {
+  for (kind in c("realnvp", "spline")) {
     for (p in list(
-      make_flow_alone(make_map(map), 2), make_flow_mixture(make_map(map), 2, 3, 4),
-      make_own_flows(make_map(map), 2, 3, 4)
+      make_flow_alone(make_shape(kind), 2), make_flow_mixture(make_shape(kind), 2, 3, 4),
+      make_own_flows(make_shape(kind), 2, 3, 4)
     )) {
       each_engine(function(instance, single) {
         density <- engine_log_quantities(p, x, single, instance)$density

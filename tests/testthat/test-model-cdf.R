@@ -244,7 +244,7 @@ test_that("components are given by lists, named vectors and vectors of parameter
   expect_identical(
     model, model_of(gamma = c(shape = 2L, rate = 3L), gamma = c(shape = 5, rate = 3), norm = list())
   )
-  expect_s3_class(model, c("cwmix_model", "cwmix_density"), exact = TRUE)
+  expect_s3_class(model, c("cwmix_model", "cwmix_family", "cwmix_density"), exact = TRUE)
   expect_named(model$components, c("gamma", "gamma", "norm"))
   expect_identical(model$components[[2]], list(shape = 5, rate = 3))
   again <- cwmix_model(components = coef(model)$components, classifier = model$classifier)

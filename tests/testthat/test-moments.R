@@ -142,7 +142,7 @@ test_that("the entropy of a normal is known, that of others by quadrature", {
     expect_close(as.numeric(value), exact, 1e-3)
   }
   for (model in list(switching_model(), bounded_model(c(-1, 4), small_network()))) {
-    range <- if (is.finite(model$support[1])) c(-1, 4) else c(-30, 30)
+    range <- if (is.finite(model$frame$support[1])) c(-1, 4) else c(-30, 30)
     exact <- -integrate(
       function(x) {
         log_density <- predict(model, x, log = TRUE)

@@ -62,19 +62,17 @@ test_that("single precision follows the reference to 1e-5", {
   # more in the sums of each layer, most of which cancel: 170 units in all.
   for (s in scenarios()) {
     model <- as_model(s$p)
-    single <- function(type, log) {
-      with_engine(predict(model, s$x, type = type, log = log), precision = "single")
-    }
+    single <- function(type) evaluate(model, points_at(s$x), type, list(single = TRUE))
     expected <- reference_log_quantities(s$x, s$p)
     types <- c(density = "density", component = "component", weights = "weights")
     expect_close(
-      lapply(types, single, log = TRUE), expected[types], 1e-5,
+      lapply(types, single), expected[types], 1e-5,
       floor = 1, info = s$name
     )
     # a posterior is the exponential of a difference of logarithms, whose error is
     # relative to their size, so only its absolute error is bounded
     expect_close(
-      single("posterior", FALSE), exp(expected$posterior), 1e-5,
+      exp(single("posterior")), exp(expected$posterior), 1e-5,
       floor = 1, info = s$name
     )
   }
@@ -125,13 +123,14 @@ test_that("all instances of the engine give the same densities", {
   for (s in scenarios(d = c(1, 5), hidden = list(NULL, integer(0), c(19, 8, 3)))) {
     model <- as_model(s$p)
     for (precision in c("double", "single")) {
+      how <- list(single = precision == "single")
       values <- lapply(instances, function(instance) {
         with_engine(
           c(
-            lapply(types, function(type) predict(model, s$x, type = type, log = TRUE)),
-            list(posterior = predict(model, s$x, type = "posterior"))
+            lapply(types, function(type) evaluate(model, points_at(s$x), type, how)),
+            list(posterior = exp(evaluate(model, points_at(s$x), "posterior", how)))
           ),
-          instance, precision
+          instance
         )
       })
       for (i in seq_along(values)[-1L]) {
@@ -374,7 +373,7 @@ test_that("points far away have a log density, never NaN", {
       tolerance = 1e-10, floor = 1e3, info = s$name
     )
     expect_close(
-      with_engine(predict(model, x, log = TRUE), precision = "single"), expected,
+      evaluate(model, points_at(x), "density", list(single = TRUE)), expected,
       tolerance = 1e-6, info = s$name # 16 roundings of squares that dwarf all else
     )
   }
@@ -390,7 +389,7 @@ test_that("points whose squared distance overflows have log density -Inf", {
     expect_identical(as.numeric(predict(model, x)), c(0, 0), info = s$name)
     # 1e30 squared is more than single precision holds
     x <- rbind(1e30, -1e30) %*% rep(1, d)
-    single <- with_engine(predict(model, x, log = TRUE), precision = "single")
+    single <- evaluate(model, points_at(x), "density", list(single = TRUE))
     expect_identical(anyNA(single), FALSE, info = s$name)
     expect_identical(sum(single == Inf), 0L, info = s$name)
   }

@@ -9,7 +9,7 @@ reference_totals <- function(w, between) {
 }
 
 totals <- function(model) {
-  below <- weight_integrals(model, NULL)$below
+  below <- weight_integrals(model$classifier)$below
   exp(below[nrow(below), ])
 }
 
@@ -61,7 +61,7 @@ test_that("steep networks of every activation are integrated to 1e-9 without a w
     expect_silent(total <- totals(model))
     # 40,000 short intervals, none of them chosen by the weights.
     edges <- seq(-9, 9, length.out = 40001)
-    direct <- log_integrals(classifier, edges[-40001], edges[-1], NULL)
+    direct <- log_integrals(classifier, edges[-40001], edges[-1])
     expect_lt(max(abs(total - colSums(exp(direct)))), 1e-9)
   }
 })
@@ -93,7 +93,7 @@ test_that("a classifier without an integral ends in a warning, soon", {
     cbind(w, 1 - w)
   }
   model <- cwmix_model(c(0, 1), sd = c(1, 1), classifier = noise)
-  expect_warning(weight_integrals(model, NULL), class = "cwmix_quadrature_warning")
+  expect_warning(weight_integrals(model$classifier), class = "cwmix_quadrature_warning")
 })
 
 test_that("the slope of log odds is bounded over an interval, and closely over a short one", {
@@ -137,14 +137,14 @@ test_that("integrals over far half-lines are those of pnorm(), times the weights
   t <- c(-1e6, -1000, -50, -37, 37, 60, 1e5)
   log_tail <- pnorm(-abs(t), log.p = TRUE)
   constant <- constant_classifier(c(0.25, 0.75))
-  expect_equal(far_integrals(constant, t, NULL), log_tail + rep(log(c(0.25, 0.75)), each = 7),
+  expect_equal(far_integrals(constant, t), log_tail + rep(log(c(0.25, 0.75)), each = 7),
     tolerance = 1e-13, ignore_attr = TRUE
   )
   # w_1 = exp(10 z) / (1 + exp(10 z)) is exp(10 z) there: the normal density moves by 10
   switching <- cwmix_classifier(list(matrix(c(10, 0))), list(c(0, 0)))
   t <- c(-1000, -50, -37)
   moved <- pnorm(t - 10, log.p = TRUE) + 50
-  expect_equal(far_integrals(switching, t, NULL)[, 1], moved, tolerance = 1e-13)
+  expect_equal(far_integrals(switching, t)[, 1], moved, tolerance = 1e-13)
 })
 
 test_that("sums of logarithms are those of their exponentials", {

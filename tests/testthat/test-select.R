@@ -259,7 +259,7 @@ test_that("arguments of cwmix go through, others are refused before any fit", {
   choice <- cwmix_select(rivers,
     K = 1:2, hidden = NULL, covariance = "full", support = c(0, Inf), folds = 3, keep_data = TRUE
   )
-  expect_identical(best(choice)$support[[1, "lower"]], 0)
+  expect_identical(best(choice)$frame$support[[1, "lower"]], 0)
   expect_identical(best(choice)$data$x, rivers)
   expect_error(
     cwmix_select(rivers, K = 1:2, start = matrix(1)), "no argument `start`",

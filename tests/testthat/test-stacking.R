@@ -39,25 +39,26 @@ test_that("scores of candidates and of the stack are those of a loop over the ro
 test_that("the fit is the sum of share times density of the members of all folds", {
   both <- search_of(ring_fit())
   fit <- both$fit
-  problem <- both$search$problem
+  sample <- both$search$task$sample
   candidates <- best_first(both$search$candidates, vapply(
     both$search$candidates, function(c) mean(c$scores), 0
   ))
   points <- ring(20, seed = 2)
-  u <- t((t(points) - problem$center) / problem$scale)
+  u <- t((t(points) - sample$center) / sample$scale)
   density <- 0
   for (i in seq_along(candidates)) {
-    for (members in candidates[[i]]$members) {
-      p <- c(members, list(activation = "tanh"))
+    for (fold_fit in candidates[[i]]$fits) {
+      p <- c(fold_fit, list(activation = "tanh"))
       density <- density + fit$candidates$share[i] / 2 * exp(reference_log_density(u, p))
     }
   }
-  expect_close(predict(fit, points), density / prod(problem$scale), 1e-9)
+  expect_close(predict(fit, points), density / prod(sample$scale), 1e-9)
   # networks among them
   expect_gt(sum(fit$candidates$share[fit$candidates$hidden == "16"]), 0)
-  expect_gt(length(fit$classifier$members), 1)
+  expect_gt(length(fit$members), 1)
   expect_equal(sum(fit$shares), 1)
-  expect_length(fit$shares, 2 * sum(fit$candidates$share > 0))
+  expect_equal(sum(fit$averaged), 1)
+  expect_length(fit$averaged, 2 * sum(fit$candidates$share > 0))
 })
 
 test_that("candidates are a table, the best first", {
@@ -148,7 +149,7 @@ test_that("members have the structure of their candidate", {
   kinds <- vapply(found$candidates, `[[`, "", "covariance")
   expect_setequal(kinds, names(structures(2, "auto")))
   for (candidate in found$candidates) {
-    for (p in candidate$members) {
+    for (p in candidate$fits) {
       kind <- candidate$covariance
       expect_identical(dim(p$mean), c(candidate$K, 2L))
       expect_identical(is.null(p$log_sd), startsWith(kind, "full"))
@@ -163,9 +164,10 @@ test_that("members have the structure of their candidate", {
 test_that("hidden, covariance and activation are taken as given", {
   diagonal <- ring_fit(80, hidden = c(5, 3), epochs = 3, activation = "silu")
   expect_true(all(grepl("^(diagonal|spherical)", diagonal$candidates$covariance)))
-  expect_null(diagonal$cholesky)
+  for (member in diagonal$members) expect_null(member$cholesky)
   expect_identical(diagonal$hidden, c(5L, 3L))
-  networks <- Filter(function(c) length(c$weights) > 0, diagonal$classifier$members)
+  classifiers <- lapply(diagonal$members, `[[`, "classifier")
+  networks <- Filter(function(c) length(c$weights) > 0, classifiers)
   expect_gt(length(networks), 0)
   for (network in networks) {
     expect_identical(network$activation, "silu")
@@ -175,23 +177,27 @@ test_that("hidden, covariance and activation are taken as given", {
 
   full <- ring_fit(80, hidden = integer(), epochs = 3, covariance = "full")
   expect_true(all(grepl("^full", full$candidates$covariance)))
-  expect_identical(dim(full$cholesky), c(2L, 2L, nrow(full$mean)))
+  for (member in full$members) {
+    expect_identical(dim(member$cholesky), c(2L, 2L, nrow(member$mean)))
+  }
   expect_setequal(full$candidates$hidden, c("constant", "linear"))
 })
 
 test_that("without networks the fit is a Gaussian mixture", {
   fit <- fit_stack(faithful)
-  expect_true(is_constant(fit$classifier))
+  expect_length(fit$members, 1)
+  expect_true(is_constant(fit$members[[1]]$classifier))
   expect_null(fit$hidden)
   expect_identical(unique(fit$candidates$hidden), "constant")
-  expect_false(is.unsorted(-predict(fit$classifier, matrix(0, 1, 2))))
+  expect_false(is.unsorted(-predict(fit$members[[1]]$classifier, matrix(0, 1, 2))))
   # networks that have no epochs, or that only lose, leave no candidate
   for (control in list(
     cwmix_control(folds = 2, epochs = 0),
     cwmix_control(folds = 2, epochs = 3, learning_rate = 3)
   )) {
     fit <- fit_stack(faithful, hidden = 4, control = control)
-    expect_true(is_constant(fit$classifier))
+    expect_length(fit$members, 1)
+    expect_true(is_constant(fit$members[[1]]$classifier))
     expect_identical(unique(fit$candidates$hidden), "constant")
     expect_identical(fit$hidden, 4L)
   }
@@ -204,9 +210,9 @@ test_that("networks of all folds stop at the epoch of the best mean held-out sco
     start <- found$candidates[[3]]
     real <- held_out_scores
     seen <- list()
-    note <- function(search, members, ...) {
-      scores <- real(search, members, ...)
-      seen[[length(seen) + 1]] <<- list(members = members, score = mean(scores))
+    note <- function(search, fits, ...) {
+      scores <- real(search, fits, ...)
+      seen[[length(seen) + 1]] <<- list(fits = fits, score = mean(scores))
       scores
     }
     best <- with_replaced(
@@ -216,14 +222,14 @@ test_that("networks of all folds stop at the epoch of the best mean held-out sco
     expect_length(scores, 6)
     expect_identical(best$epochs, which.max(scores))
     expect_equal(best$score, max(scores))
-    expect_identical(best$members, seen[[best$epochs]]$members)
+    expect_identical(best$fits, seen[[best$epochs]]$fits)
     expect_gt(best$score, mean(start$scores))
   }
 })
 
 test_that("patience ends the training of networks", {
   found <- search_of(fit_stack(faithful))$search
-  found$problem$control <- cwmix_control(epochs = 50, patience = 3, learning_rate = 0.5)
+  found$task$control <- cwmix_control(epochs = 50, patience = 3, learning_rate = 0.5)
   rounds <- 0
   real <- held_out_scores
   count <- function(...) {
@@ -239,9 +245,9 @@ test_that("patience ends the training of networks", {
 
 test_that("no component is narrower than half the unit that data are rounded to", {
   sharp <- round(with_fixed_seed(1, c(rnorm(60, sd = 0.3), rnorm(60, 5))) * 2) / 2
-  expect_gte(min(fit_stack(sharp)$sd), 0.25 * (1 - 1e-9))
+  expect_gte(min(fit_stack(sharp)$members[[1]]$sd), 0.25 * (1 - 1e-9))
   both <- unname(cbind(sharp, rev(sharp) / 10))
-  fit <- fit_stack(both)
+  fit <- fit_stack(both)$members[[1]]
   for (k in seq_len(nrow(fit$mean))) {
     in_units <- diag(1 / c(0.25, 0.025)) %*% reference_factor(list(
       mean = fit$mean, log_cholesky = {
@@ -308,9 +314,9 @@ test_that("folds are those asked for, the fewer the more rows there are, one spl
   expect_false(is.unsorted(-folds))
   expect_gt(min(folds[-(5:6)]), 1)
   expect_identical(folds[5:6], c(1L, 1L))
-  points <- list(x = make_points(50000, 1), columns = list(type = "vector"))
+  source <- list(points = list(x = make_points(50000, 1), type = "vector"))
   settings <- list(covariance = "diagonal", control = cwmix_control())
-  split <- with_fixed_seed(1, new_folds(read_problem(points, settings, NULL)))
+  split <- with_fixed_seed(1, new_folds(read_task(source, settings, NULL)))
   expect_length(split, 1)
   expect_length(split[[1]]$held, 5000)
   expect_identical(nrow(split[[1]]$training$x), 45000L)
@@ -325,7 +331,7 @@ test_that("one split with weights gives a fit as well", {
   one <- function(n) 1L
   fit <- with_replaced("default_folds", one, fit_stack(x, weights = w, folds = NULL))
   expect_identical(fit$folds, 1L)
-  expect_length(fit$shares, sum(fit$candidates$share > 0))
+  expect_length(fit$averaged, sum(fit$candidates$share > 0))
   expect_match(format(fit), "one split", all = FALSE)
   some <- with_fixed_seed(1, some_rows(list(x = cbind(x), weights = w, offset = 2), 100))
   expect_identical(w[match(some$x, x)], some$weights)
@@ -337,10 +343,12 @@ test_that("rows of weight 0 count as absent, and only ratios of weights count", 
   fit <- fit_stack(faithful, weights = w)
   kept <- w > 0
   without <- fit_stack(faithful[kept, ], weights = w[kept])
-  same <- c("mean", "cholesky", "classifier", "candidates", "held_out", "log_likelihood", "nobs")
+  same <- c(
+    "members", "shares", "averaged", "candidates", "held_out", "log_likelihood", "nobs"
+  )
   for (field in same) expect_identical(fit[[field]], without[[field]], info = field)
   larger <- fit_stack(faithful, weights = 8 * w)
-  expect_identical(larger$mean, fit$mean)
+  expect_identical(larger$members, fit$members)
   expect_identical(larger$candidates, fit$candidates)
   expect_equal(fit$log_likelihood, sum(w * predict(fit, faithful, log = TRUE)))
   posterior <- predict(fit, faithful, type = "posterior")
@@ -371,7 +379,7 @@ test_that("columns are named and typed as they came", {
   logged <- data.frame(eruptions = log(faithful$eruptions), waiting = faithful$waiting)
   frame <- fit_stack(logged)
   expect_equal(predict(formula, faithful), predict(frame, logged), ignore_attr = TRUE)
-  expect_identical(colnames(formula$mean), c("log(eruptions)", "waiting"))
+  expect_identical(colnames(formula$members[[1]]$mean), c("log(eruptions)", "waiting"))
   expect_identical(names(simulate(frame, 2, seed = 1)), names(logged))
   expect_identical(predict(fit_stack(as.matrix(logged)), logged), predict(frame, logged))
   vector <- fit_stack(faithful$waiting)
@@ -381,7 +389,7 @@ test_that("columns are named and typed as they came", {
     weights = w, hidden = NULL, control = cwmix_control(folds = 2)
   ))
   again <- fit_stack(faithful["eruptions"], weights = faithful$waiting)
-  expect_identical(weighted$mean, again$mean)
+  expect_identical(weighted$members, again$members)
 })
 
 test_that("a support is kept to", {
@@ -405,7 +413,7 @@ test_that("data that are kept serve plots and updates", {
   })
   expect_identical(fit$data$x, faithful[1:80, ])
   again <- with_fixed_seed(1, update(fit))
-  expect_identical(again$mean, fit$mean)
+  expect_identical(again$members, fit$members)
 })
 
 test_that("one seed gives one fit, with any number of threads", {
@@ -498,9 +506,9 @@ test_that("difficult data give a fit without a word", {
 
 test_that("a candidate whose fit breaks down is left out", {
   real <- em_run
-  broken <- function(parameters, set, problem, call, ...) {
-    if (nrow(parameters$mean) == 3) stop_cwmix("broken", "cwmix_numerical_error", call)
-    real(parameters, set, problem, call, ...)
+  broken <- function(parameters, set, task, ...) {
+    if (nrow(parameters$mean) == 3) stop_cwmix("broken", "cwmix_numerical_error", NULL)
+    real(parameters, set, task, ...)
   }
   fit <- with_replaced("em_run", broken, fit_stack(faithful))
   expect_identical(3L %in% fit$candidates$K, FALSE)
@@ -557,7 +565,7 @@ test_that("a fit can be refitted with K, not trained on", {
 test_that("a fit has the methods of all densities", {
   fit <- ring_fit()
   x <- ring(150)
-  expect_s3_class(fit, c("cwmix", "cwmix_density"), exact = TRUE)
+  expect_s3_class(fit, c("cwmix_stack", "cwmix_sum", "cwmix_density"), exact = TRUE)
   score <- sum(predict(fit, x, log = TRUE))
   expect_equal(as.vector(logLik(fit)), score)
   expect_identical(nobs(fit), 150L)
@@ -565,10 +573,10 @@ test_that("a fit has the methods of all densities", {
   glanced <- glance(fit)
   expect_identical(glanced$validation, fit$held_out[["score"]])
   expect_identical(glanced$best_epoch, NA_integer_)
-  expect_identical(glanced$K, nrow(fit$mean))
+  expect_identical(glanced$K, size(fit)$K)
   expect_identical(nrow(glanced), 1L)
   expect_identical(names(glanced), names(glance(fit_network(x, K = 2))))
-  expect_identical(nrow(tidy(fit)), nrow(fit$mean))
+  expect_identical(nrow(tidy(fit)), size(fit)$K)
   expect_equal(tidy(fit)$proportion, fit$proportions)
   expect_equal(
     fit$proportions, colMeans(predict(fit, x, type = "posterior")), ignore_attr = TRUE
@@ -578,7 +586,7 @@ test_that("a fit has the methods of all densities", {
   expect_identical(intersect(types_within(fit), c("externalptr", "environment")), character())
   expect_equal(compare(list(fit), x)$score, score / 150)
   half <- cwmix_average(list(fit, fit_mixture(x, 2)))
-  expect_length(half$shares, length(fit$classifier$members) + 1)
+  expect_length(half$averaged, length(fit$members) + 1)
 })
 
 test_that("prints say what was stacked, in few lines", {

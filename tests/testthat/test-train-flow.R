@@ -14,18 +14,18 @@ take_flow_steps <- function(p, x, a, batches, rates, options, single = FALSE, th
 }
 
 step_scenarios <- function() {
-  both <- function(map, d, K, ...) {
-    list(make_flow_alone(map, d, size = 0.4), make_flow_mixture(map, d, K, ..., size = 0.4))
+  both <- function(shape, d, K, ...) {
+    list(make_flow_alone(shape, d, size = 0.4), make_flow_mixture(shape, d, K, ..., size = 0.4))
   }
   c(
-    both(make_map("realnvp", layers = 2), 2, 3, c(5, 4), "full"),
-    both(make_map("spline", layers = 2, bins = 3, activation = "silu"), 2, 2, NULL),
-    both(make_map("spline", layers = 2, bins = 2), 1, 2, 5),
-    both(make_map("realnvp", layers = 3, hidden = integer(0)), 3, 1, integer(0)),
+    both(make_shape("realnvp", layers = 2), 2, 3, c(5, 4), "full"),
+    both(make_shape("spline", layers = 2, bins = 3, activation = "silu"), 2, 2, NULL),
+    both(make_shape("spline", layers = 2, bins = 2), 1, 2, 5),
+    both(make_shape("realnvp", layers = 3, hidden = integer(0)), 3, 1, integer(0)),
     list(
-      make_own_flows(make_map("realnvp", layers = 2), 2, 3, c(5, 4), "full", size = 0.4),
-      make_own_flows(make_map("spline", layers = 1, bins = 2), 1, 4, NULL, size = 0.4),
-      make_own_flows(make_map("spline", layers = 2, bins = 3), 3, 2, 4, size = 0.4)
+      make_own_flows(make_shape("realnvp", layers = 2), 2, 3, c(5, 4), "full", size = 0.4),
+      make_own_flows(make_shape("spline", layers = 1, bins = 2), 1, 4, NULL, size = 0.4),
+      make_own_flows(make_shape("spline", layers = 2, bins = 3), 3, 2, 4, size = 0.4)
     )
   )
 }
@@ -56,7 +56,7 @@ test_that("steps of Adam over flows are those of the reference", {
         expect_close(
           steps[fields], expected[fields],
           tolerance = if (single) 1e-4 else 1e-9, floor = 1,
-          info = paste(p$map$map, d, p$map$fixed, case$clip, single)
+          info = paste(p$shape$kind, d, p$shape$fixed, case$clip, single)
         )
       }
     }
@@ -131,10 +131,10 @@ test_that("flows of their own learn what is one component's alone", {
   )
   best <- mean(log(rowMeans(parts)))
   order <- with_fixed_seed(2, as.vector(replicate(60, sample.int(n))))
-  p <- make_own_flows(make_map("spline", layers = 4, hidden = 16, bins = 6), 2, 2, NULL, size = 0)
+  p <- make_own_flows(make_shape("spline", layers = 4, hidden = 16, bins = 6), 2, 2, NULL, size = 0)
   p$mean <- rbind(c(-4, 0), c(4, 0))
   p$log_sd[] <- 0
-  p$map$tail_bound <- 8
+  p$shape$tail_bound <- 8
   batches <- split(order, rep(seq_len(300), each = 400))
   options <- adam_options(c(-5, -5), clip = 5)
   after <- take_flow_steps(p, x, NULL, batches, rep(0.01, 300), options, TRUE)
@@ -150,14 +150,14 @@ test_that("training finds what a flow can follow", {
   })
   best <- mean(dnorm(x[, 1], log = TRUE) + dnorm(x[, 2], x[, 1]^2 / 2, 0.5, log = TRUE))
   order <- with_fixed_seed(2, as.vector(replicate(60, sample.int(2000))))
-  for (map in c("realnvp", "spline")) {
+  for (kind in c("realnvp", "spline")) {
     for (single in c(FALSE, TRUE)) {
-      p <- make_flow_alone(make_map(map, layers = 4, hidden = c(16, 16), bins = 6), 2, size = 0)
+      p <- make_flow_alone(make_shape(kind, layers = 4, hidden = c(16, 16), bins = 6), 2, size = 0)
       batches <- split(order, rep(seq_len(300), each = 400))
       options <- adam_options(c(-5, -5), clip = 5)
       after <- take_flow_steps(p, x, NULL, batches, rep(0.01, 300), options, single)
       score <- mean(engine_log_quantities(replace(p, "flow", after["flow"]), x)$density)
-      expect_close(score, best, 0.05, floor = 1, info = paste(map, single))
+      expect_close(score, best, 0.05, floor = 1, info = paste(kind, single))
     }
   }
 })

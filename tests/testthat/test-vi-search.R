@@ -1,12 +1,12 @@
 test_that("the search finds the modes with their spread", {
-  target <- vi_problem_of(ring_target(), make_parameters(2, 1))$target
-  modes <- with_fixed_seed(1, find_modes(target, quick_vi_control(searches = 40), NULL))
+  target <- vi_task_of(ring_target(), make_parameters(2, 1))$target
+  modes <- with_fixed_seed(1, find_modes(target, quick_vi_control(searches = 40)))
   expect_length(modes, 8)
   for (mode in modes) {
     expect_lt(min(sqrt(rowSums((ring_centres() - rep(mode$mean, each = 8))^2))), 1e-3)
     expect_equal(mode$vcov, diag(0.35^2, 2), tolerance = 1e-3)
   }
-  expect_identical(find_modes(target, quick_vi_control(searches = 0), NULL), list())
+  expect_identical(find_modes(target, quick_vi_control(searches = 0)), list())
 })
 
 test_that("a mode that is flat has the spread as its standard deviation", {
@@ -180,7 +180,7 @@ test_that("spikes of a density without an upper bound are no modes", {
     },
     d = 2
   )
-  target <- vi_problem_of(spike, make_parameters(2, 1))$target
-  modes <- with_fixed_seed(1, find_modes(target, cwmix_vi_control(searches = 20), NULL))
+  target <- vi_task_of(spike, make_parameters(2, 1))$target
+  modes <- with_fixed_seed(1, find_modes(target, cwmix_vi_control(searches = 20)))
   for (mode in modes) expect_true(is_definite(mode$vcov))
 })

@@ -1,9 +1,9 @@
 test_that("the log density on the working scale has the Jacobian", {
-  target <- vi_problem_of(bounded_target(), make_parameters(2, 1))$target
+  target <- vi_task_of(bounded_target(), make_parameters(2, 1))$target
   y <- make_points(9, 2)
   x <- cbind(exp(y[, 1]), plogis(y[, 2]))
   expect_close(
-    target_log_density(target, y, NULL),
+    target_log_density(target, y),
     bounded_target()$log_density(x) + log(x[, 1] * x[, 2] * (1 - x[, 2])),
     tolerance = 1e-12, floor = 1
   )
@@ -12,14 +12,14 @@ test_that("the log density on the working scale has the Jacobian", {
 test_that("its gradient is the derivative, given or by differences", {
   for (target in list(banana_target(), bounded_target(), normal_target())) {
     y <- make_points(9, 2) / 2
-    given <- vi_problem_of(target, make_parameters(2, 1))$target
-    slopes <- target_gradient(given, y, NULL)
+    given <- vi_task_of(target, make_parameters(2, 1))$target
+    slopes <- target_gradient(given, y)
     for (i in seq_len(nrow(y))) {
-      along <- function(at) target_log_density(given, matrix(at, 1), NULL)
+      along <- function(at) target_log_density(given, matrix(at, 1))
       expect_close(slopes[i, ], finite_difference(along, y[i, ]), tolerance = 1e-7, floor = 1)
     }
     given["gradient"] <- list(NULL)
-    expect_close(target_gradient(given, y, NULL), slopes, tolerance = 1e-7, floor = 1)
+    expect_close(target_gradient(given, y), slopes, tolerance = 1e-7, floor = 1)
   }
 })
 
@@ -66,7 +66,7 @@ test_that("points have the names that were given", {
   fit <- fit_vi(target, names = c("rate", "share"))
   expect_identical(colnames(simulate(fit, 2)), c("rate", "share"))
   expect_identical(colnames(fit$importance$draws), c("rate", "share"))
-  expect_equal(fit$support, rbind(c(0, Inf), c(0, 1)), ignore_attr = "dimnames")
+  expect_equal(fit$frame$support, rbind(c(0, Inf), c(0, 1)), ignore_attr = "dimnames")
 })
 
 test_that("without a gradient there is a message, and nearly the same fit", {

@@ -13,12 +13,12 @@ test_that("the gradient is the derivative of the bound at the base points", {
     reference <- function(u) power * -wave(u * scale[1:d] + center[1:d]) + sum(log(scale[1:d]))
     z <- make_base(4, d)
     for (path in c(TRUE, FALSE)) {
-      problem <- vi_problem_of(
+      task <- vi_task_of(
         target, s$p,
         path = path, exact = TRUE, center = center[1:d], scale = scale[1:d]
       )
       expect_gradient_along(
-        elbo_gradient_of(s$p, z, power, problem), s$p,
+        elbo_gradient_of(s$p, z, power, task), s$p,
         function(p) reference_elbo(z, p, reference, if (path) s$p else p),
         tolerance = 1e-7, info = paste(s$name, path)
       )
@@ -38,9 +38,9 @@ test_that("in bounded columns too, with a gradient of the target by differences 
       target <- bounded_target()
       target["gradient"] <- list(gradient)
       for (path in c(TRUE, FALSE)) {
-        problem <- vi_problem_of(target, p, path = path, exact = TRUE)
+        task <- vi_task_of(target, p, path = path, exact = TRUE)
         expect_gradient_along(
-          elbo_gradient_of(p, z, 1, problem), p,
+          elbo_gradient_of(p, z, 1, task), p,
           function(q) reference_elbo(z, q, reference, if (path) p else q),
           tolerance = 1e-6, info = covariance
         )
@@ -51,11 +51,11 @@ test_that("in bounded columns too, with a gradient of the target by differences 
 
 test_that("the bound is formula (19) at fixed base points, and knows the scale", {
   p <- make_parameters(2, 3, 5, "full")
-  problem <- vi_problem_of(banana_target(), p, center = c(1, 2), scale = c(2, 0.5))
-  elbo <- evaluate_elbo(reference_coef(p), problem, NULL)
+  task <- vi_task_of(banana_target(), p, center = c(1, 2), scale = c(2, 0.5))
+  elbo <- evaluate_elbo(reference_coef(p), task)
   target <- function(u) banana_target()$log_density(cbind(1 + 2 * u[, 1], 2 + 0.5 * u[, 2]))
-  expect_equal(elbo[1], reference_elbo(problem$evaluation$z, p, target), tolerance = 1e-10)
-  expect_identical(evaluate_elbo(reference_coef(p), problem, NULL), elbo)
+  expect_equal(elbo[1], reference_elbo(task$evaluation$z, p, target), tolerance = 1e-10)
+  expect_identical(evaluate_elbo(reference_coef(p), task), elbo)
   expect_gt(elbo[2], 0)
 })
 
@@ -67,11 +67,11 @@ test_that("where the fit is exact the path gradient is zero at any points, the w
       gradient = function(x) reference_point_gradient(x, p), d = 2
     )
     z <- make_base(7, 2)
-    path <- elbo_gradient_of(p, z, 1, vi_problem_of(target, p, exact = TRUE))
+    path <- elbo_gradient_of(p, z, 1, vi_task_of(target, p, exact = TRUE))
     expect_close_gradient(path, reference_zero(p), tolerance = 1e-12)
-    whole <- elbo_gradient_of(p, z, 1, vi_problem_of(target, p, exact = TRUE, path = FALSE))
+    whole <- elbo_gradient_of(p, z, 1, vi_task_of(target, p, exact = TRUE, path = FALSE))
     expect_gt(max(abs(unlist(whole))), 1e-3)
-    elbo <- evaluate_elbo(reference_coef(p), vi_problem_of(target, p), NULL)
+    elbo <- evaluate_elbo(reference_coef(p), vi_task_of(target, p))
     expect_equal(elbo, c(0, 0), tolerance = 1e-12)
   }
 })
@@ -96,8 +96,8 @@ test_that("the drawn gradient has the exact one as its mean", {
   )
   for (path in c(TRUE, FALSE)) {
     at <- function(exact) {
-      problem <- vi_problem_of(target, p, exact = exact, path = path)
-      elbo_gradient(reference_coef(p), z, 1, problem, NULL)
+      task <- vi_task_of(target, p, exact = exact, path = path)
+      elbo_gradient(reference_coef(p), z, 1, task)
     }
     draws <- with_fixed_seed(1, replicate(1500, at(FALSE)))
     error <- apply(draws, 1, sd) / sqrt(ncol(draws))
