@@ -503,8 +503,8 @@ test_that("points far out are finite in every precision, and so are gradients at
         x <- rbind(matrix(far, 5, d), cbind(far, matrix(0.5, 5, d - 1)))
         shape <- make_shape(kind, layers = 8, bins = 8, activation = activation)
         for (p in list(
-          make_flow_alone(map_of, d, size = 0.5), make_flow_mixture(map_of, d, 3, 4, size = 0.5),
-          make_own_flows(map_of, d, 3, 4, size = 0.5)
+          make_flow_alone(shape, d, size = 0.5), make_flow_mixture(shape, d, 3, 4, size = 0.5),
+          make_own_flows(shape, d, 3, 4, size = 0.5)
         )) {
           each_engine(function(instance, single) {
             info <- paste(kind, activation, d, instance, single)

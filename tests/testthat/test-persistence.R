@@ -38,7 +38,7 @@ test_that("a PSOCK worker gives the same bits", {
 
 test_that("but for the terms of a formula there is no environment", {
   formula <- kinds("^formula")[[1]]$object
-  formula$columns$terms <- NULL
+  formula$frame$terms <- NULL
   formula$call <- NULL
   expect_identical(intersect(types_within(formula), c("environment", "closure")), character())
 })
