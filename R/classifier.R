@@ -97,6 +97,12 @@ read_classifier <- function(classifier, d, K, call, uniform = FALSE) {
     classifier, "cwmix_classifier",
     "a cwmix_classifier(), a vector of probabilities or a function", "classifier", call
   )
+  if (inherits(classifier, "cwmix_joint")) {
+    stop_input("`classifier` must be that of one model, not an ", describe_classifier(classifier),
+      ".",
+      call = call
+    )
+  }
   # Those of specified models know which they are: elsewhere they would be other functions.
   if (inherits(classifier, "cwmix_unit")) {
     if (uniform) classifier <- classifier$inner

@@ -241,7 +241,12 @@ describe_parts.cwmix_normal <- function(object) {
 }
 
 #' @export
-describe_member.cwmix_normal <- function(object) describe_classifier(object$classifier)
+describe_member.cwmix_normal <- function(object) {
+  if (is_constant(object$classifier)) {
+    return("Gaussian mixture")
+  }
+  describe_classifier(object$classifier)
+}
 
 # Proportions (where known), means and standard deviations.
 #' @export
