@@ -166,6 +166,8 @@ print.cwmix_classifier <- function(x, ...) {
 #' @export
 format.cwmix_classifier <- function(x, ...) {
   check_dots_empty(..., call = user_call())
-  where <- if (!is.null(x$d)) sprintf(" in dimension %d", x$d)
-  sprintf("Classifier of %d components%s: %s", x$K, where %||% "", describe_classifier(x))
+  on_unit <- inherits(x, "cwmix_unit")
+  where <- if (on_unit) " on (0, 1)" else if (!is.null(x$d)) sprintf(" in dimension %d", x$d)
+  kind <- describe_classifier(if (on_unit) x$inner else x)
+  sprintf("Classifier of %d components%s: %s", x$K, where %||% "", kind)
 }

@@ -93,7 +93,7 @@ log_tail.cwmix_family <- function(object) {
     tails <- vapply(seq_along(log_weight), function(k) {
       log_weight[k] + log_family_tail(object, y, k, lower)
     }, double(length(y)))
-    log_row_sums(matrix(tails, length(y)))
+    log_row_sums(matrix(tails, length(y), length(log_weight)))
   }
 }
 

@@ -226,7 +226,7 @@ test_that("flows and their shapes are described by what is documented", {
       argument = "tail_bound", code = bquote(cwmix_flow("spline", tail_bound = .(value)))
     )
   }
-  for (value in list("x", NA, 1, NULL, TRUE, c("realnvp", "spline"), factor("spline"), list())) {
+  for (value in list("x", NA, 1, NULL, TRUE, c("realnvp", "none"), factor("spline"), list())) {
     name <- paste(deparse(value), collapse = "")
     cases[[paste0("flow: ", name)]] <- list(
       argument = "flow", code = bquote(net(v, flow = .(value)))
