@@ -72,6 +72,9 @@ describe <- function(x) {
   if (is.function(x)) {
     return("a function")
   }
+  if (inherits(x, "cwmix_classifier")) {
+    return("a cwmix_classifier()")
+  }
   if (is.object(x)) {
     return(sprintf("an object of class \"%s\"", class(x)[1]))
   }

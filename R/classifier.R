@@ -104,6 +104,12 @@ read_classifier <- function(classifier, d, K, call, uniform = FALSE) {
     classifier, "cwmix_classifier",
     "a cwmix_classifier(), a vector of probabilities or a function", "classifier", call
   )
+  if (inherits(classifier, "cwmix_joint")) {
+    stop_input("`classifier` must be that of one model, not an ", describe_classifier(classifier),
+      ".",
+      call = call
+    )
+  }
   # Those of specified models know which they are: elsewhere they would be other functions.
   if (inherits(classifier, "cwmix_unit")) {
     if (uniform) classifier <- classifier$inner
@@ -167,6 +173,8 @@ print.cwmix_classifier <- function(x, ...) {
 #' @export
 format.cwmix_classifier <- function(x, ...) {
   check_dots_empty(..., call = user_call())
-  where <- if (!is.null(x$d)) sprintf(" in dimension %d", x$d)
-  sprintf("Classifier of %d components%s: %s", x$K, where %||% "", describe_classifier(x))
+  on_unit <- inherits(x, "cwmix_unit")
+  where <- if (on_unit) " on (0, 1)" else if (!is.null(x$d)) sprintf(" in dimension %d", x$d)
+  kind <- describe_classifier(if (on_unit) x$inner else x)
+  sprintf("Classifier of %d components%s: %s", x$K, where %||% "", kind)
 }

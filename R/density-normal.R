@@ -229,9 +229,13 @@ kind_fields.cwmix_normal <- function(object) c("mean", "sd", "cholesky", "classi
 
 #' @export
 describe_kind.cwmix_normal <- function(object) {
+  describe_components(nrow(object$mean), ncol(object$mean), is.null(object$sd))
+}
+
+describe_components <- function(K, d, full) {
   sprintf(
-    "%s in %s, %s covariances", plural(nrow(object$mean), "component"),
-    plural(ncol(object$mean), "column"), if (is.null(object$cholesky)) "diagonal" else "full"
+    "%s in %s, %s covariances", plural(K, "component"), plural(d, "column"),
+    if (full) "full" else "diagonal"
   )
 }
 
@@ -241,7 +245,12 @@ describe_parts.cwmix_normal <- function(object) {
 }
 
 #' @export
-describe_member.cwmix_normal <- function(object) describe_classifier(object$classifier)
+describe_member.cwmix_normal <- function(object) {
+  if (is_constant(object$classifier)) {
+    return("Gaussian mixture")
+  }
+  describe_classifier(object$classifier)
+}
 
 # Proportions (where known), means and standard deviations.
 #' @export

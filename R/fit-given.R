@@ -47,32 +47,29 @@ start_from_means <- function(start, task, call) {
 # start is a mixture fitted to its draws.
 start_from_density <- function(start, task, call) {
   sample <- task$sample
-  check_start_columns(start, sample, call)
+  check_start_columns(start, sample$frame, call)
   parameters <- start_at(start, sample$center, sample$scale, task$shape)
   if (is.null(parameters)) {
     return(start_from_draws(start, task, call))
   }
-  full <- is.null(parameters$log_sd)
-  if (!identical(dim(parameters$mean), c(task$K, ncol(sample$y))) || full != task$full) {
-    stop_input(
-      "`start` must have ", plural(task$K, "component"), " in ",
-      plural(ncol(sample$y), "column"), ", ", if (task$full) "full" else "diagonal",
-      " covariances and a classifier with parameters, not be a ", headline(start), ".",
-      call = call
-    )
+  given <- c(dim(parameters$mean), is.null(parameters$log_sd))
+  wanted <- c(task$K, ncol(sample$y), task$full)
+  if (!identical(given, wanted)) {
+    shape <- function(x) describe_components(x[1], x[2], x[3] == 1)
+    stop_input("`start` must have ", shape(wanted), ", not ", shape(given), ".", call = call)
   }
   list(parameters = parameters, activation = joint_classifier(start)$activation)
 }
 
-check_start_columns <- function(start, sample, call) {
-  d <- ncol(sample$y)
+check_start_columns <- function(start, frame, call) {
+  d <- nrow(frame$support)
   if (dimension(start) != d) {
     stop_input("`start` must have ", plural(d, "column"), ", not ", dimension(start), ".",
       call = call
     )
   }
   bounds <- function(frame) as.vector(frame$support)
-  if (!isTRUE(all.equal(bounds(start$frame), bounds(sample$frame)))) {
+  if (!isTRUE(all.equal(bounds(start$frame), bounds(frame)))) {
     given <- describe_range(start$frame$support, column_labels(start$frame))
     stop_input("`start` must have the same `support`, not ", c(given, "none")[1], ".", call = call)
   }

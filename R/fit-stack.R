@@ -382,6 +382,10 @@ candidate_table <- function(candidates, scores, shares, weights, offset) {
   table
 }
 
+# The shares are those of the candidates.
+#' @export
+describe_parts.cwmix_stack <- function(object) NextMethod()[1]
+
 # Without AIC and BIC: the parameters, those of all members, were not fitted together.
 #' @export
 describe_likelihood.cwmix_stack <- function(object) {

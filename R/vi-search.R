@@ -30,7 +30,7 @@ vi_start <- function(start, target, settings) {
 check_vi_start <- function(start, target, settings, call) {
   if (inherits(start, "cwmix_density")) {
     validate_density(start, "start", call)
-    check_start_place(start, target, call)
+    check_start_columns(start, target$frame, call)
     if (!is.null(start_at(start, double(target$d), rep(1, target$d), NULL))) {
       part <- summands(start, 1)$parts[[1]]
       check_start_shape(part, settings, call)
@@ -59,35 +59,22 @@ check_vi_start <- function(start, target, settings, call) {
   start
 }
 
-check_start_place <- function(start, target, call) {
-  needed <- if (dimension(start) != target$d) {
-    plural(target$d, "column")
-  } else if (!identical(as.vector(start$frame$support), as.vector(target$frame$support))) {
-    "the bounds of `support`"
-  }
-  stop_start(needed, start, call)
-}
-
 check_start_shape <- function(start, settings, call) {
   classifier <- joint_classifier(start)
   layers <- classifier$weights
   widths <- vapply(layers[-length(layers)], nrow, 0L)
   like_ours <- identical(as.integer(settings$hidden), as.integer(widths)) &&
     !is.null(settings$hidden) && identical(classifier$activation, settings$activation)
-  covariance <- if (settings$full) "full" else "diagonal"
-  needed <- if (size(start)$K != settings$K) {
-    sprintf("%d components in %s", settings$K, plural(dimension(start), "column"))
-  } else if (covariance_name(start) != covariance) {
-    paste(covariance, "covariances")
-  } else if (!is_constant(classifier) && !like_ours) {
-    "constant weights or a network with the layers `hidden` and the same activation"
+  wanted <- describe_components(settings$K, dimension(start), settings$full)
+  if (describe_kind(start) != wanted) {
+    stop_input("`start` must have ", wanted, ", not ", describe_kind(start), ".", call = call)
   }
-  stop_start(needed, start, call)
-}
-
-stop_start <- function(needed, start, call) {
-  if (!is.null(needed)) {
-    stop_input("`start` must have ", needed, ", not those of ", headline(start), ".", call = call)
+  if (!is_constant(classifier) && !like_ours) {
+    stop_input(
+      "`start` must have constant weights or a network with the layers `hidden` and the same ",
+      "activation, not ", describe_classifier(classifier), ".",
+      call = call
+    )
   }
 }
 

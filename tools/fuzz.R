@@ -61,7 +61,7 @@ array_changes <- list(
   "as integer" = function(x) suppressWarnings(replace_mode(x, "integer")),
   "as text" = function(x) replace_mode(x, "character"),
   "as complex" = function(x) suppressWarnings(replace_mode(x, "complex")),
-  "as list" = as.list, "transposed" = function(x) if (is.matrix(x)) t(x) else t(t(x)),
+  "as list" = as.list, "transposed" = function(x) if (is.matrix(x)) t(x) else if (is.atomic(x)) t(t(x)) else x,
   "without dim" = as.vector, "with a class" = function(x) structure(x, class = "strange"),
   "a row less" = function(x) if (is.matrix(x)) x[-1, , drop = FALSE] else x[-1],
   "a row more" = function(x) if (is.matrix(x)) rbind(x, 1) else c(1, x),

@@ -75,8 +75,8 @@ largest_fall <- function(x) max(0, -diff(x))
 
 expect_same_numbers <- function(object, expected) {
   fields <- c(
-    "mean", "sd", "cholesky", "classifier", "proportions", "log_likelihood", "trace", "best_epoch",
-    "held_rows", "starts"
+    "mean", "sd", "cholesky", "classifier", "flow", "base", "members", "shares", "proportions",
+    "log_likelihood", "trace", "best_epoch", "held_rows", "starts"
   )
   for (field in fields) expect_identical(object[[field]], expected[[field]], info = field)
 }

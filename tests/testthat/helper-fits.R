@@ -70,7 +70,10 @@ constant_control <- function(epochs, ...) {
 }
 
 fit_numbers <- function(fit) {
-  fit[c("mean", "sd", "cholesky", "classifier", "proportions", "log_likelihood", "trace", "starts")]
+  fit[c(
+    "mean", "sd", "cholesky", "classifier", "flow", "base", "proportions", "log_likelihood",
+    "trace", "starts"
+  )]
 }
 
 # Evaluates code with an internal function of the package replaced.

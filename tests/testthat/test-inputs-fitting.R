@@ -168,11 +168,24 @@ test_that("starts are densities of the same shape or matrices of means", {
     "start another network" = fails("start", net(df, hidden = 5, start = n)),
     "start with another activation" = fails("start", net(df, activation = "relu", start = n)),
     "start a network for constant weights" = fails("start", net(df, hidden = NULL, start = n)),
-    "start an R function" = fails("start", fit(v, start = fn_model)),
-    "start a flow" = fails("start", net(df, K = 1, start = flow)),
-    "start with a map" = fails("start", net(df, start = mapped)),
-    "start an average" = fails("start", net(v, K = 4, start = average)),
-    "start an average for EM" = fails("start", fit(v, K = 4, start = average)),
+    "start an R function" = works(
+      fit(v, start = fn_model)$log_likelihood, fit(v)$log_likelihood, 1e-4
+    ),
+    "start a flow" = works(coef(fit(df, K = 1, start = flow)), coef(fit(df, K = 1)), 1e-6),
+    "start a flow of a network" = works(dim(net(df, start = flow)$mean), c(2L, 2L)),
+    "start behind a flow" = works(dim(net(df, start = behind)$mean), c(2L, 2L)),
+    "start behind the same flow" = works(
+      net(df, flow = cwmix_flow("spline", 2, 3, 3), start = behind)$trace$training[1],
+      behind$trace$training[behind$best_epoch + 1], 0.05
+    ),
+    "start an average" = works(nrow(net(v, K = 4, start = average)$mean), 4L),
+    "start an average for EM" = works(
+      fit(v, start = average)$log_likelihood, fit(v)$log_likelihood, 1e-4
+    ),
+    "start a flow of another dimension" = fails("start", fit(v, start = flow)),
+    "start an average of another support" = fails("start", fit(p, start = cwmix_average(
+      list(bounded, bounded)
+    ))),
     "start a vector" = fails("start", fit(v, start = c(1, 2))),
     "start a matrix of the wrong shape" = fails("start", fit(m, start = matrix(1, 2, 3))),
     "start a matrix with NA" = fails("start", fit(v, start = matrix(c(1, NA)))),
@@ -188,7 +201,7 @@ test_that("starts are densities of the same shape or matrices of means", {
   expect_snapshot(writeLines(input_messages(cases)))
 })
 
-test_that("flows and maps are described by what is documented", {
+test_that("flows and their shapes are described by what is documented", {
   cases <- list()
   for (name in names(not_counts())) {
     value <- not_counts()[[name]]
@@ -197,65 +210,68 @@ test_that("flows and maps are described by what is documented", {
     }
     put("layers", "layers", bquote(flow_realnvp(df, layers = .(value), control = quick)))
     put("layers of splines", "layers", bquote(flow_spline(df, .(value), control = quick)))
-    put("layers of a map", "layers", bquote(cwmix_map(layers = .(value))))
+    put("layers of a mixture's flow", "layers", bquote(cwmix_flow(layers = .(value))))
     put("bins", "bins", bquote(flow_spline(df, bins = .(value), control = quick)))
-    put("bins of a map", "bins", bquote(cwmix_map("spline", bins = .(value))))
+    put("bins of a mixture's flow", "bins", bquote(cwmix_flow("spline", bins = .(value))))
     if (name %in% c("empty", "two", "matrix")) next
     put("hidden of a flow", "hidden", bquote(flow_realnvp(df, hidden = .(value), control = quick)))
-    put("hidden of a map", "hidden", bquote(cwmix_map(hidden = .(value))))
+    put("hidden of a mixture's flow", "hidden", bquote(cwmix_flow(hidden = .(value))))
   }
   for (name in names(not_positive())) {
     value <- not_positive()[[name]]
     cases[[paste0("tail_bound: ", name)]] <- list(
       argument = "tail_bound", code = bquote(flow_spline(df, tail_bound = .(value)))
     )
-    cases[[paste0("tail_bound of a map: ", name)]] <- list(
-      argument = "tail_bound", code = bquote(cwmix_map("spline", tail_bound = .(value)))
+    cases[[paste0("tail_bound of a mixture's flow: ", name)]] <- list(
+      argument = "tail_bound", code = bquote(cwmix_flow("spline", tail_bound = .(value)))
     )
   }
-  for (value in list("x", NA, 1, NULL, TRUE, c("realnvp", "affine"), factor("spline"), list())) {
+  for (value in list("x", NA, 1, NULL, TRUE, c("realnvp", "none"), factor("spline"), list())) {
     name <- paste(deparse(value), collapse = "")
-    cases[[paste0("map: ", name)]] <- list(
-      argument = "map", code = bquote(net(v, map = .(value)))
+    cases[[paste0("flow: ", name)]] <- list(
+      argument = "flow", code = bquote(net(v, flow = .(value)))
     )
-    cases[[paste0("map of a map: ", name)]] <- list(
-      argument = "map", code = bquote(cwmix_map(.(value)))
+    cases[[paste0("kind: ", name)]] <- list(
+      argument = "kind", code = bquote(cwmix_flow(.(value)))
     )
     cases[[paste0("activation of a flow: ", name)]] <- list(
       argument = "activation", code = bquote(flow_spline(df, activation = .(value)))
     )
-    cases[[paste0("activation of a map: ", name)]] <- list(
-      argument = "activation", code = bquote(cwmix_map(activation = .(value)))
+    cases[[paste0("activation of a mixture's flow: ", name)]] <- list(
+      argument = "activation", code = bquote(cwmix_flow(activation = .(value)))
     )
   }
   cases <- c(cases, list(
     "hidden NULL of a flow" = fails("hidden", flow_spline(df, hidden = NULL)),
-    "hidden NULL of a map" = fails("hidden", cwmix_map(hidden = NULL)),
+    "hidden NULL of a mixture's flow" = fails("hidden", cwmix_flow(hidden = NULL)),
     "hidden auto of a flow" = fails("hidden", flow_spline(df, hidden = "auto")),
-    "hidden too large" = fails("hidden", cwmix_map(hidden = c(1e5, 1e5))),
-    "hidden too many" = fails("hidden", cwmix_map(hidden = rep(1, 1000))),
-    "layers too large" = fails("layers", cwmix_map(layers = 1e5, hidden = c(100, 100))),
-    "bins 1" = fails("bins", cwmix_map("spline", bins = 1)),
-    "bins 501" = fails("bins", cwmix_map("spline", bins = 501)),
-    "bins of Real-NVP" = fails("bins", cwmix_map("realnvp", bins = 8)),
-    "tail_bound of Real-NVP" = fails("tail_bound", cwmix_map(tail_bound = 3)),
+    "hidden too large" = fails("hidden", cwmix_flow(hidden = c(1e5, 1e5))),
+    "hidden too many" = fails("hidden", cwmix_flow(hidden = rep(1, 1000))),
+    "layers too large" = fails("layers", cwmix_flow(layers = 1e5, hidden = c(100, 100))),
+    "bins 1" = fails("bins", cwmix_flow("spline", bins = 1)),
+    "bins 501" = fails("bins", cwmix_flow("spline", bins = 501)),
+    "bins of Real-NVP" = fails("bins", cwmix_flow("realnvp", bins = 8)),
+    "tail_bound of Real-NVP" = fails("tail_bound", cwmix_flow(tail_bound = 3)),
     "bins of flow_realnvp" = fails("bins", flow_realnvp(df, bins = 8)),
     "K of a flow" = fails("K", flow_realnvp(df, K = 2)),
     "epochs of a flow" = fails("epochs", flow_realnvp(df, epochs = 2)),
-    "an argument of a map" = fails("width", cwmix_map(width = 3)),
-    "map NA text" = fails("map", net(v, map = NA_character_)),
-    "map a flow" = fails("map", net(df, map = flow)),
-    "map edited by hand" = fails("map", net(df, map = replace(cwmix_map(), "layers", 0))),
-    "map with an unknown field" = fails("map", net(df, map = {
-      map <- cwmix_map()
-      map$width <- 3
-      map
+    "an argument of a mixture's flow" = fails("width", cwmix_flow(width = 3)),
+    "flow NA text" = fails("flow", net(v, flow = NA_character_)),
+    "flow affine" = fails("flow", net(v, flow = "affine")),
+    "flow a fit" = fails("flow", net(df, flow = flow)),
+    "flow edited by hand" = fails("flow", net(df, flow = replace(cwmix_flow(), "layers", 0))),
+    "flow with an unknown field" = fails("flow", net(df, flow = {
+      flow <- cwmix_flow()
+      flow$width <- 3
+      flow
     })),
-    "map without K" = works(nrow(net(v, K = NULL, map = cwmix_map(layers = 1))$mean), 2L),
-    "map affine" = works(coef(net(v, map = "affine")), coef(net(v))),
-    "map edited well" = works(
-      net(df, map = replace(cwmix_map(), "layers", 2))$flow$layers, 2L
+    "flow without K" = works(nrow(net(v, K = NULL, flow = cwmix_flow(layers = 1))$base$mean), 2L),
+    "flow none" = works(coef(net(v, flow = "none")), coef(net(v))),
+    "flow edited well" = works(
+      net(df, flow = replace(cwmix_flow(), "layers", 2))$flow$layers, 2L
     ),
+    "shared NA" = fails("shared", cwmix_flow(shared = NA)),
+    "shared a number" = fails("shared", cwmix_flow(shared = 1)),
     "validation of a flow" = fails("validation", flow_realnvp(df, validation = 1)),
     "weights of a flow" = fails("weights", flow_realnvp(df, weights = 1:3)),
     "support of a flow" = fails("support", flow_realnvp(df, support = c(2, 1))),
@@ -279,9 +295,16 @@ test_that("flows and maps are described by what is documented", {
     "nsim of a flow" = fails("nsim", simulate(flow, 0)),
     "pcwmix of a flow in two columns" = fails("object", pcwmix(1, flow)),
     "epochs of a flow's update" = fails("epochs", update(flow, epochs = 0)),
-    "a flow in an average" = fails("fits", cwmix_average(list(flow))),
-    "a map in an average" = fails("fits", cwmix_average(list(g, mapped))),
-    "a flow of a variational fit" = fails("start", vi(d = 2, K = 1, start = flow))
+    "a flow in an average" = works(predict(cwmix_average(list(flow)), df), predict(flow, df)),
+    "a mixture behind a flow in an average" = works(
+      predict(cwmix_average(list(g, behind)), df), (predict(g, df) + predict(behind, df)) / 2
+    ),
+    "a flow of a variational fit" = works(
+      dim(suppressWarnings(vi(
+        function(x) -rowSums(x^2) / 2,
+        d = 2, K = 1, gradient = function(x) -x, start = flow
+      ))$mean), c(1L, 2L)
+    )
   ))
   expect_inputs(cases)
   expect_snapshot(writeLines(input_messages(cases)))

@@ -379,7 +379,9 @@ test_that("components of the CDF form are continuous families and their paramete
     ),
     "classifier of an average" = fails(
       "classifier",
-      cwmix_model(components = list(norm = list(mean = 1:4)), classifier = average$classifier)
+      cwmix_model(
+        components = list(norm = list(mean = 1:4)), classifier = joint_classifier(average)
+      )
     ),
     "probabilities of other components" = fails(
       "classifier", cwmix_model(components = list(norm = list()), classifier = c(0.5, 0.5))
@@ -395,12 +397,18 @@ test_that("components of the CDF form are continuous families and their paramete
     "gradient of an expectation of families" = fails(
       "object", expectation(families, identity, gradient = function(x) 1 + 0 * x)
     ),
-    "average of families" = fails("fits", cwmix_average(list(model, families))),
-    "start of families" = fails("start", net(v, start = families)),
-    "start of families, of a mixture" = fails(
-      "start", gaussian_mixture(v, 2, covariance = "full", start = families)
+    "average of families" = works(
+      predict(cwmix_average(list(model, families)), 1:3),
+      (predict(model, 1:3) + predict(families, 1:3)) / 2
     ),
-    "start of families, variational" = fails("start", vi(start = families)),
+    "start of families" = works(nrow(net(v, start = families)$mean), 2L),
+    "start of families, of a mixture" = works(
+      fit(v, covariance = "full", start = families)$log_likelihood,
+      fit(v, covariance = "full")$log_likelihood, 1e-4
+    ),
+    "start of families, variational" = works(
+      nrow(suppressWarnings(vi(start = families))$mean), 2L
+    ),
     "likelihood of families" = fails("object", logLik(families)),
     "update of families" = fails("object", update(families)),
     "one family" = works(

@@ -40,8 +40,11 @@ test_that("log_density is a function that returns a number a row", {
       "log_density", vi(function(x) dexp(x[, 1], log = TRUE), gradient = function(x) 0 * x - 1)
     ),
     "log_density of integers" = works(
-      vi(function(x) integer(nrow(x)), gradient = function(x) 0L * x, support = c(0, 1))$columns,
-      vi()$columns
+      vi(
+        function(x) integer(nrow(x)),
+        gradient = function(x) 0L * x, support = c(0, 1)
+      )$frame[c("names", "type")],
+      vi()$frame[c("names", "type")]
     )
   ))
   expect_inputs(cases)
@@ -153,11 +156,17 @@ test_that("starts are searches, draws or densities of the same shape", {
     "start another network" = fails("start", vi(hidden = 4, start = direct_vi)),
     "start with another activation" = fails("start", vi(activation = "relu", start = direct_vi)),
     "start a network for constant weights" = fails("start", vi(hidden = NULL, start = direct_vi)),
-    "start an R function" = fails("start", vi(start = fn_model)),
-    "start an average" = fails("start", vi(K = 4, start = average)),
+    "start an R function" = works(nrow(suppressWarnings(vi(start = fn_model))$mean), 2L),
+    "start an average" = works(nrow(suppressWarnings(vi(K = 4, start = average))$mean), 4L),
+    "start an average of mixtures" = works(
+      nrow(suppressWarnings(vi(start = cwmix_average(list(gv))))$mean), 2L
+    ),
+    "start an average of mixtures, of another K" = fails(
+      "start", vi(K = 3, start = cwmix_average(list(gv)))
+    ),
     "start a picture" = fails("start", vi(start = picture)),
     "start a control" = fails("start", vi(start = quick_vi)),
-    "start integer draws" = works(vi(start = rep(1:9, 7))$columns, vi()$columns),
+    "start integer draws" = works(vi(start = rep(1:9, 7))$frame, vi()$frame),
     "start a data frame" = works(
       suppressWarnings(coef(vi(start = data.frame(a = v)))), suppressWarnings(coef(vi(start = v)))
     )

@@ -141,7 +141,8 @@ test_that("generators that may fail, and so run before the threads start, give t
   draws <- lapply(c(TRUE, FALSE), function(ahead) {
     with_fixed_seed(3, {
       x <- .Call(
-        ffi_draw, classifier, model$mean, model$cholesky, model$frame$support, 30001L, TRUE, ahead, 2L
+        ffi_draw, classifier, model$mean, model$cholesky, model$frame$support, 30001L, TRUE, ahead,
+        2L
       )
       list(x, runif(1))
     })

@@ -389,7 +389,8 @@ test_that("columns are named and typed as they came", {
     weights = w, hidden = NULL, control = cwmix_control(folds = 2)
   ))
   again <- fit_stack(faithful["eruptions"], weights = faithful$waiting)
-  expect_identical(weighted$members, again$members)
+  numbers <- function(fit) lapply(fit$members, `[`, kind_fields(fit$members[[1]]))
+  expect_identical(numbers(weighted), numbers(again))
 })
 
 test_that("a support is kept to", {

@@ -157,7 +157,9 @@ test_that("a fit's parameters are those of the logs and logits", {
 
 test_that("one pair serves every column, lists go by position or by name", {
   x <- with_fixed_seed(1, data.frame(a = rexp(30), b = rexp(30)))
-  fit <- function(support) with_fixed_seed(2, gaussian_mixture(x, 2, support = support))$frame$support
+  fit <- function(support) {
+    with_fixed_seed(2, gaussian_mixture(x, 2, support = support))$frame$support
+  }
   both <- matrix(c(0, 0, Inf, Inf), 2, dimnames = list(NULL, c("lower", "upper")))
   second <- matrix(c(-Inf, 0, Inf, Inf), 2, dimnames = dimnames(both))
   expect_identical(fit(c(0, Inf)), both)

@@ -56,11 +56,11 @@ test_that("the evidence of targets in bounded columns is found", {
 
 test_that("a fit has the fields that are documented", {
   fit <- fit_vi(bounded_target(), 3)
-  expect_s3_class(fit, c("cwmix_vi", "cwmix", "cwmix_density"), exact = TRUE)
+  expect_s3_class(fit, c("cwmix_vi", "cwmix_normal", "cwmix_density"), exact = TRUE)
   documented <- c(
-    "mean", "sd", "cholesky", "classifier", "support", "columns", "proportions", "elbo",
-    "log_evidence", "search_evidence", "ess", "pareto_k", "importance", "trace", "best_step",
-    "stopped", "hidden", "control", "call", "optimiser"
+    "mean", "sd", "cholesky", "classifier", "frame", "proportions", "elbo", "log_evidence",
+    "search_evidence", "ess", "pareto_k", "importance", "trace", "best_step", "stopped", "hidden",
+    "control", "call", "optimiser"
   )
   expect_setequal(names(fit), documented)
   expect_named(fit$elbo, c("estimate", "se"))
