@@ -273,6 +273,6 @@ validate_classifier.cwmix_unit <- function(classifier, d, K) {
 }
 
 is_sized <- function(classifier, d, K) {
-  (is.null(d) || identical(as.double(classifier$d), as.double(d))) &&
-    identical(as.double(classifier$K), as.double(K))
+  (is.null(d) || (is_number(classifier$d) && classifier$d == d)) && is_number(classifier$K) &&
+    classifier$K == K
 }

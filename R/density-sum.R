@@ -318,6 +318,11 @@ validate.cwmix_sum <- function(object) {
     are_doubles(shares, length = length(members)) && all(shares > 0) && abs(sum(shares) - 1) < 1e-8,
     "its `shares` are not positive numbers that sum to 1, one a member"
   )
+  averaged <- object$averaged
+  demand(
+    are_doubles(averaged, length = length(averaged)) && length(averaged) > 0 && all(averaged > 0),
+    "its `averaged` are no shares"
+  )
   for (m in seq_along(members)) {
     member <- members[[m]]
     demand(

@@ -10,7 +10,6 @@ read_start <- function(start, task, call) {
   if (!means) {
     what <- "a fitted density, a cwmix_model() or a matrix of means"
     check_class(start, "cwmix_density", what, "start", call)
-    validate_density(start, "start", call)
   }
   given <- if (means) colnames(start) else start$frame$names
   wanted <- task$sample$frame$names

@@ -13,14 +13,11 @@ common_fit_rules <- function(K) {
     held_rows = function(x) is.integer(x) && !anyNA(x),
     hidden = function(x) is.integer(x) && !anyNA(x),
     folds = function(x) is_whole(x, 1), held_out = has_estimate("score"),
-    averaged = function(x) is.double(x) && length(x) > 0 && all(is.finite(x) & x > 0),
     candidates = is_candidates, control = function(x) inherits(x, "cwmix_control"),
     call = is.call, fingerprint = function(x) is.double(x) && !anyNA(x), data = is.list,
     optimiser = is_optimiser
   )
 }
-
-is_string <- function(x) is.character(x) && length(x) == 1 && !is.na(x)
 
 # A row a step, its number first.
 is_trace <- function(x) {
@@ -45,12 +42,21 @@ is_candidates <- function(x) {
 is_optimiser <- function(x) {
   vectors <- c(optimiser_vectors, "best")
   state <- x$state
-  is.list(x$template) && is.list(state) && all(vectors %in% names(state)) &&
+  is.list(x$template) && is_form(x) && is.list(state) && all(vectors %in% names(state)) &&
     all(vapply(state[vectors], is.double, NA)) &&
     all(lengths(state[vectors]) == length(flatten(x$template))) &&
     all(vapply(state[vectors], function(v) all(is.finite(v)), NA)) &&
     is_whole(state$epoch) && is_whole(state$best_epoch) && is_number(state$best_score) &&
     is_number(state$step)
+}
+
+# The activation and the shape of a flow, where update() needs them.
+is_form <- function(x) {
+  if (!is.null(x$shape)) {
+    validate_flow_shape(x$shape)
+    demand(is.logical(x$shape$shared) && length(x$shape$shared) == 1, "its flow is not said shared")
+  }
+  is.null(x$activation) || (is_string(x$activation) && x$activation %in% activations)
 }
 
 # As long as there are parameters.

@@ -4,6 +4,8 @@
 # `covariance` and `shape`.
 read_task <- function(source, settings, call) {
   control <- validate_control(settings$control, call)
+  start <- settings$start
+  if (inherits(start, "cwmix_density")) validate_density(start, "start", call)
   sample <- read_sample(source$points, settings$support, source$weights, call)
   n <- nrow(sample$y)
   K <- settings$K %||% start_components(settings$start) %||% default_components(n)

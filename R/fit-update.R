@@ -22,6 +22,7 @@
 update.cwmix <- function(object, ..., epochs = NULL, control = NULL) {
   call <- user_call()
   frame <- parent.frame()
+  validate_density(object, "object", call)
   if (is.null(epochs)) {
     changes <- match.call(expand.dots = FALSE)$...
     if (!is.null(control)) changes$control <- substitute(control)
@@ -50,7 +51,9 @@ update.cwmix_density <- function(object, ...) {
 #' @rdname update.cwmix
 #' @export
 update.gaussian_mixture <- function(object, ...) {
-  refit(object, match.call(expand.dots = FALSE)$..., parent.frame(), user_call())
+  call <- user_call()
+  validate_density(object, "object", call)
+  refit(object, match.call(expand.dots = FALSE)$..., parent.frame(), call)
 }
 
 refit <- function(object, changes, frame, call) {
@@ -96,7 +99,6 @@ continue <- function(object, epochs, control, frame, call) {
       call = call
     )
   }
-  validate_density(object, "object", call)
   source <- training_data(object, frame, call)
   template <- object$optimiser$template
   form <- object$optimiser[c("activation", "shape")]

@@ -134,7 +134,7 @@ validate_frame <- function(frame) {
     "the names of columns in its `frame$names` are not distinct or not as many as columns"
   )
   demand(
-    frame$type %in% c("vector", "matrix", "data.frame") &&
+    is_string(frame$type) && frame$type %in% c("vector", "matrix", "data.frame") &&
       (frame$type != "vector" || nrow(support) == 1) &&
       (frame$type != "data.frame" || !is.null(names)),
     "its `frame$type` is not \"vector\" (of one column), \"matrix\" or \"data.frame\" (with names)"

@@ -52,10 +52,11 @@ glance.cwmix_vi <- function(x, ...) {
 #' @export
 fit_rules.cwmix_vi <- function(object) {
   d <- dimension(object)
+  measured <- length(object$importance$log_weights) > 0
+  known <- if (measured) is_number else is_number_or_missing
   utils::modifyList(NextMethod(), list(
     elbo = has_estimate("estimate"), log_evidence = has_estimate("estimate"),
-    search_evidence = has_estimate("estimate"), ess = is_number_or_missing,
-    pareto_k = is_number_or_missing,
+    search_evidence = has_estimate("estimate"), ess = known, pareto_k = is_number_or_missing,
     importance = function(x) {
       is.matrix(x$draws) && is.double(x$draws) && ncol(x$draws) == d && is.double(x$log_weights) &&
         length(x$log_weights) == nrow(x$draws) && !anyNA(x$log_weights)
@@ -63,7 +64,7 @@ fit_rules.cwmix_vi <- function(object) {
   ))
 }
 
-is_number_or_missing <- function(x) is.double(x) && length(x) == 1
+is_number_or_missing <- function(x) is.double(x) && length(x) == 1 && !is.nan(x)
 
 #' @export
 fit_needs.cwmix_vi <- function(object) {

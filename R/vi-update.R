@@ -24,6 +24,7 @@
 update.cwmix_vi <- function(object, ..., steps = NULL, control = NULL) {
   call <- user_call()
   frame <- parent.frame()
+  validate_density(object, "object", call)
   if (is.null(steps)) {
     changes <- match.call(expand.dots = FALSE)$...
     if (!is.null(control)) changes$control <- substitute(control)
@@ -44,7 +45,6 @@ update.cwmix_vi <- function(object, ..., steps = NULL, control = NULL) {
 
 continue_vi <- function(object, steps, control, frame, call) {
   control <- validate_control(control, call, cwmix_vi_control, "cwmix_vi_control")
-  validate_density(object, "object", call)
   find <- function(name, optional = FALSE) {
     found <- tryCatch(eval(object$call[[name]], frame), error = function(e) FALSE)
     if (is.function(found) || (optional && is.null(found))) {

@@ -42,15 +42,22 @@ flow_flops <- function(widths, layers) {
   2 * sum(products[rep_len(1:2, layers)])
 }
 
+# What the engine takes for the flow of a fit alone.
+flow_engine <- function(fit) {
+  parts <- internal$engine_parts(fit$base)
+  shape <- c(internal$flow_shape(fit$flow), list(fixed = TRUE))
+  internal$engine_model(c(parts$parameters, coef(fit)), "tanh", shape)
+}
+
 # Least microseconds a row of steps of Adam from a fit, a few steps a call so that it takes as long
 # as one of the peer's; two seconds of calls.
 step_us <- function(fit, x, batch, threads) {
-  model <- internal$full_model(fit)
+  model <- flow_engine(fit)
   zero <- 0 * model$parameters
   state <- list(
     parameters = model$parameters, first = zero, second = zero, average = zero, step = 0
   )
-  x <- internal$standard_points(x, fit$flow)
+  x <- internal$standardise(x, fit$flow$center, fit$flow$scale)
   n_steps <- max(1, 2000 %/% batch)
   call <- function() {
     rows <- sample.int(nrow(x), n_steps * batch) - 1L
@@ -95,7 +102,7 @@ measured_flow <- function(size) {
     passive2 = peer_us(size, file, fit, 2, "passive")
   ))
   least <- apply(turns, 1, min)
-  networks <- internal$full_model(fit)$flow$widths
+  networks <- flow_engine(fit)$flow$widths
   list(
     parameters = length(unlist(coef(fit))), ours1 = least[["ours1"]], ours2 = least[["ours2"]],
     theirs1 = least[["theirs1"]], theirs2 = min(least[c("theirs2", "passive2")]),
@@ -138,23 +145,17 @@ compare_bytes <- function() {
 clusters_behind <- function(size, count) {
   set.seed(1)
   mean <- matrix(rnorm(size$K * size$d, sd = 3), size$K, size$d)
-  map <- cwmix_map(size$map, size$layers, size$hidden)
-  flows <- lapply(seq_len(count), function(k) internal$identity_flow(map, size$d))
+  shape <- cwmix_flow(size$map, size$layers, size$hidden, shared = count == 1)
   network <- internal$random_network(size$d, 16, double(size$K), "tanh")
   parameters <- c(list(mean = mean, log_sd = 0 * mean), network[c("weights", "biases")])
-  parameters$flow <- if (count == 1) {
-    flows[[1]]
-  } else {
-    list(weights = lapply(flows, `[[`, "weights"), biases = lapply(flows, `[[`, "biases"))
-  }
-  internal$engine_model(parameters, "tanh", c(unclass(map), count = as.integer(count)))
+  internal$engine_model(internal$add_flow(parameters, shape), "tanh", shape)
 }
 
 flow_alone <- function(size) {
-  map <- c(unclass(cwmix_map(size$map, size$layers, size$hidden)), fixed = TRUE)
+  shape <- c(unclass(cwmix_flow(size$map, size$layers, size$hidden)), fixed = TRUE)
   zero <- matrix(0, 1, size$d)
   parameters <- list(mean = zero, log_sd = zero, weights = list(), biases = list(0))
-  internal$engine_model(internal$add_flow(parameters, map), "tanh", map)
+  internal$engine_model(internal$add_flow(parameters, shape), "tanh", shape)
 }
 
 # Least microseconds of the processor a row of steps on one thread, whatever else it does.
@@ -165,9 +166,9 @@ processor_us <- function(model, x, sampling) {
   )
   rows <- seq_len(nrow(x)) - 1L
   call <- function() {
-    .Call(
-      internal$ffi_steps, model, state, x, NULL, rows, 1000L, rep(1e-4, nrow(x) / 1000),
-      rep(-Inf, ncol(x)), c(0.9, 0.999, 1e-8, 0, Inf, 0), sampling, TRUE, 1L
+    internal$engine_steps(
+      model, state, x, NULL, rows, 1000L, rep(1e-4, nrow(x) / 1000),
+      internal$adam(0, Inf, rep(-Inf, ncol(x))), sampling, list(single = TRUE, threads = 1L)
     )
   }
   1e6 * min(replicate(8, system.time(call())[["user.self"]])) / nrow(x)
@@ -185,8 +186,9 @@ compare_own <- function() {
   )) {
     x <- mixture_draws(20000, s$d, s$K)
     models <- list(clusters_behind(s, 1), clusters_behind(s, s$K), flow_alone(s))
+    draw <- list(internal$all_components, list(threshold = 0.02, seed = c(0.1, 0.2)))
     for (exact in c(FALSE, TRUE)) {
-      us <- vapply(models, processor_us, 0, x, if (exact) double(3) else c(0.02, 0.1, 0.2))
+      us <- vapply(models, processor_us, 0, x, draw[[2 - exact]])
       row(
         s$map, s$layers, toString(s$hidden), s$d, s$K, if (exact) "all" else "drawn",
         paste(sprintf("%.2f", us), collapse = " | "), sprintf("%.2f", us[2] / (s$K * us[3]))

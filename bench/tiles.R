@@ -17,8 +17,8 @@ measure <- function(library, file) {
   if (!file.exists(file)) saveRDS(fitted_logo(), file)
   fit <- readRDS(file)
   calls <- list(
-    function() fit$steps(seq_len(4000), 1000L, double(3)),
-    function() fit$steps(seq_len(4000), 1000L, c(0.02, 0.1, 0.2)),
+    function() fit$steps(seq_len(4000), 1000L, internal$all_components),
+    function() fit$steps(seq_len(4000), 1000L, list(threshold = 0.02, seed = c(0.1, 0.2))),
     function() predict(fit$fit, fit$x),
     function() predict(fit$fit, fit$x, precision = "single")
   )

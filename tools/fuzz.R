@@ -61,7 +61,7 @@ array_changes <- list(
   "as integer" = function(x) suppressWarnings(replace_mode(x, "integer")),
   "as text" = function(x) replace_mode(x, "character"),
   "as complex" = function(x) suppressWarnings(replace_mode(x, "complex")),
-  "as list" = as.list, "transposed" = function(x) if (is.matrix(x)) t(x) else if (is.atomic(x)) t(t(x)) else x,
+  "as list" = as.list, "transposed" = function(x) if (is.atomic(x) && length(dim(x)) < 3) t(x) else x,
   "without dim" = as.vector, "with a class" = function(x) structure(x, class = "strange"),
   "a row less" = function(x) if (is.matrix(x)) x[-1, , drop = FALSE] else x[-1],
   "a row more" = function(x) if (is.matrix(x)) rbind(x, 1) else c(1, x),
@@ -139,7 +139,7 @@ random_position <- function(object) {
 }
 
 density_fields <- c(
-  "mean", "sd", "cholesky", "classifier", "flow", "components", "support", "shares", "members",
+  "mean", "sd", "cholesky", "classifier", "flow", "components", "frame", "shares", "members",
   "base"
 )
 
@@ -186,7 +186,7 @@ edit <- function(object, others) {
   if (way < 0.1) {
     donor <- sample.int(length(others), 1)
     name <- names(object)[at[1]]
-    if (!is.null(others[[donor]][[name]])) {
+    if (length(name) == 1 && name %in% names(others[[donor]])) {
       graft <- change_at(object, at[1], function(x) others[[donor]][[name]])
       return(list(object = graft, text = sprintf("$%s of \"%s\"", name, names(others)[donor])))
     }

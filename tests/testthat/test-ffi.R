@@ -15,8 +15,8 @@ model_doors <- function() {
     gradient = function(model) {
       .Call(ffi_gradient, model, y, NULL, TRUE, all_components, FALSE, 1L)
     },
-    flow = function(model) .Call(ffi_flow, model, y, FALSE, TRUE, 1L),
-    pullback = function(model) .Call(ffi_flow_pullback, model, y, y, 1L),
+    flow = function(model) .Call(ffi_flow, model, y, FALSE, 0L, TRUE, 1L),
+    pullback = function(model) .Call(ffi_flow_pullback, model, y, y, 0L, 1L),
     expectation = function(model) {
       .Call(ffi_expectation_gradient, model, y, double(20), double(60), 1L)
     },
@@ -38,8 +38,8 @@ model_doors <- function() {
 }
 
 # The flow of a model for the doors, and what `change` makes of it.
-door_flow <- function(map, ...) {
-  model <- flow_model(make_flow_mixture(make_shape(map), 3, 4, 5))
+door_flow <- function(kind, ...) {
+  model <- flow_model(make_flow_mixture(make_shape(kind), 3, 4, 5))
   model$flow[...names()] <- list(...)
   model
 }
@@ -246,7 +246,7 @@ test_that("arguments of a gradient that do not fit are an error", {
   expect_error(back(log_weight = double(19)), "doubles")
   expect_error(back(log_weight = NULL), "doubles")
   expect_error(back(node = double(59)), "doubles")
-  pulled <- function(dy) .Call(ffi_flow_pullback, door_flow("spline"), y, dy, 1L)
+  pulled <- function(dy) .Call(ffi_flow_pullback, door_flow("spline"), y, dy, 0L, 1L)
   expect_error(pulled(double(14)), "doubles")
   expect_error(pulled(NULL), "doubles")
 })
