@@ -19,11 +19,15 @@ common_fit_rules <- function(K) {
   )
 }
 
-# A row a step, its number first.
+# A row a step, its number first, then scores, of which those of all rows are known.
 is_trace <- function(x) {
-  is.data.frame(x) && nrow(x) > 0 && ncol(x) > 1 && all(vapply(x, is.numeric, NA)) &&
-    names(x)[1] %in% c("epoch", "step", "iteration") && !anyNA(x[[1]]) &&
-    any(c("training", "elbo", "log_likelihood") %in% names(x))
+  scores <- intersect(c("training", "elbo", "log_likelihood"), names(x))
+  is_column <- function(column) {
+    is.numeric(column) && is.null(dim(column)) && length(column) == nrow(x)
+  }
+  is.data.frame(x) && nrow(x) > 0 && ncol(x) > 1 && all(vapply(x, is_column, NA)) &&
+    names(x)[1] %in% c("epoch", "step", "iteration") && length(scores) == 1 &&
+    !anyNA(x[c(names(x)[1], scores)])
 }
 
 # c(estimate, se), the first under its name.
@@ -56,7 +60,8 @@ is_form <- function(x) {
     validate_flow_shape(x$shape)
     demand(is.logical(x$shape$shared) && length(x$shape$shared) == 1, "its flow is not said shared")
   }
-  is.null(x$activation) || (is_string(x$activation) && x$activation %in% activations)
+  # A variational fit has units of its own instead.
+  is.double(x$center) || (is_string(x$activation) && x$activation %in% activations)
 }
 
 # As long as there are parameters.

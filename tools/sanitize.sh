@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs the tests (arguments as for tools/test.R) with the C code built under gcc's address and
-# undefined-behaviour sanitizers. They work with the stock R, whose own leaks are not looked at.
+# undefined-behaviour sanitizers, then for about a minute seeded fuzzers: of entry calls and of
+# edited densities. They work with the stock R, whose own leaks are not looked at.
 set -euo pipefail
 
 work=$(mktemp -d)
@@ -15,5 +16,10 @@ MAKEVARS
 # The library loads only into a process that starts with the sanitizer's own, so no trial load.
 R_MAKEVARS_USER="$work/Makevars" tools/install.sh "$work/library" --no-test-load --no-docs
 
-R_LIBS="$work/library${R_LIBS:+:$R_LIBS}" LD_PRELOAD=$(gcc -print-file-name=libasan.so) \
-  ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 tools/test.sh "$@"
+export R_LIBS="$work/library${R_LIBS:+:$R_LIBS}" UBSAN_OPTIONS=print_stacktrace=1
+# An allocation that is refused is an error of R, as it is without the sanitizer.
+export ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1
+preload=$(gcc -print-file-name=libasan.so)
+LD_PRELOAD=$preload tools/test.sh "$@"
+LD_PRELOAD=$preload Rscript --vanilla tools/fuzz-calls.R --calls=10000
+LD_PRELOAD=$preload Rscript --vanilla tools/fuzz.R --edits=2
