@@ -82,7 +82,9 @@ print.cwmix_density <- function(x, ...) {
 #' summary(gaussian_mixture(faithful, K = 2, covariance = "full"))
 #' @export
 summary.cwmix_density <- function(object, ...) {
-  check_dots_empty(..., call = user_call())
+  call <- user_call()
+  check_dots_empty(..., call = call)
+  validate_density(object, "object", call)
   structure(
     list(
       header = format(object), title = component_title(object),

@@ -92,7 +92,7 @@ test_that("components come by decreasing size, and the sizes are the mixture's w
 
 test_that("the fields of a fit are those documented", {
   fit <- fit_mixture(faithful, 3)
-  expect_s3_class(fit, c("gaussian_mixture", "cwmix_density"), exact = TRUE)
+  expect_s3_class(fit, c("gaussian_mixture", "cwmix_normal", "cwmix_density"), exact = TRUE)
   expect_identical(dim(fit$mean), c(3L, 2L))
   expect_identical(colnames(fit$mean), names(faithful))
   expect_identical(dim(fit$sd), c(3L, 2L))

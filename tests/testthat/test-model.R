@@ -1,7 +1,7 @@
 test_that("a specified model has the fields of a density and no others of a fit", {
   model <- make_model(2, 3, c(5, 4))
-  expect_s3_class(model, c("cwmix_model", "cwmix_density"), exact = TRUE)
-  expect_named(model, c("mean", "sd", "cholesky", "classifier", "support", "columns"))
+  expect_s3_class(model, c("cwmix_model", "cwmix_normal", "cwmix_density"), exact = TRUE)
+  expect_named(model, c("mean", "sd", "cholesky", "classifier", "frame"))
   expect_null(model$nobs)
   expect_identical(dim(make_model(2, 3, NULL, "full")$cholesky), c(2L, 2L, 3L))
 })

@@ -305,8 +305,8 @@ test_that("epochs are scored by the average of the iterates, and the fit is the 
   iterates <- list()
   real <- adam_steps
   # one call a step
-  noted <- function(model, state, set, rows, batch, rates, problem) {
-    out <- real(model, state, set, rows, batch, rates, problem)
+  noted <- function(model, state, set, rows, batch, rates, task) {
+    out <- real(model, state, set, rows, batch, rates, task)
     iterates[[length(iterates) + 1]] <<- out$parameters
     out
   }

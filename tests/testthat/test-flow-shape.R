@@ -40,7 +40,7 @@ test_that("no flow is the default", {
   expect_identical(none, plain)
 })
 
-test_that("training starts from EM's mixture: with a flow epoch 0 is that of affine maps", {
+test_that("training starts from EM's mixture: epoch 0 is the same with a flow as without", {
   at_start <- quick_control(epochs = 0)
   for (covariance in c("diagonal", "full")) {
     for (support in list(NULL, c(0, Inf))) {
