@@ -148,7 +148,9 @@ describe_parts.cwmix_flowed <- function(object) {
 
 #' @export
 describe_member.cwmix_flowed <- function(object) {
-  paste(describe_member(object$base), "behind a", describe_flow(object$flow, dimension(object)))
+  name <- flow_name(object$flow)
+  alone <- identical(count_parameters(object$base), 0L)
+  if (alone) name else paste(describe_member(object$base), "behind a", name)
 }
 
 # At the image u of the columns.

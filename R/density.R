@@ -429,7 +429,7 @@ validate_density <- function(object, arg, call) {
         identical(nrow(object$frame$support), as.integer(dimension(object))),
         "its `frame` has other columns than its components"
       )
-      missing <- setdiff(fit_needs(object), names(object))
+      missing <- Filter(function(name) is.null(object[[name]]), fit_needs(object))
       demand(length(missing) == 0, "its field `", missing[1], "` is missing")
       demand_fields(object, fit_rules(object))
     },

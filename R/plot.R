@@ -74,6 +74,7 @@ plot.cwmix_density <- function(x, newdata = NULL,
   )
   what <- check_choice(what, choices, "what", call)
   dots <- read_dots(list(...), call)
+  validate_density(x, "x", call)
   if (what == "training") {
     return(invisible(plot_training(x, dots, call)))
   }
