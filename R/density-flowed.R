@@ -148,9 +148,9 @@ describe_parts.cwmix_flowed <- function(object) {
 
 #' @export
 describe_member.cwmix_flowed <- function(object) {
-  flow <- describe_flow(object$flow, dimension(object))
+  name <- flow_name(object$flow)
   base <- describe_member(object$base)
-  if (nzchar(base)) paste(base, "behind a", flow) else flow
+  if (nzchar(base)) paste(base, "behind a", name) else name
 }
 
 # At the image u of the columns.

@@ -125,8 +125,7 @@ describe_parts.cwmix_multiflow <- function(object) {
 
 #' @export
 describe_member.cwmix_multiflow <- function(object) {
-  flow <- describe_flow(object$flow, dimension(object))
-  paste0(describe_member(object$base), ", a ", flow, " before each component")
+  paste(describe_member(object$base), "behind", paste0(flow_name(object$flow), "s"), "of its own")
 }
 
 # At the images u_k of the columns.

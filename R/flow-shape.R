@@ -154,9 +154,10 @@ describe_flow <- function(flow, d = 2) {
   bins <- if (flow$kind == "spline") {
     sprintf("; %d bins on [%g, %g]", flow$bins, -flow$tail_bound, flow$tail_bound)
   }
-  name <- if (flow$kind == "realnvp") "Real-NVP" else "spline flow"
-  paste0(name, ", ", plural(flow$layers, "layer"), networks, bins)
+  paste0(flow_name(flow), ", ", plural(flow$layers, "layer"), networks, bins)
 }
+
+flow_name <- function(flow) if (flow$kind == "realnvp") "Real-NVP" else "spline flow"
 
 # The widths of the networks of even layers, counted from 0 as in the engine, and of odd ones: two
 # columns. Columns with the layer's parity set the parameters of the others.

@@ -438,6 +438,8 @@ test_that("prints say what is averaged, in few lines", {
     joint_classifier(make_average(2))
     cwmix_average(lapply(2:9, function(h) make_model(1, 2, h)), c(0.16, rep(0.12, 7)))
     cwmix_average(list(vector_model(), vector_model()))
+    cwmix_average(mixed_kinds()[1:3])
+    cwmix_average(mixed_kinds()[c(2, 2, 4)])
   })
   expect_snapshot(summary(make_average(1)))
 })
