@@ -50,7 +50,7 @@ docs: ## man/ and NAMESPACE from the comments in R/
 lint: ## lintr for R, clang-format for C, the storeys of R/
 	$(NEED) Imports r-cran-lintr clang-format
 	$(INSTALL)
-	@Rscript --vanilla -e 'print(l <- lintr::lint_package()); quit(status = length(l) > 0)'
+	@Rscript --vanilla tools/lint.R
 	@clang-format --dry-run --Werror $(C_FILES)
 	@Rscript --vanilla tools/storeys.R
 

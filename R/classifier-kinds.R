@@ -1,18 +1,17 @@
 # What a classifier is: weights w(z) of K components at standardised points z, which sum to one. A
 # kind is a class with methods of the generics here:
-#   log_weights(classifier, z, how)   log w(z), n x K, at the rows of z
-#   weight_tail(classifier)           quadrature.R: function(t, lower), integrals of w_k(z) phi(z)
-#   odds_change(classifier, a, b)     there: a bound on the change of any log odds over [a, b]
-#   starting_edges(classifier)        there: intervals to begin with
-#   is_constant(classifier)           whether w is the same everywhere
-#   in_engine(classifier)             whether the engine can evaluate it
-#   classifier_parameters(classifier) list(weights, biases), NULL where they are not known
-#   count_weights(classifier)         how many of them are free, NA where they are not known
-#   highest_weight(classifier)        what no weight exceeds
-#   classifier_axis(classifier)       for plots: list(limits, within, input, output, base)
-#   at_inputs(classifier, x)          log w where users see x as the input, for predict()
-#   describe_classifier(classifier)
-#   validate_classifier(classifier, d, K)   demand()s that it is one of K components in d columns
+#   log_weights(classifier, z, how): log w(z), n x K, at the rows of z.
+#   is_constant(classifier): whether w is the same everywhere.
+#   in_engine(classifier): whether the engine can evaluate it.
+#   odds_change(classifier, a, b): a bound on the change of any log odds over [a, b] (quadrature.R),
+#   starting_edges(classifier): and the intervals to begin with.
+#   classifier_parameters(classifier): list(weights, biases), NULL where they are not known.
+#   count_weights(classifier): how many of them are free, NA where they are not known.
+#   highest_weight(classifier): what no weight exceeds.
+#   classifier_axis(classifier): for plots, list(limits, within, input, output, base).
+#   at_inputs(classifier, x): log w where users see x as the input, for predict().
+#   describe_classifier(classifier): a word for it.
+#   validate_classifier(classifier, d, K): demand()s that it is one of K components in d columns.
 
 # A network, or constant weights where there is no layer.
 new_classifier <- function(weights, biases, activation = "tanh") {
@@ -250,14 +249,14 @@ validate_classifier.cwmix_constant <- function(classifier, d, K) {
       are_log_weights(classifier$biases[[1]], K),
     "the constant weights of its `classifier` are not as many numbers as components"
   )
-  demand(classifier$activation %in% activations, "its `classifier` has no activation")
+  demand(is_one_of(classifier$activation, activations), "its `classifier` has no activation")
 }
 
 #' @export
 validate_classifier.cwmix_network <- function(classifier, d, K) {
   demand(is_sized(classifier, d, K), "its `classifier` is not of its columns and components")
   validate_network(classifier, d, K, "its `classifier`")
-  demand(classifier$activation %in% activations, "its `classifier` has no activation")
+  demand(is_one_of(classifier$activation, activations), "its `classifier` has no activation")
 }
 
 #' @export

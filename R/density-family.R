@@ -241,6 +241,7 @@ validate.cwmix_family <- function(object) {
       }
     )
   }
+  demand(inherits(object$classifier, "cwmix_unit"), "its `classifier` is none on (0, 1)")
   validate_classifier(object$classifier, 1, length(components))
   demand(!any(is.finite(object$frame$support)), "its column has bounds besides its components'")
 }

@@ -416,7 +416,7 @@ fit_needs.cwmix_density <- function(object) character()
 fit_rules <- function(object) UseMethod("fit_rules")
 
 #' @export
-fit_rules.cwmix_density <- function(object) common_fit_rules(size(object)$K)
+fit_rules.cwmix_density <- function(object) common_fit_rules(size(object)$K, object$trace[[1]])
 
 # The door for objects from elsewhere: after it the protocol's methods may assume what they do.
 validate_density <- function(object, arg, call) {

@@ -42,7 +42,9 @@ engine_expectation_gradient <- function(model, z, log_weight, node, how = list()
 # Points through the flow of a model or, with `inverse`, back: list(x, log_det). Of flows of their
 # own for the components, through that of component `which`.
 engine_flow_pass <- function(model, y, inverse, which = 1L, how = list()) {
-  .Call(ffi_flow, model, y, inverse, as.integer(which) - 1L, in_single(how), thread_count(how$threads))
+  .Call(
+    ffi_flow, model, y, inverse, as.integer(which) - 1L, in_single(how), thread_count(how$threads)
+  )
 }
 
 # From derivatives dy at y = F^-1(x) to those in x and in the parameters: list(dx, gradient).

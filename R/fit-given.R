@@ -78,7 +78,12 @@ start_from_draws <- function(start, task, call) {
   x <- at_call(call, draw(start, max(2000L, 100L * task$K)))
   points <- working_points(task$sample$frame, x)
   y <- points$y[points$usable, , drop = FALSE]
-  set <- list(x = standardise(y, task$sample$center, task$sample$scale), weights = NULL)
+  y <- standardise(y, task$sample$center, task$sample$scale)
+  y <- y[rowSums(abs(y) < 1e6) == ncol(y), , drop = FALSE]
+  if (nrow(y) < 10 * task$K) {
+    stop_input("`start` must be a density whose draws are where the data are.", call = call)
+  }
+  set <- list(x = y, weights = NULL)
   em <- at_call(call, em_fit(set, NULL, task))
   list(parameters = em$parameters, activation = NULL)
 }

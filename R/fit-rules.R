@@ -1,13 +1,14 @@
 # What the fields that fits add to a density must be, for demand_fields(): print(), plot(), update()
 # and the tidiers build on it.
 
-common_fit_rules <- function(K) {
+# `steps` are those of the trace.
+common_fit_rules <- function(K, steps) {
   list(
     log_likelihood = is_number, nobs = is_whole, at_floor = is_whole,
-    df = function(x) is_whole(x) || identical(x, NA_integer_),
-    proportions = function(x) is.double(x) && length(x) == K && !anyNA(x),
+    df = is_whole, proportions = function(x) are_doubles(x, length = K),
     trace = is_trace,
-    best_epoch = is_whole, best_step = is_whole, stopped = is_string,
+    best_epoch = function(x) is_whole(x) && x %in% steps,
+    best_step = function(x) is_whole(x) && x %in% steps, stopped = is_string,
     starts = function(x) is.double(x) && !anyNA(x),
     converged = function(x) is.logical(x) && length(x) == 1,
     held_rows = function(x) is.integer(x) && !anyNA(x),
@@ -26,8 +27,8 @@ is_trace <- function(x) {
     is.numeric(column) && is.null(dim(column)) && length(column) == nrow(x)
   }
   is.data.frame(x) && nrow(x) > 0 && ncol(x) > 1 && all(vapply(x, is_column, NA)) &&
-    names(x)[1] %in% c("epoch", "step", "iteration") && length(scores) == 1 &&
-    !anyNA(x[c(names(x)[1], scores)])
+    names(x)[1] %in% c("epoch", "step", "iteration") && is.integer(x[[1]]) &&
+    !is.unsorted(x[[1]], strictly = TRUE) && length(scores) == 1 && !anyNA(x[[scores]])
 }
 
 # c(estimate, se), the first under its name.
@@ -44,14 +45,15 @@ is_candidates <- function(x) {
 
 # list(state, template, ...): what update() goes on from.
 is_optimiser <- function(x) {
-  vectors <- c(optimiser_vectors, "best")
-  state <- x$state
-  is.list(x$template) && is_form(x) && is.list(state) && all(vectors %in% names(state)) &&
-    all(vapply(state[vectors], is.double, NA)) &&
-    all(lengths(state[vectors]) == length(flatten(x$template))) &&
-    all(vapply(state[vectors], function(v) all(is.finite(v)), NA)) &&
-    is_whole(state$epoch) && is_whole(state$best_epoch) && is_number(state$best_score) &&
-    is_number(state$step)
+  is.list(x$template) && is_form(x) && is_state(x$state, length(flatten(x$template)))
+}
+
+is_state <- function(state, size) {
+  is_vector <- function(v) are_doubles(v, length = size)
+  numbers <- c("best_score", "step")
+  is.list(state) && all(vapply(state[c(optimiser_vectors, "best")], is_vector, NA)) &&
+    is_whole(state$epoch) && is_whole(state$best_epoch) &&
+    all(vapply(state[numbers], is_number, NA))
 }
 
 # The activation and the shape of a flow, where update() needs them.
@@ -61,7 +63,7 @@ is_form <- function(x) {
     demand(is.logical(x$shape$shared) && length(x$shape$shared) == 1, "its flow is not said shared")
   }
   # A variational fit has units of its own instead.
-  is.double(x$center) || (is_string(x$activation) && x$activation %in% activations)
+  is.double(x$center) || is_one_of(x$activation, activations)
 }
 
 # As long as there are parameters.

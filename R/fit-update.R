@@ -101,6 +101,9 @@ continue <- function(object, epochs, control, frame, call) {
   }
   source <- training_data(object, frame, call)
   template <- object$optimiser$template
+  if (!identical(dim(template$mean), as.integer(unlist(size(object))[2:1]))) {
+    stop_input("`object` must have the optimiser of its own fit, not another's.", call = call)
+  }
   form <- object$optimiser[c("activation", "shape")]
   bounds <- object$frame$support
   settings <- list(

@@ -1,7 +1,7 @@
 # Points through a fitted flow F and back. F is a list: its shape (flow-shape.R), `weights` and
-# `biases` of its networks, and the `center` and `scale` of the working scale that it starts from, so
-# that u = F((y - center) / scale). It may be several flows of one shape, one a component: `weights`
-# and `biases` are then lists over these, and `which` says through which one points go.
+# `biases` of its networks, and the `center` and `scale` of the working scale that it starts from,
+# so that u = F((y - center) / scale). It may be several flows of one shape, one a component:
+# `weights` and `biases` are then lists over these, and `which` says through which one points go.
 
 # u at points on the working scale, and the log of the Jacobian's determinant: list(u, log_det).
 flow_forward <- function(flow, y, how = list(), which = 1L) {
@@ -58,7 +58,13 @@ validate_flow <- function(flow, d, copies = NULL) {
   )
   for (k in seq_len(copies %||% 1)) {
     own <- flow[c("weights", "biases")]
-    if (!is.null(copies)) own <- lapply(own, `[[`, k)
+    if (!is.null(copies)) {
+      own <- lapply(own, `[[`, k)
+      demand(
+        all(vapply(own, is.list, NA)) && all(lengths(own) == flow$layers),
+        "flow ", k, " of its `flow` has not as many networks as layers"
+      )
+    }
     for (l in seq_len(flow$layers)) {
       network <- list(weights = own$weights[[l]], biases = own$biases[[l]])
       width <- widths[, 2 - l %% 2]

@@ -263,5 +263,5 @@ validate_flow_shape <- function(flow) {
     if (spline) is_number(bound) && bound >= 1e-3 && bound <= 1e3 else is.null(bound),
     "the `tail_bound` of its `flow` is no number from 0.001 to 1,000, or not for splines"
   )
-  demand(flow$activation %in% activations, "its `flow` has no activation")
+  demand(is_one_of(flow$activation, activations), "its `flow` has no activation")
 }

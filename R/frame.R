@@ -120,27 +120,35 @@ describe_range <- function(range, labels) {
 
 validate_frame <- function(frame) {
   demand(is.list(frame), "its `frame` is missing")
-  support <- frame$support
+  demand(are_bounds(frame$support), "the bounds in its `frame$support` are no pairs of numbers")
   demand(
-    is.double(support) && is.matrix(support) && ncol(support) == 2 && nrow(support) > 0 &&
-      !anyNA(support) && all(support[, 1] < support[, 2]) && all(support[, 1] < Inf) &&
-      all(support[, 2] > -Inf) && identical(colnames(support), c("lower", "upper")),
-    "the bounds in its `frame$support` are no pairs of numbers"
-  )
-  names <- frame$names
-  demand(
-    is.null(names) || (is.character(names) && length(names) == nrow(support) && !anyNA(names) &&
-      all(nzchar(names)) && anyDuplicated(names) == 0),
+    are_names(frame$names, nrow(frame$support)),
     "the names of columns in its `frame$names` are not distinct or not as many as columns"
   )
   demand(
-    is_string(frame$type) && frame$type %in% c("vector", "matrix", "data.frame") &&
-      (frame$type != "vector" || nrow(support) == 1) &&
-      (frame$type != "data.frame" || !is.null(names)),
+    is_type_of(frame$type, frame),
     "its `frame$type` is not \"vector\" (of one column), \"matrix\" or \"data.frame\" (with names)"
   )
   demand(
     is.null(frame$terms) || (inherits(frame$terms, "terms") && is.call(frame$terms)),
     "its `frame$terms` are no terms of a formula"
   )
+}
+
+are_bounds <- function(support) {
+  is.double(support) && is.matrix(support) && nrow(support) > 0 && !anyNA(support) &&
+    identical(colnames(support), c("lower", "upper")) &&
+    all(support[, 1] < support[, 2] & support[, 1] < Inf & support[, 2] > -Inf)
+}
+
+are_names <- function(names, d) {
+  is.null(names) || (is.character(names) && length(names) == d &&
+    all(nzchar(names) & !is.na(names)) && anyDuplicated(names) == 0)
+}
+
+is_type_of <- function(type, frame) {
+  possible <- c(
+    if (nrow(frame$support) == 1) "vector", "matrix", if (!is.null(frame$names)) "data.frame"
+  )
+  is_one_of(type, possible)
 }

@@ -82,10 +82,11 @@ validate_network <- function(network, d, K, what, rule_out = TRUE) {
       what, " has weights in layer ", l, " that are no ", n_out, " x ", n_in,
       " matrix of finite numbers up to 1e100"
     )
-    bias_ok <- if (last && rule_out) are_log_weights(biases[[l]], K) else {
-      are_coefficients(biases[[l]], length = n_out)
-    }
-    demand(bias_ok, what, " has biases in layer ", l, " that are no ", n_out, " finite numbers")
+    rules_out <- last && rule_out && are_log_weights(biases[[l]], K)
+    demand(
+      rules_out || are_coefficients(biases[[l]], length = n_out),
+      what, " has biases in layer ", l, " that are no ", n_out, " finite numbers"
+    )
     n_in <- n_out
   }
 }

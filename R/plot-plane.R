@@ -4,8 +4,10 @@ draw_regions <- function(view, dots) {
   taken <- view_panel(view, dots)
   shown <- view$data
   colours <- region_colours(length(shown$levels))
-  top <- 2 * max(shown$z, shown$levels)
-  graphics::.filled.contour(shown$x, shown$y, shown$z, c(shown$levels, top), colours)
+  # Where a density is flat levels coincide, and the smallest region is all there is.
+  distinct <- !duplicated(shown$levels, fromLast = TRUE)
+  levels <- c(shown$levels[distinct], max(2 * max(shown$z, shown$levels), .Machine$double.xmin))
+  graphics::.filled.contour(shown$x, shown$y, shown$z, levels, colours[distinct])
   if (!is.null(view$points)) show_points(view$points, dots = dots)
   labels <- paste0(100 * as.numeric(names(shown$levels)), "%")
   key(labels, fill = colours, border = NA, before = "Regions holding", taken = taken)

@@ -23,6 +23,8 @@ is_whole <- function(x, min = 0, max = .Machine$integer.max) {
   is_number(x) && x == round(x) && x >= min && x <= max
 }
 
+is_one_of <- function(x, choices) is_string(x) && x %in% choices
+
 is_string <- function(x) is.character(x) && length(x) == 1 && !is.na(x)
 
 # One line of text for each field of a list that must be of a shape: `rules` is a named list of

@@ -43,8 +43,8 @@
 #' @param names `NULL`, or the names of the d columns.
 #' @param start A string, `"search"` or `"wide"`; a matrix of draws, one a row; or a density within
 #'   the same bounds. One of normal components must have the number of components and covariances
-#'   asked for, and weights that are constant or those of a network like the one asked for; any other
-#'   density stands for its draws.
+#'   asked for, and weights that are constant or those of a network like the one asked for; any
+#'   other density stands for its draws.
 #' @param control A [cwmix_vi_control()].
 #' @return An object of class `c("cwmix_vi", "cwmix_normal", "cwmix_density")`, a plain list with
 #'   fields

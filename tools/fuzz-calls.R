@@ -1,6 +1,6 @@
-# The engine's entry points called with models that someone has edited: each call is an error of R or
-# an answer, never a crash. Seeded; best under the sanitizers (tools/sanitize.sh), where a crash ends
-# the process with a report, after the line that names the call.
+# The engine's entry points called with models that someone has edited: each call is an error of R
+# or an answer, never a crash. Seeded; best under the sanitizers (tools/sanitize.sh), where a crash
+# ends the process with a report, after the line that names the last five hundred calls.
 # Usage: Rscript tools/fuzz-calls.R [--calls=N] [--seed=N] [--seconds=N] [--from=N, the first call]
 
 suppressMessages(library(cwmix))

@@ -61,7 +61,8 @@ array_changes <- list(
   "as integer" = function(x) suppressWarnings(replace_mode(x, "integer")),
   "as text" = function(x) replace_mode(x, "character"),
   "as complex" = function(x) suppressWarnings(replace_mode(x, "complex")),
-  "as list" = as.list, "transposed" = function(x) if (is.atomic(x) && length(dim(x)) < 3) t(x) else x,
+  "as list" = as.list,
+  "transposed" = function(x) if (is.atomic(x) && length(dim(x)) < 3) t(x) else x,
   "without dim" = as.vector, "with a class" = function(x) structure(x, class = "strange"),
   "a row less" = function(x) if (is.matrix(x)) x[-1, , drop = FALSE] else x[-1],
   "a row more" = function(x) if (is.matrix(x)) rbind(x, 1) else c(1, x),
@@ -167,20 +168,24 @@ change_at <- function(object, at, f) {
   object
 }
 
+# An edit of the object as a whole; of one that is no list any more it changes nothing.
+edit_whole <- function(object) {
+  name <- pick(c(names(list_changes), "another class"))
+  if (name == "another class") {
+    class(object) <- pick(density_classes)
+    return(list(object = object, text = paste("class", class(object)[1])))
+  }
+  if (is.list(object) && length(object) > 0) object <- list_changes[[name]](object)
+  list(object = object, text = paste("object:", name))
+}
+
 # One edit: list(object, text). `others` are objects whose parts may come in.
 edit <- function(object, others) {
   at <- random_position(object)
   part <- if (length(at) > 0) object[[at]] else object
   where <- describe_position(object, at)
   if (length(at) == 0) {
-    name <- pick(c(names(list_changes), "another class"))
-    if (name == "another class") {
-      class(object) <- pick(density_classes)
-      return(list(object = object, text = paste("class", class(object)[1])))
-    }
-    # A change of an object that is no list any more changes nothing.
-    if (is.list(object) && length(object) > 0) object <- list_changes[[name]](object)
-    return(list(object = object, text = paste("object:", name)))
+    return(edit_whole(object))
   }
   way <- stats::runif(1)
   if (way < 0.1) {
