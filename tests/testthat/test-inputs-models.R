@@ -393,10 +393,6 @@ test_that("components of the CDF form are continuous families and their paramete
     ),
     "classifier on (0, 1) at 2" = fails("newdata", predict(families$classifier, 2)),
     "families in two columns" = fails("newdata", predict(families, m)),
-    "gradient of families" = fails("object", log_likelihood(families, 1, gradient = TRUE)),
-    "gradient of an expectation of families" = fails(
-      "object", expectation(families, identity, gradient = function(x) 1 + 0 * x)
-    ),
     "average of families" = works(
       predict(cwmix_average(list(model, families)), 1:3),
       (predict(model, 1:3) + predict(families, 1:3)) / 2

@@ -352,3 +352,45 @@ test_that("log-likelihoods are sums, with weights", {
     log_likelihood(model, x, weights = 1:3), sum(1:3 * predict(model, x, log = TRUE))
   )
 })
+
+test_that("gradients in the classifier are the engine's, in a family's parameters differences", {
+  # In either form the same model: derivatives in the classifier agree to rounding, and those in the
+  # parameters of normal families are those of means and standard deviations.
+  alpha <- small_network()
+  mean <- c(-1, 2)
+  sd <- c(1, 0.5)
+  cdf <- cwmix_model(components = list(norm = list(mean = mean, sd = sd)), classifier = alpha)
+  base <- cwmix_model(mean, sd = sd, classifier = function(z) predict(alpha, pnorm(z)))
+  x <- c(-2, -0.3, 0.4, 1.7, 2.6)
+  weights <- c(1, 0.5, 2, 0, 1)
+  gradient <- attr(log_likelihood(cdf, x, gradient = TRUE, weights = weights), "gradient")
+  value <- function(mean, sd) {
+    base$mean[] <- mean
+    base$sd[] <- sd
+    log_likelihood(base, x, weights = weights)
+  }
+  for (k in 1:2) {
+    in_mean <- function(m) value(replace(mean, k, m), sd)
+    in_sd <- function(s) value(mean, replace(sd, k, s))
+    expect_close(gradient$components[[k]]$mean, finite_difference(in_mean, mean[k]), 1e-7, floor = 1)
+    expect_close(gradient$components[[k]]$sd, finite_difference(in_sd, sd[k]), 1e-7, floor = 1)
+  }
+  for (l in 1:2) {
+    in_bias <- function(b) {
+      moved <- cdf
+      moved$classifier$inner$biases[[l]][1] <- b
+      log_likelihood(moved, x, weights = weights)
+    }
+    expected <- finite_difference(in_bias, alpha$biases[[l]][1])
+    expect_close(gradient$biases[[l]][1], expected, 1e-8, floor = 1)
+  }
+})
+
+test_that("a family at the end of its range has no differences", {
+  edge <- cwmix_model(components = list(t = list(df = 3, ncp = 0)), classifier = 1)
+  expect_length(attr(log_likelihood(edge, 1, gradient = TRUE), "gradient")$components, 1)
+  edge <- cwmix_model(components = list(unif = list(min = 0, max = 1)), classifier = 1)
+  expect_error(log_likelihood(edge, 1, gradient = TRUE), "at an end of its range",
+    class = "cwmix_input_error"
+  )
+})
