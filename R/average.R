@@ -17,11 +17,12 @@
 #' @param shares A numeric vector of positive numbers that sum to 1, one a density, or `NULL` for
 #'   equal ones.
 #' @param ... Must be empty.
-#' @return An object of class `c("cwmix_average", "cwmix_sum", "cwmix_density")`, a plain list with
-#' the
-#'   fields
-#'   - `members`, a list of densities, and `shares`, one a member: Gaussian mixtures are one member;
-#'   - `averaged`, the shares of all densities that went in, those of averages one by one;
+#' @return An object of class `c("cwmix_average", "cwmix_sum", "cwmix_density")`, a plain list
+#'   with the fields
+#'   - `members`, a list of densities, and `shares`, one a member: all with constant weights, such
+#'     as Gaussian mixtures, are one, the last;
+#'   - `averaged`, the shares of all densities that went in, in their order; of an average those of
+#'     its members;
 #'   - `frame`, how draws come: `names` of the columns, `type`, `terms` and `support`.
 #' @section Errors: A condition of class `"cwmix_input_error"` names the argument, what is needed
 #'   and what was given.

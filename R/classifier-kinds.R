@@ -112,7 +112,7 @@ unit_point <- function(z) {
   z
 }
 
-# The engine evaluates classifiers as parts of models; the maps play no role here.
+# The engine evaluates classifiers as parts of models; the components play no role here.
 classifier_model <- function(classifier, d) {
   zeros <- matrix(0, classifier$K, d)
   engine_model(
@@ -243,7 +243,10 @@ validate_classifier.default <- function(classifier, d, K) {
 
 #' @export
 validate_classifier.cwmix_constant <- function(classifier, d, K) {
-  demand(is_sized(classifier, NULL, K), "its `classifier` is not of as many components")
+  demand(
+    is.null(classifier$d) && is_sized(classifier, NULL, K),
+    "its `classifier` is not of as many components"
+  )
   demand(
     identical(classifier$weights, list()) && length(classifier$biases) == 1 &&
       are_log_weights(classifier$biases[[1]], K),

@@ -4,7 +4,7 @@
 #' functions of x, given by a softmax network w at the standardised point z_k. Start with [cwmix()]
 #' and `vignette("cwmix")`; `vignette("mixtures")` says how such a density comes about.
 #'
-#' A normalising flow may stand before the components (`map` of [cwmix()]) or be a density alone
+#' A normalising flow may stand before the components (`flow` of [cwmix()]) or be a density alone
 #' ([flow_realnvp()], [flow_spline()]). In one column components may be of other families
 #' (`components` of [cwmix_model()]). `vignette("picture")` compares mixtures and flows.
 #'

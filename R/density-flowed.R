@@ -75,7 +75,13 @@ pull_nodes.cwmix_flowed <- function(object, z, dlog_w, dy) {
 }
 
 #' @export
-no_gradient.cwmix_flowed <- function(object) no_gradient(object$base)
+no_gradient.cwmix_flowed <- function(object) {
+  reason <- no_gradient(object$base)
+  if (is.null(reason) && is.null(engine_parts(object$base))) {
+    reason <- paste("must have normal components behind its flow, not", describe_kind(object$base))
+  }
+  reason
+}
 
 # In one column F increases.
 #' @export
@@ -93,7 +99,7 @@ invert.cwmix_flowed <- function(object) {
 #' @export
 is_heavy.cwmix_flowed <- function(object) is_heavy(object$base)
 
-# As if F were the identity.
+# F starts as the identity, and no better length is at hand.
 #' @export
 length_scale.cwmix_flowed <- function(object) length_scale(object$base) * object$flow$scale
 
@@ -118,10 +124,12 @@ count_flow <- function(flow, base) {
 # For a fit behind the same flow, of the same standardised columns.
 #' @export
 start_at.cwmix_flowed <- function(object, center, scale, shape) {
-  if (!is_same_flow(object$flow, center, scale, shape)) {
+  parts <- engine_parts(object$base)
+  # N(0, I) stays as it is, while a fit's components do not.
+  if (is.null(parts) || parts$fixed || !is_same_flow(object$flow, center, scale, shape)) {
     return(NULL)
   }
-  c(engine_parts(object$base)$parameters, list(flow = object$flow[c("weights", "biases")]))
+  c(parts$parameters, list(flow = object$flow[c("weights", "biases")]))
 }
 
 is_same_flow <- function(flow, center, scale, shape) {

@@ -27,7 +27,7 @@ evaluate.cwmix_multiflow <- function(object, points, quantity, how = list()) {
 
 #' @export
 latent.cwmix_multiflow <- function(object, y, k) {
-  latent(object$base, flow_forward(object$flow, y, which = k)$u, k)
+  latent(object$base, flow_forward(one_flow(object$flow, k), y)$u, k)
 }
 
 #' @export
@@ -35,19 +35,13 @@ place.cwmix_multiflow <- function(object, z, component) {
   u <- place(object$base, z, component)
   for (k in unique(component)) {
     rows <- which(component == k)
-    u[rows, ] <- flow_inverse(object$flow, u[rows, , drop = FALSE], k)
+    u[rows, ] <- flow_inverse(one_flow(object$flow, k), u[rows, , drop = FALSE])
   }
   u
 }
 
 #' @export
 joint_classifier.cwmix_multiflow <- function(object) joint_classifier(object$base)
-
-#' @export
-draw_at.cwmix_multiflow <- function(object, base) {
-  component <- choose_column(exp(log_weights(object$base$classifier, base$z)), base$u)
-  list(y = unname(place(object, base$z, component)), component = component)
-}
 
 #' @export
 gradient.cwmix_multiflow <- function(object, points, weights = NULL, how = list()) {
@@ -60,32 +54,22 @@ gradient.cwmix_multiflow <- function(object, points, weights = NULL, how = list(
 #' @export
 pull_nodes.cwmix_multiflow <- function(object, z, dlog_w, dy) {
   n <- nrow(z)
-  K <- size(object)$K
   y <- nodes(object, z)$y
-  flows <- 0 * flatten(object$flow[c("weights", "biases")])
-  for (k in seq_len(K)) {
+  flows <- lapply(seq_len(size(object)$K), function(k) {
+    flow <- one_flow(object$flow, k)
     rows <- (k - 1) * n + seq_len(n)
-    heard <- rows[rowSums(dy[rows, , drop = FALSE] != 0) > 0]
-    if (length(heard) == 0) next
-    back <- flow_pullback(object$flow, y[heard, , drop = FALSE], dy[heard, , drop = FALSE], k)
-    dy[heard, ] <- back$u
-    flows <- flows + flatten(back$parameters)
-  }
-  flow <- unflatten(flows, object$flow[c("weights", "biases")])
+    back <- flow_pullback(flow, y[rows, , drop = FALSE], dy[rows, , drop = FALSE])
+    dy[rows, ] <<- back$u
+    back$parameters
+  })
+  flow <- list(weights = lapply(flows, `[[`, "weights"), biases = lapply(flows, `[[`, "biases"))
   c(pull_nodes(object$base, z, dlog_w, dy), list(flow = flow))
 }
 
 #' @export
 no_gradient.cwmix_multiflow <- function(object) no_gradient(object$base)
 
-# In one column every F_k increases, and the classifier is that of the base.
-#' @export
-log_tail.cwmix_multiflow <- function(object) {
-  object$classifier <- object$base$classifier
-  NextMethod()
-}
-
-# As if the flows were the identity.
+# The flows start as the identity, and no better length is at hand.
 #' @export
 length_scale.cwmix_multiflow <- function(object) length_scale(object$base) * object$flow$scale
 

@@ -86,6 +86,19 @@ place.cwmix_normal <- function(object, z, component) {
   y
 }
 
+# Constant weights need no table of them, a row a draw.
+#' @export
+draw_at.cwmix_normal <- function(object, base) {
+  if (!is_constant(object$classifier)) {
+    return(NextMethod())
+  }
+  pi <- exp(log_weights(object$classifier, 0 * object$mean[1, , drop = FALSE]))[1, ]
+  possible <- which(pi > 0)
+  before <- Reduce(`+`, pi[possible], 0, accumulate = TRUE)
+  component <- possible[findInterval(base$u, before[seq_along(possible)], left.open = TRUE)]
+  list(y = unname(place(object, base$z, component)), component = component)
+}
+
 #' @export
 draw.cwmix_normal <- function(object, n, origin = FALSE) {
   if (!in_engine(object$classifier)) {
@@ -179,6 +192,9 @@ count_parameters.cwmix_normal <- function(object) {
 
 #' @export
 engine_parts.cwmix_normal <- function(object) {
+  if (!in_engine(object$classifier)) {
+    return(NULL)
+  }
   list(
     parameters = normal_parameters(object), activation = object$classifier$activation, fixed = FALSE
   )
@@ -202,16 +218,16 @@ merge_mixtures <- function(mixtures, shares) {
     log(share) + log_weights(mixture$classifier, origin)[1, ]
   }, mixtures, shares))
   order <- order(-log_weights)
-  maps <- stack_maps(mixtures)
+  parts <- stack_components(mixtures)
   new_normal(
-    maps$mean[order, , drop = FALSE], maps$sd[order, , drop = FALSE],
-    maps$cholesky[, , order, drop = FALSE], new_classifier(list(), list(log_weights[order])),
+    parts$mean[order, , drop = FALSE], parts$sd[order, , drop = FALSE],
+    parts$cholesky[, , order, drop = FALSE], new_classifier(list(), list(log_weights[order])),
     mixtures[[1]]$frame, "cwmix_model"
   )
 }
 
 # Means and scales one below the other: list(mean, sd | cholesky).
-stack_maps <- function(densities) {
+stack_components <- function(densities) {
   mean <- unname(do.call(rbind, lapply(densities, `[[`, "mean")))
   full <- vapply(densities, function(density) is.null(density$sd), NA)
   if (!any(full)) {
@@ -275,7 +291,7 @@ covariance_name.cwmix_normal <- function(object) {
 validate.cwmix_normal <- function(object) {
   mean <- object$mean
   demand(
-    is.matrix(mean) && length(mean) > 0 && are_doubles(unname(mean), dim(mean)),
+    is.matrix(mean) && length(mean) > 0 && are_doubles(mean, dim(mean)),
     "its `mean` is no K x d matrix of finite numbers"
   )
   d <- ncol(mean)
@@ -287,7 +303,7 @@ validate.cwmix_normal <- function(object) {
   if (is.null(object$cholesky)) {
     sd <- object$sd
     demand(
-      are_doubles(unname(sd), c(K, d)) && all(sd > 0) && all(is.finite(1 / sd)),
+      are_doubles(sd, c(K, d)) && all(sd > 0) && all(is.finite(1 / sd)),
       "its `sd` are not ", K, " x ", d, " positive numbers"
     )
   } else {
@@ -296,6 +312,7 @@ validate.cwmix_normal <- function(object) {
       "its `cholesky` are no lower triangular ", d, " x ", d, " factors, one a component"
     )
   }
+  demand(!inherits(object$classifier, "cwmix_unit"), "its `classifier` is one on (0, 1)")
   validate_classifier(object$classifier, d, K)
 }
 

@@ -278,9 +278,12 @@ describe_size <- function(object, between) {
 
 #' @export
 describe_parts.cwmix_sum <- function(object) {
-  shares <- object$averaged
+  # Those of the members, in their order, unless several mixtures became one.
+  alike <- length(object$averaged) == length(object$members)
+  shares <- if (alike) object$shares else object$averaged
   shown <- paste(signif(utils::head(shares, 6), 3), collapse = ", ")
   if (length(shares) > 6) shown <- paste0(shown, ", ...")
+  if (!alike && length(object$members) > 1) shown <- paste(shown, "in the order given")
   if (length(shares) > 1 && length(unique(shares)) == 1) shown <- "equal"
   kinds <- describe_members(vapply(object$members, describe_member, ""))
   c(
@@ -320,8 +323,9 @@ validate.cwmix_sum <- function(object) {
   )
   averaged <- object$averaged
   demand(
-    are_doubles(averaged, length = length(averaged)) && length(averaged) > 0 && all(averaged > 0),
-    "its `averaged` are no shares"
+    are_doubles(averaged, length = length(averaged)) && all(averaged > 0) &&
+      length(averaged) >= length(members),
+    "its `averaged` are no shares of what went in, at least one a member"
   )
   for (m in seq_along(members)) {
     member <- members[[m]]
@@ -329,8 +333,10 @@ validate.cwmix_sum <- function(object) {
       inherits(member, "cwmix_density") && is.list(member) && !inherits(member, "cwmix_sum"),
       "its member ", m, " is no density, or an average"
     )
-    validate_frame(member$frame)
-    validate(member)
+    if (!identical(member$frame, object$frame)) validate_frame(member$frame)
+    tryCatch(validate(member), cwmix_invalid = function(e) {
+      demand(FALSE, "in its member ", m, ", ", conditionMessage(e))
+    })
     demand(
       identical(dimension(member), dimension(members[[1]])) &&
         identical(as.vector(member$frame$support), as.vector(object$frame$support)),

@@ -22,7 +22,7 @@
 #   kind_fields(object): the names of the kind's fields, which a bare density keeps.
 #   describe_kind(object): what it is, for the first line of print() and for errors.
 #   validate(object): demand()s the kind's invariants, for validate_density().
-# And either evaluate() alone, or what its default is made of: a field `classifier` and
+# And either evaluate() alone, or what its default is made of: joint_classifier() and
 #   log_components(object, y): log p_k(y), n x K.
 #   latent(object, y, k): z_k of the rows of y, n x d; N(0, I) where y comes from component k.
 #   place(object, z, component): the inverse of latent() with a component a row: n x d.
@@ -57,7 +57,7 @@
 #   parameters(object): the unconstrained parameters, a list. For coef(). Default: none.
 #   count_parameters(object): how many are free, NA where that is not known, the default.
 #   engine_parts(object): list(parameters, activation, fixed) of components that the engine can put
-#     behind a flow. Default: refuses.
+#     behind a flow. Default: NULL, it cannot.
 #   start_at(object, center, scale, shape): the engine's parameters on the standardised scale, for
 #     fits that start there, behind a flow of this shape or none. Default: NULL, there are none.
 #   summands(object, share): list(parts, shares), what stands in a sum for a density that has this
@@ -94,7 +94,7 @@ dimension <- function(object) size(object)$d
 
 refuse <- function(object, what) {
   stop_cwmix(
-    paste0("`object` must be a density that has ", what, ", not a ", describe_kind(object), "."),
+    paste0("`object` must have ", what, ", which this has not: ", describe_kind(object), "."),
     "cwmix_input_error", NULL
   )
 }
@@ -112,8 +112,9 @@ evaluate.cwmix_density <- function(object, points, quantity, how = list()) {
   if (quantity == "component") {
     return(log_component)
   }
+  classifier <- joint_classifier(object)
   log_weight <- matrix(vapply(seq_len(K), function(k) {
-    log_weights(object$classifier, latent(object, y, k))[, k]
+    log_weights(classifier, latent(object, y, k))[, k]
   }, double(nrow(y))), nrow(y), K)
   if (quantity == "weights") {
     return(log_weight)
@@ -137,7 +138,7 @@ draw_at <- function(object, base) UseMethod("draw_at")
 
 #' @export
 draw_at.cwmix_density <- function(object, base) {
-  component <- choose_column(exp(log_weights(object$classifier, base$z)), base$u)
+  component <- choose_column(exp(log_weights(joint_classifier(object), base$z)), base$u)
   list(y = unname(place(object, base$z, component)), component = component)
 }
 
@@ -211,7 +212,7 @@ no_gradient <- function(object) UseMethod("no_gradient")
 
 #' @export
 no_gradient.cwmix_density <- function(object) {
-  paste("must be a density that has a gradient, not a", describe_kind(object))
+  paste("must have a gradient, which this has not:", describe_kind(object))
 }
 
 log_tail <- function(object) UseMethod("log_tail")
@@ -219,7 +220,7 @@ log_tail <- function(object) UseMethod("log_tail")
 # F(y) = sum_k W_k(T_k(y)), W_k(t) the integral of w_k(z) phi(z) up to t.
 #' @export
 log_tail.cwmix_density <- function(object) {
-  tail <- weight_tail(object$classifier)
+  tail <- weight_tail(joint_classifier(object))
   K <- size(object)$K
   function(y, lower) {
     blocks <- lapply(row_blocks(length(y), K), function(rows) {
@@ -336,7 +337,7 @@ count_parameters.cwmix_density <- function(object) NA_integer_
 engine_parts <- function(object) UseMethod("engine_parts")
 
 #' @export
-engine_parts.cwmix_density <- function(object) refuse(object, "a gradient behind a flow")
+engine_parts.cwmix_density <- function(object) NULL
 
 start_at <- function(object, center, scale, shape) UseMethod("start_at")
 
@@ -418,30 +419,43 @@ fit_rules <- function(object) UseMethod("fit_rules")
 #' @export
 fit_rules.cwmix_density <- function(object) common_fit_rules(size(object)$K, object$trace[[1]])
 
-# The door for objects from elsewhere: after it the protocol's methods may assume what they do.
-validate_density <- function(object, arg, call) {
+# The door for objects from elsewhere: after it the protocol's methods may assume what they do, and
+# with `fit` the verbs that speak of how a fit came about may use its fields.
+validate_density <- function(object, arg, call, fit = FALSE) {
   check_class(object, "cwmix_density", "a density of this package", arg, call)
+  refuse <- function(reason) {
+    stop_input(
+      "`", arg, "` must be a density as this package makes them, but ", reason, ".",
+      call = call
+    )
+  }
   tryCatch(
     {
-      demand(is.list(object), "it is ", describe(unclass(object)))
-      validate_frame(object$frame)
-      validate(object)
-      demand(
-        identical(nrow(object$frame$support), as.integer(dimension(object))),
-        "its `frame` has other columns than its components"
-      )
-      missing <- Filter(function(name) is.null(object[[name]]), fit_needs(object))
-      demand(length(missing) == 0, "its field `", missing[1], "` is missing")
-      demand_fields(object, fit_rules(object))
+      demand_density(object)
+      if (fit) demand_fit(object)
     },
-    cwmix_invalid = function(e) {
-      stop_input(
-        "`", arg, "` must be a density as this package makes them, but ", conditionMessage(e), ".",
-        call = call
-      )
-    }
+    cwmix_invalid = function(e) refuse(conditionMessage(e)),
+    # What cannot even be asked does not hold.
+    error = function(e) refuse(paste0("it is not whole: ", sub("[.]$", "", conditionMessage(e))))
   )
   invisible(object)
+}
+
+demand_density <- function(object) {
+  demand(is.list(object), "it is ", describe(unclass(object)))
+  validate_frame(object$frame)
+  validate(object)
+  demand(
+    identical(nrow(object$frame$support), as.integer(dimension(object))),
+    "its `frame` has other columns than its components"
+  )
+}
+
+# That what a fit knows of itself is there and what it should be.
+demand_fit <- function(object) {
+  missing <- Filter(function(name) is.null(object[[name]]), fit_needs(object))
+  demand(length(missing) == 0, "its field `", missing[1], "` is missing")
+  demand_fields(object, fit_rules(object))
 }
 
 # What stands behind a flow.

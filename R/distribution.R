@@ -98,7 +98,7 @@ qcwmix <- function(p, object, lower.tail = TRUE, log.p = FALSE) { # nolint: obje
   log_small[large] <- if (log.p) log_complement(log_small[large]) else log1p(-probability[large])
   lower <- rep(lower.tail, length(p))
   lower[large] <- !lower.tail
-  ends <- value_range(object)
+  ends <- at_call(call, value_range(object))
   q <- as.double(ifelse(lower, ends[1, 1], ends[1, 2]))
   q[is.na(probability)] <- NA
   open <- which(log_small > -Inf)

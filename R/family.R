@@ -123,7 +123,7 @@ check_component <- function(component, call) {
     }),
     error = function(e) {
       stop_input("`components` must have parameters that define ", describe_component(component),
-        ", but it fails: ", as_sentence(conditionMessage(e)),
+        ", but ", as_sentence(conditionMessage(e)),
         call = call
       )
     }
@@ -173,7 +173,9 @@ call_family <- function(component, letter, x, ...) {
       call = NULL
     )
   }
-  do.call(f, c(list(x), component[[1]], list(...)))
+  tryCatch(do.call(f, c(list(x), component[[1]], list(...))), error = function(e) {
+    stop_user(letter, family, "() fails: ", as_sentence(conditionMessage(e)))
+  })
 }
 
 # "gamma(shape = 2, rate = 1)".

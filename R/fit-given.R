@@ -57,7 +57,8 @@ start_from_density <- function(start, task, call) {
     shape <- function(x) describe_components(x[1], x[2], x[3] == 1)
     stop_input("`start` must have ", shape(wanted), ", not ", shape(given), ".", call = call)
   }
-  list(parameters = parameters, activation = joint_classifier(start)$activation)
+  part <- summands(start, 1)$parts[[1]]
+  list(parameters = parameters, activation = joint_classifier(part)$activation)
 }
 
 check_start_columns <- function(start, frame, call) {
@@ -85,5 +86,8 @@ start_from_draws <- function(start, task, call) {
   }
   set <- list(x = y, weights = NULL)
   em <- at_call(call, em_fit(set, NULL, task))
+  if (em$interrupted) {
+    stop_cwmix("Interrupted before the fit began, at its start.", "cwmix_interrupted", call)
+  }
   list(parameters = em$parameters, activation = NULL)
 }

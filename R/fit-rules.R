@@ -6,30 +6,32 @@ common_fit_rules <- function(K, steps) {
   list(
     log_likelihood = is_number, nobs = is_whole, at_floor = is_whole,
     df = is_whole, proportions = function(x) are_doubles(x, length = K),
-    trace = is_trace,
+    trace = is_trace("epoch", "training", "validation", "learning_rate"),
     best_epoch = function(x) is_whole(x) && x %in% steps,
     best_step = function(x) is_whole(x) && x %in% steps, stopped = is_string,
     starts = function(x) is.double(x) && !anyNA(x),
     converged = function(x) is.logical(x) && length(x) == 1,
-    held_rows = function(x) is.integer(x) && !anyNA(x),
+    held_rows = function(x) length(x) == 0 || (is_rising(x) && x[1] > 0),
     hidden = function(x) is.integer(x) && !anyNA(x),
     folds = function(x) is_whole(x, 1), held_out = has_estimate("score"),
     candidates = is_candidates, control = function(x) inherits(x, "cwmix_control"),
-    call = is.call, fingerprint = function(x) is.double(x) && !anyNA(x), data = is.list,
+    call = is.call, fingerprint = is.double, data = is.list,
     optimiser = is_optimiser
   )
 }
 
-# A row a step, its number first, then scores, of which those of all rows are known.
-is_trace <- function(x) {
-  scores <- intersect(c("training", "elbo", "log_likelihood"), names(x))
-  is_column <- function(column) {
-    is.numeric(column) && is.null(dim(column)) && length(column) == nrow(x)
+# A row a step, numbered first, then scores, of which the first is known.
+is_trace <- function(...) {
+  columns <- c(...)
+  function(x) {
+    is.data.frame(x) && identical(names(x), columns) && nrow(x) > 0 &&
+      all(vapply(x, is_column_of, NA, nrow(x))) && is_rising(x[[1]]) && !anyNA(x[[2]])
   }
-  is.data.frame(x) && nrow(x) > 0 && ncol(x) > 1 && all(vapply(x, is_column, NA)) &&
-    names(x)[1] %in% c("epoch", "step", "iteration") && is.integer(x[[1]]) &&
-    !is.unsorted(x[[1]], strictly = TRUE) && length(scores) == 1 && !anyNA(x[[scores]])
 }
+
+is_column_of <- function(x, n) is.numeric(x) && is.null(dim(x)) && length(x) == n
+
+is_rising <- function(x) is.integer(x) && !is.unsorted(x, strictly = TRUE)
 
 # c(estimate, se), the first under its name.
 has_estimate <- function(name) {
@@ -39,7 +41,7 @@ has_estimate <- function(name) {
 is_candidates <- function(x) {
   numbers <- c("K", "score", "se", "share")
   is.data.frame(x) && nrow(x) > 0 && all(c("covariance", "hidden", numbers) %in% names(x)) &&
-    is.character(x$covariance) && is.character(x$hidden) &&
+    is.character(x$covariance) && is.character(x$hidden) && all(vapply(x$K, is_whole, NA, 1)) &&
     all(vapply(x[numbers], function(column) is.numeric(column) && all(is.finite(column)), NA))
 }
 
@@ -60,13 +62,13 @@ is_state <- function(state, size) {
 is_form <- function(x) {
   if (!is.null(x$shape)) {
     validate_flow_shape(x$shape)
-    demand(is.logical(x$shape$shared) && length(x$shape$shared) == 1, "its flow is not said shared")
+    demand(is_flag(x$shape$shared), "its optimiser does not say whether its flow is shared")
   }
   # A variational fit has units of its own instead.
   is.double(x$center) || is_one_of(x$activation, activations)
 }
 
-# As long as there are parameters.
+# What an ascent carries with a number a parameter.
 optimiser_vectors <- c("parameters", "first", "second", "average")
 
 # What fits to data have.

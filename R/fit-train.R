@@ -17,7 +17,6 @@ train <- function(state, template, sets, activation, task, epochs, trace = NULL)
     done <- rounds(run, model, sets, task, epochs)
     stopped <- done$stopped
   }
-  if (identical(stopped, "diverged")) run$state <- restarted(run$state)
   trace <- if (length(run$records) > 0) rbind(trace, records_frame(run$records)) else trace
   list(state = run$state, trace = trace, stopped = stopped %||% "epochs")
 }

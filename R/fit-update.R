@@ -22,7 +22,7 @@
 update.cwmix <- function(object, ..., epochs = NULL, control = NULL) {
   call <- user_call()
   frame <- parent.frame()
-  validate_density(object, "object", call)
+  validate_density(object, "object", call, fit = TRUE)
   if (is.null(epochs)) {
     changes <- match.call(expand.dots = FALSE)$...
     if (!is.null(control)) changes$control <- substitute(control)
@@ -52,7 +52,7 @@ update.cwmix_density <- function(object, ...) {
 #' @export
 update.gaussian_mixture <- function(object, ...) {
   call <- user_call()
-  validate_density(object, "object", call)
+  validate_density(object, "object", call, fit = TRUE)
   refit(object, match.call(expand.dots = FALSE)$..., parent.frame(), call)
 }
 
@@ -117,10 +117,20 @@ continue <- function(object, epochs, control, frame, call) {
       call = call
     )
   }
+  n <- nrow(task$sample$y)
+  if (length(object$held_rows) >= n || max(0L, object$held_rows) > n) {
+    stop_input("`object` must have validation rows among those of its data.", call = call)
+  }
   sets <- split_sets(task$sample, object$held_rows)
   at_call(call, {
     state <- object$optimiser$state
-    more <- train(state, template, sets, form$activation, task, epochs, object$trace)
+    more <- tryCatch(
+      train(state, template, sets, form$activation, task, epochs, object$trace),
+      # What the engine does not take is not what this fit left.
+      simpleError = function(e) {
+        stop_input("`object` must have the optimiser of its own fit, not another's.", call = call)
+      }
+    )
     fields <- c("hidden", "starts", "converged", "held_rows", "data")
     kept <- unclass(object)[intersect(fields, names(object))]
     name <- as.character(object$call[[1]])

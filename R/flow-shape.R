@@ -248,14 +248,17 @@ flow_shape <- function(flow) flow[setdiff(names(flow), fitted_parts)]
 validate_flow_shape <- function(flow) {
   spline <- identical(flow$kind, "spline")
   demand(spline || identical(flow$kind, "realnvp"), "the `kind` of its `flow` is none")
-  demand(is_whole(flow$layers, 1, 1000), "the `layers` of its `flow` are no number from 1 to 1,000")
+  demand(
+    is.integer(flow$layers) && is_whole(flow$layers, 1, 1000),
+    "the `layers` of its `flow` are no number from 1 to 1,000"
+  )
   hidden <- flow$hidden
   demand(
     is.integer(hidden) && !anyNA(hidden) && all(hidden >= 1 & hidden <= 1e5),
     "the `hidden` widths of its `flow` are no whole numbers from 1 to 100,000"
   )
   demand(
-    if (spline) is_whole(flow$bins, 2, 500) else is.null(flow$bins),
+    if (spline) is.integer(flow$bins) && is_whole(flow$bins, 2, 500) else is.null(flow$bins),
     "the `bins` of its `flow` are no number from 2 to 500, or not for splines"
   )
   bound <- flow$tail_bound

@@ -27,6 +27,7 @@
 #' @return An object of class `c("cwmix_flow_fit", "cwmix_flowed", "cwmix_density")`, a plain list
 #'   with the fields
 #'   - `flow`, a list: `kind`, `layers`, `hidden`, `bins`, `tail_bound`, `activation` as given;
+#'     `shared`, which is `TRUE`;
 #'     `center` and `scale`, the means and standard deviations of the columns (of their logs or
 #'     logits in bounded columns) by which F standardises; `weights` and `biases`, lists with an
 #'     element a coupling layer, which is a list of the (out, in) matrices, or of the vectors, of

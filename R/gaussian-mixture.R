@@ -101,3 +101,8 @@ describe_training.gaussian_mixture <- function(object) {
 
 #' @export
 fit_needs.gaussian_mixture <- function(object) c(common_fields, "trace", "starts", "converged")
+
+#' @export
+fit_rules.gaussian_mixture <- function(object) {
+  utils::modifyList(NextMethod(), list(trace = is_trace("iteration", "log_likelihood")))
+}

@@ -87,7 +87,7 @@ nobs.cwmix_density <- function(object, ...) {
 }
 
 check_fitted <- function(object, call, arg = "object") {
-  validate_density(object, arg, call)
+  validate_density(object, arg, call, fit = TRUE)
   if (is.null(object$nobs)) {
     stop_input(
       "`", arg, "` must be a fit: ", unfitted_name(object),

@@ -9,8 +9,8 @@
 #' P_k(X) is uniform for X from p_k, alpha may be any classifier: draws are U from (0, 1), k with
 #' probability alpha_k(U), then P_k^-1(U). The two forms are one, with w(z) = alpha(Phi(z)) and the
 #' standardised points z_k = Phi^-1(P_k(x)): they are what [simulate()][simulate.cwmix_density] and
-#' [residuals()][residuals.cwmix_density] return, also in this form. Such a model has all methods,
-#' but no gradients, and [cwmix_average()] and fits do not take it.
+#' [residuals()][residuals.cwmix_density] return, also in this form. Such a model has all methods
+#' of a density, gradients included; it may be part of an average, and the start of a fit.
 #'
 #' @param mean A numeric matrix of component means, K x d. A vector stands for d = 1: one number
 #'   a component.

@@ -77,7 +77,7 @@ plot.cwmix_density <- function(x, newdata = NULL,
   )
   what <- check_choice(what, choices, "what", call)
   dots <- read_dots(list(...), call)
-  validate_density(x, "x", call)
+  validate_density(x, "x", call, fit = TRUE)
   d <- dimension(x)
   if (d > 2 && what %in% c("weights", "classifier")) {
     stop_input("`what` must be \"density\", \"components\", \"training\" or \"residuals\" for ", d,

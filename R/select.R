@@ -18,7 +18,7 @@
 #'   formula; for `tidy()` and `plot()` what `cwmix_select()` returns.
 #' @param data A data frame that holds the variables of the formula `x`.
 #' @param K Distinct whole numbers of components to try.
-#' @param ... Further arguments of [cwmix()] for every fit (`activation`, `map`, `support`,
+#' @param ... Further arguments of [cwmix()] for every fit (`activation`, `flow`, `support`,
 #'   `validation`, `control`, `keep_data`); for `best()` must be empty; for `plot()` titles,
 #'   labels and the like, by name: arguments of [graphics::plot.default()].
 #' @param hidden One choice as in [cwmix()], an integer vector of widths or `NULL` for constant

@@ -41,7 +41,7 @@ describe_likelihood.cwmix_density <- function(object) {
 format.cwmix_density <- function(x, ...) {
   call <- user_call()
   check_dots_empty(..., call = call)
-  validate_density(x, "x", call)
+  validate_density(x, "x", call, fit = TRUE)
   range <- at_call(call, value_range(x))
   lines <- c(
     headline(x), describe_parts(x),
@@ -64,6 +64,7 @@ format.cwmix_density <- function(x, ...) {
 
 #' @export
 print.cwmix_density <- function(x, ...) {
+  validate_density(x, "x", user_call(), fit = TRUE)
   cat(format(x, ...), sep = "\n")
   invisible(x)
 }

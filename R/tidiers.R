@@ -10,7 +10,7 @@
 #'   F(x), as `mean.u1`, `sd.u1` and so on; of a [cwmix_model()] with `components` `family` and a
 #'   column a parameter, `NA` where a family has it not; of an average also `member`, and `NA` where
 #'   a column is another member's. `glance()`: one row with `K`, `d`, `covariance` (`NA` of
-#'   families, `"mixed"` of unlike members), `df`, `logLik`, `AIC`, `BIC`, `nobs`, and for a
+#'   families, `"mixed"` in a stack of both), `df`, `logLik`, `AIC`, `BIC`, `nobs`, and for a
 #'   [cwmix()] fit or a flow `best_epoch` and `validation`, its mean log density on the validation
 #'   rows (without `K`, `NA` and the held-out score of the stack); of a [cwmix_vi()] fit with `K`,
 #'   `d`, `covariance`, `elbo`, `log_evidence` and their standard errors, `ess` and `pareto_k`.
@@ -30,7 +30,7 @@ NULL
 tidy.cwmix_density <- function(x, ...) {
   call <- user_call()
   check_dots_empty(..., call = call)
-  validate_density(x, "x", call)
+  validate_density(x, "x", call, fit = TRUE)
   component_table(x)
 }
 

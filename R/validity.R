@@ -2,10 +2,8 @@
 # a stranger: what verbs take passes validate_density(), which says what is wrong in one sentence.
 
 # Ends the validation of an object: `...` says what is wrong, as in "its `mean` has missing values".
-# What cannot even be asked does not hold.
 demand <- function(ok, ...) {
-  ok <- tryCatch(isTRUE(ok), error = function(e) FALSE)
-  if (!ok) stop_cwmix(paste0(...), "cwmix_invalid", NULL)
+  if (!isTRUE(ok)) stop_cwmix(paste0(...), "cwmix_invalid", NULL)
 }
 
 # Finite doubles of these dimensions, or this length.
@@ -22,6 +20,8 @@ are_coefficients <- function(x, dim = NULL, length = NULL) {
 is_whole <- function(x, min = 0, max = .Machine$integer.max) {
   is_number(x) && x == round(x) && x >= min && x <= max
 }
+
+is_flag <- function(x) is.logical(x) && length(x) == 1 && !is.na(x)
 
 is_one_of <- function(x, choices) is_string(x) && x %in% choices
 

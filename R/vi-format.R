@@ -10,7 +10,7 @@ unfitted_name.cwmix_vi <- function(object) "a variational fit"
 format.cwmix_vi <- function(x, ...) {
   call <- user_call()
   check_dots_empty(..., call = call)
-  validate_density(x, "x", call)
+  validate_density(x, "x", call, fit = TRUE)
   with_error <- function(value) {
     if (anyNA(value)) {
       return("not measured")
@@ -40,7 +40,7 @@ format.cwmix_vi <- function(x, ...) {
 glance.cwmix_vi <- function(x, ...) {
   call <- user_call()
   check_dots_empty(..., call = call)
-  validate_density(x, "x", call)
+  validate_density(x, "x", call, fit = TRUE)
   data.frame(
     glance_size(x),
     elbo = x$elbo[["estimate"]], elbo.std.error = x$elbo[["se"]],
@@ -55,6 +55,7 @@ fit_rules.cwmix_vi <- function(object) {
   measured <- length(object$importance$log_weights) > 0
   known <- if (measured) is_number else is_number_or_missing
   utils::modifyList(NextMethod(), list(
+    trace = is_trace("step", "elbo", "se", "learning_rate"),
     elbo = has_estimate("estimate"), log_evidence = has_estimate("estimate"),
     search_evidence = has_estimate("estimate"), ess = known, pareto_k = is_number_or_missing,
     importance = function(x) {

@@ -137,7 +137,7 @@ warn_poor_fit <- function(object) {
 as_draws_df.cwmix_vi <- function(x, log_weights = FALSE, ...) { # nolint: object_name_linter.
   call <- user_call()
   check_dots_empty(..., call = call)
-  validate_density(x, "x", call)
+  validate_density(x, "x", call, fit = TRUE)
   check_flag(log_weights, "log_weights", call)
   draws <- x$importance$draws
   colnames(draws) <- column_labels(x$frame)

@@ -24,7 +24,7 @@
 update.cwmix_vi <- function(object, ..., steps = NULL, control = NULL) {
   call <- user_call()
   frame <- parent.frame()
-  validate_density(object, "object", call)
+  validate_density(object, "object", call, fit = TRUE)
   if (is.null(steps)) {
     changes <- match.call(expand.dots = FALSE)$...
     if (!is.null(control)) changes$control <- substitute(control)
@@ -70,6 +70,13 @@ continue_vi <- function(object, steps, control, frame, call) {
   task <- vi_task(started, target, settings, "search")
   task$temperature <- 1
   at_call(call, {
-    finish_vi(train_vi(object$optimiser$state, task, steps, object$trace), task, object$call)
+    training <- tryCatch(
+      train_vi(object$optimiser$state, task, steps, object$trace),
+      # What the engine does not take is not what this fit left.
+      simpleError = function(e) {
+        stop_input("`object` must have the optimiser of its own fit, not another's.", call = call)
+      }
+    )
+    finish_vi(training, task, object$call)
   })
 }

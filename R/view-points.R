@@ -62,6 +62,11 @@ near <- function(drawn, points, draws) {
 # components, for any classifier and support.
 reference_draws <- function(object) {
   x <- keep_stream(draw(object, 10000L, origin = TRUE), seed = 1)
+  if (!all(is.finite(x)) || max(abs(x)) > 1e300) {
+    stop_input("`x` must be a density that can be drawn, not one whose draws are beyond 1e300.",
+      call = NULL
+    )
+  }
   list(x = x, component = attr(x, "component"))
 }
 

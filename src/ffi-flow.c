@@ -33,9 +33,9 @@ SEXP ffi_flow(SEXP model, SEXP y, SEXP inverse, SEXP which, SEXP single, SEXP th
   return out;
 }
 
-/* list(dx, gradient): at points y = F^-1(x), F being flow `which`, with the derivatives dy (n x d) of a function
- * of y, those in x, n x d, and in the flow's parameters, in their places of a flat
- * gradient, which is zero elsewhere. */
+/* list(dx, gradient): at points y = F^-1(x), F being flow `which`, with the derivatives dy
+ * (n x d) of a function of y, those in x, n x d, and in the flow's parameters, in their places
+ * of a flat gradient, which is zero elsewhere. */
 SEXP ffi_flow_pullback(SEXP model, SEXP y, SEXP dy, SEXP which, SEXP threads) {
   static const char *const fields[] = {"dx", "gradient"};
   const struct shape shape = read_flow(model);

@@ -97,8 +97,10 @@ static struct flow_shape flow_shape(SEXP flow, ptrdiff_t d, ptrdiff_t k) {
       .bound = ffi_number(ffi_element(flow, "bound"), "bound")};
   if (spline && !(shape.bound > 0 && isfinite(shape.bound)))
     Rf_error("Internal error: `bound` must be above 0.");
-  if (shape.count != 1 && (shape.count != k || shape.fixed))
+  if (shape.count != 1 && shape.count != k)
     Rf_error("Internal error: neither one flow nor one a component.");
+  if (shape.fixed && k != 1)
+    Rf_error("Internal error: more than the one component N(0, I).");
   if (TYPEOF(widths) != INTSXP || !Rf_isMatrix(widths) || Rf_ncols(widths) != 2 ||
       Rf_nrows(widths) < 2)
     Rf_error("Internal error: not a flow.");

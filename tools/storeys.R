@@ -3,7 +3,7 @@
 # that ask what kind a density or a classifier is. Fails beyond the limits below.
 # Usage: Rscript tools/storeys.R
 
-limits <- c(knot = 4, pairs = 2, file = 600, `function` = 50, asking = 4)
+limits <- c(knot = 4, pairs = 0, file = 600, `function` = 50, asking = 0)
 
 # Where a kind may be named: its own file.
 rooms <- "^(density-|classifier).*[.]R$"
@@ -12,7 +12,7 @@ rooms <- "^(density-|classifier).*[.]R$"
 # moments, what the engine takes for a model.
 kind_fields <- c("flow", "components", "members", "base", "averaged", "mean", "sd", "cholesky")
 no_densities <- c(
-  "parameters", "template", "started", "trained", "problem", "task", "settings", "control", "maps",
+  "parameters", "template", "started", "trained", "task", "settings", "control",
   "moments", "closed", "mode", "modes", "model", "view", "axis"
 )
 

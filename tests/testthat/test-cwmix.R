@@ -393,29 +393,40 @@ test_that("a tenth of the rows is set aside, at most 5,000", {
 })
 
 test_that("a fit that was edited is refused by every verb, with what is wrong", {
+  expect_refused <- function(edited, verbs) {
+    for (name in names(edited)) {
+      for (verb in verbs) {
+        expect_error(
+          verb(edited[[name]]), paste0("as this package makes them, but its .*", name),
+          class = "cwmix_input_error"
+        )
+      }
+    }
+  }
   fit <- fit_network(faithful, K = 2)
   mixture <- fit_mixture(faithful, 2)
   average <- cwmix_average(list(fit, mixture))
-  edited <- list(
-    "`trace` is missing" = replace(fit, "trace", list(NULL)),
-    "`nobs` is not what a fit has" = replace(fit, "nobs", -1),
-    "`sd` are not 2 x 2 positive numbers" = replace(mixture, "sd", list(-mixture$sd)),
-    "`shares` are not positive numbers" = replace(average, "shares", list(c(1, 1)))
-  )
-  verbs <- list(
-    format, summary, tidy, glance, logLik, nobs, coef, mean, vcov, entropy, plot,
+  of_fits <- list(format, summary, tidy, glance, logLik, nobs, plot)
+  of_densities <- list(
+    coef, mean, vcov, entropy,
     function(x) predict(x, faithful), function(x) residuals(x, faithful),
     function(x) augment(x, faithful), function(x) log_likelihood(x, faithful),
     function(x) simulate(x, 1), function(x) kl_divergence(x, x), function(x) quantile(x, 0.5),
     function(x) expectation(x, rowSums), function(x) probability(x, is.finite),
     function(x) cwmix_average(list(x)), function(x) fit_mixture(faithful, 2, start = x)
   )
-  for (name in names(edited)) {
-    for (verb in verbs) {
-      expect_error(
-        verb(edited[[name]]), paste0("as this package makes them, but its .*", name),
-        class = "cwmix_input_error"
-      )
-    }
-  }
+  expect_refused(
+    list(
+      "`sd` are not 2 x 2 positive numbers" = replace(mixture, "sd", list(-mixture$sd)),
+      "`shares` are not positive numbers" = replace(average, "shares", list(c(1, 1)))
+    ),
+    c(of_fits, of_densities)
+  )
+  expect_refused(
+    list(
+      "`trace` is missing" = replace(fit, "trace", list(NULL)),
+      "`nobs` is not what a fit has" = replace(fit, "nobs", -1)
+    ),
+    of_fits
+  )
 })

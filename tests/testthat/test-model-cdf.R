@@ -372,8 +372,9 @@ test_that("gradients in the classifier are the engine's, in a family's parameter
   for (k in 1:2) {
     in_mean <- function(m) value(replace(mean, k, m), sd)
     in_sd <- function(s) value(mean, replace(sd, k, s))
-    expect_close(gradient$components[[k]]$mean, finite_difference(in_mean, mean[k]), 1e-7, floor = 1)
-    expect_close(gradient$components[[k]]$sd, finite_difference(in_sd, sd[k]), 1e-7, floor = 1)
+    component <- gradient$components[[k]]
+    expect_close(component$mean, finite_difference(in_mean, mean[k]), 1e-7, floor = 1)
+    expect_close(component$sd, finite_difference(in_sd, sd[k]), 1e-7, floor = 1)
   }
   for (l in 1:2) {
     in_bias <- function(b) {
