@@ -173,9 +173,16 @@ call_family <- function(component, letter, x, ...) {
       call = NULL
     )
   }
-  tryCatch(do.call(f, c(list(x), component[[1]], list(...))), error = function(e) {
-    stop_user(letter, family, "() fails: ", as_sentence(conditionMessage(e)))
-  })
+  withCallingHandlers(
+    tryCatch(do.call(f, c(list(x), component[[1]], list(...))), error = function(e) {
+      stop_user(letter, family, "() fails: ", as_sentence(conditionMessage(e)))
+    }),
+    warning = function(w) {
+      message <- paste0(letter, family, "() warns: ", as_sentence(conditionMessage(w)))
+      warn_cwmix(message, "cwmix_user_warning", NULL)
+      invokeRestart("muffleWarning")
+    }
+  )
 }
 
 # "gamma(shape = 2, rate = 1)".

@@ -11,7 +11,7 @@ common_fit_rules <- function(K, steps) {
     best_step = function(x) is_whole(x) && x %in% steps, stopped = is_string,
     starts = function(x) is.double(x) && !anyNA(x),
     converged = function(x) is.logical(x) && length(x) == 1,
-    held_rows = function(x) length(x) == 0 || (is_rising(x) && x[1] > 0),
+    held_rows = function(x) is_rising(x) && all(x > 0),
     hidden = function(x) is.integer(x) && !anyNA(x),
     folds = function(x) is_whole(x, 1), held_out = has_estimate("score"),
     candidates = is_candidates, control = function(x) inherits(x, "cwmix_control"),

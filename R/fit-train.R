@@ -55,6 +55,9 @@ record_epoch <- function(run, training, model, sets, control, rate) {
   if (epoch > 0 && has_diverged(c(tested, training), run$started)) {
     return("diverged")
   }
+  if (anyNA(c(tested, training))) {
+    stop_input("`start` must be a density whose values at the data are numbers.", call = NULL)
+  }
   record <- list(
     epoch = epoch, training = training, validation = if (held_out) tested else NA_real_,
     learning_rate = as.double(rate)
