@@ -55,8 +55,12 @@ record_epoch <- function(run, training, model, sets, control, rate) {
   if (epoch > 0 && has_diverged(c(tested, training), run$started)) {
     return("diverged")
   }
-  if (anyNA(c(tested, training))) {
-    stop_input("`start` must be a density whose values at the data are numbers.", call = NULL)
+  if (held_out && is.na(tested)) {
+    stop_input(
+      "`start` must have a density at the validation rows, which is not a number here: it, or some ",
+      "of the data, are far from the rest.",
+      call = NULL
+    )
   }
   record <- list(
     epoch = epoch, training = training, validation = if (held_out) tested else NA_real_,
