@@ -57,8 +57,8 @@ record_epoch <- function(run, training, model, sets, control, rate) {
   }
   if (held_out && is.na(tested)) {
     stop_input(
-      "`start` must have a density at the validation rows, which is not a number here: it, or some ",
-      "of the data, are far from the rest.",
+      "`start` must have a density at the validation rows, which is not a number here: it, or ",
+      "some of the data, are far from the rest.",
       call = NULL
     )
   }
