@@ -104,5 +104,6 @@ fit_needs.gaussian_mixture <- function(object) c(common_fields, "trace", "starts
 
 #' @export
 fit_rules.gaussian_mixture <- function(object) {
-  utils::modifyList(NextMethod(), list(trace = is_trace("iteration", "log_likelihood")))
+  rules <- list(trace = is_trace("iteration", "log_likelihood"), converged = is_flag)
+  utils::modifyList(NextMethod(), rules)
 }
