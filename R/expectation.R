@@ -94,6 +94,13 @@ expectation <- function(object, f, n = 1024, z = NULL,
   gradient <- check_gradient(gradient, object, estimator, call)
   base <- read_base(z, n, points, replicates, object, call)
   estimate <- at_call(call, estimators[[estimator]](object, base, f, gradient, temperature))
+  if (anyNA(unlist(estimate$gradient))) {
+    stop_input(
+      "`object` must be on a scale on which gradients stay within double precision: here they ",
+      "overflow.",
+      call = call
+    )
+  }
   finish_expectation(estimate, base, estimator)
 }
 

@@ -232,8 +232,13 @@ is_poisoned <- function(object, original) {
     count_missing(unclass(original)[intersect(names(original), density_fields)])
 }
 
+# Of elements with the same name `$` finds the first.
 count_missing <- function(x) {
-  if (is.list(x)) sum(vapply(unclass(x), count_missing, 0)) else sum(is.double(x) & is.na(x))
+  if (!is.list(x)) {
+    return(sum(is.double(x) & is.na(x)))
+  }
+  hidden <- duplicated(names(x)) & nzchar(names(x))
+  sum(vapply(unclass(x)[!(seq_along(x) %in% which(hidden))], count_missing, 0))
 }
 
 # What is wrong with numbers, in words, or NULL.

@@ -483,6 +483,13 @@ test_that("an average of networks starts a fit by its draws, one of mixtures as 
   as_is <- fit_mixture(x, 4, start = mixtures)
   expect_s3_class(as_is, "gaussian_mixture")
   expect_equal(as_is$trace$log_likelihood[1], log_likelihood(mixtures, x) / 272)
+
+  # of one network, as that network
+  single <- fit_network(x, 2, activation = "silu")
+  from <- function(start) fit_network(x, 2, activation = "silu", start = start)
+  of_one <- from(cwmix_average(list(single)))
+  expect_identical(of_one$trace, from(single)$trace)
+  expect_identical(of_one$classifier$activation, "silu")
 })
 
 test_that("plots of every kind are drawn", {

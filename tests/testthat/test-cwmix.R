@@ -429,4 +429,6 @@ test_that("a fit that was edited is refused by every verb, with what is wrong", 
     ),
     of_fits
   )
+  mixture$converged <- NA
+  expect_refused(list("`converged` is not what a fit has" = mixture), of_fits)
 })

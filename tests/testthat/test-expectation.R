@@ -658,6 +658,15 @@ test_that("differences that are no numbers are an error", {
   )
 })
 
+test_that("a gradient that double precision cannot hold is an error", {
+  fit <- kinds("^behind a flow, one column$")[[1]]$object
+  fit$flow$scale <- 1e300
+  expect_error(
+    seeded_expectation(1, fit, sin, gradient = cos), "here they overflow",
+    class = "cwmix_input_error"
+  )
+})
+
 test_that("an infinite estimate has no standard error", {
   value <- seeded_expectation(1, vector_model(), function(x) ifelse(x > 2, Inf, 0))
   expect_identical(as.numeric(value), Inf)

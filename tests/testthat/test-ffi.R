@@ -171,6 +171,7 @@ test_that("a flow of another make is refused by every door", {
     ))
   }
   model <- door_flow("spline")
+  expect_all_refused(with_each(model, "fixed", list(1L), "flow"))
   expect_all_refused(with_each(model, "bound", list(0, -4, Inf, -Inf), "flow"))
   # one kind with the numbers of the other
   expect_all_refused(list(door_flow("realnvp", kind = 2L), door_flow("spline", kind = 1L)))

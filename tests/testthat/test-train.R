@@ -263,17 +263,10 @@ test_that("an epoch that diverges ends training with the best epoch before", {
 })
 
 test_that("an interrupt returns the best epoch so far with a warning", {
-  real <- adam_steps
-  calls <- 0
-  # one call an epoch: the interrupt comes in the third
-  interrupted <- function(...) {
-    calls <<- calls + 1
-    if (calls == 3) stop(structure(class = c("interrupt", "condition"), list()))
-    real(...)
-  }
+  # one call an epoch
   expect_warning(
-    fit <- with_replaced(
-      "adam_steps", interrupted, fit_network(faithful, control = quick_control(epochs = 10))
+    fit <- with_interrupt(
+      "adam_steps", 3, fit_network(faithful, control = quick_control(epochs = 10))
     ),
     class = "cwmix_interrupted"
   )
@@ -282,6 +275,26 @@ test_that("an interrupt returns the best epoch so far with a warning", {
   expect_equal(
     log_likelihood(fit, faithful[fit$held_rows, ]) / 27, max(fit$trace$validation),
     tolerance = 1e-12
+  )
+})
+
+test_that("an interrupt before there is a fit, at the draws of its start, is an error", {
+  start <- with_fixed_seed(1, flow_realnvp(faithful, 2, 8, control = quick_control(epochs = 1)))
+  expect_error(
+    with_interrupt("em_steps", 1, fit_network(faithful, start = start)),
+    class = "cwmix_interrupted"
+  )
+})
+
+test_that("a start that has no density at the validation rows is refused", {
+  # so far that single precision has no number for it
+  control <- quick_control(precision = "single")
+  far <- fit_network(faithful, 1, control = control)
+  far$mean[1] <- 1e300
+  expect_error(
+    fit_network(faithful, 1, start = far, control = control),
+    "`start` must have a density at the validation rows",
+    class = "cwmix_input_error"
   )
 })
 
