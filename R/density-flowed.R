@@ -163,7 +163,10 @@ describe_member.cwmix_flowed <- function(object) {
 
 # At the image u of the columns.
 #' @export
-component_table.cwmix_flowed <- function(object) {
+component_table.cwmix_flowed <- function(object) base_table(object)
+
+# What stands behind a flow does not know the fit's proportions.
+base_table <- function(object) {
   base <- object$base
   base$proportions <- object$proportions
   component_table(base)

@@ -78,15 +78,9 @@ parameters.cwmix_multiflow <- function(object) {
   c(parameters(object$base), list(flow = object$flow[c("weights", "biases")]))
 }
 
-# In one column a Real-NVP is an affine map, which each component has already.
 #' @export
 count_parameters.cwmix_multiflow <- function(object) {
-  flows <- if (dimension(object) == 1 && object$flow$kind == "realnvp") {
-    0L
-  } else {
-    length(flatten(object$flow[c("weights", "biases")]))
-  }
-  count_parameters(object$base) + flows
+  count_parameters(object$base) + count_flow(object$flow, object$base)
 }
 
 # For a fit behind flows of the same shape, of the same standardised columns.
@@ -114,11 +108,7 @@ describe_member.cwmix_multiflow <- function(object) {
 
 # At the images u_k of the columns.
 #' @export
-component_table.cwmix_multiflow <- function(object) {
-  base <- object$base
-  base$proportions <- object$proportions
-  component_table(base)
-}
+component_table.cwmix_multiflow <- function(object) base_table(object)
 
 #' @export
 component_title.cwmix_multiflow <- function(object) {

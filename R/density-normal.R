@@ -86,13 +86,18 @@ place.cwmix_normal <- function(object, z, component) {
   y
 }
 
+# Constant weights are the same everywhere.
+constant_log_weights <- function(object) {
+  log_weights(object$classifier, matrix(0, 1, ncol(object$mean)))[1, ]
+}
+
 # Constant weights need no table of them, a row a draw.
 #' @export
 draw_at.cwmix_normal <- function(object, base) {
   if (!is_constant(object$classifier)) {
     return(NextMethod())
   }
-  pi <- exp(log_weights(object$classifier, 0 * object$mean[1, , drop = FALSE]))[1, ]
+  pi <- exp(constant_log_weights(object))
   possible <- which(pi > 0)
   before <- Reduce(`+`, pi[possible], 0, accumulate = TRUE)
   component <- possible[findInterval(base$u, before[seq_along(possible)], left.open = TRUE)]
@@ -152,7 +157,7 @@ closed_moments.cwmix_normal <- function(object) {
   if (!is_constant(object$classifier) || is_bounded(object$frame)) {
     return(NULL)
   }
-  pi <- exp(log_weights(object$classifier, 0 * object$mean[1, , drop = FALSE]))[1, ]
+  pi <- exp(constant_log_weights(object))
   mean <- colSums(pi * object$mean)
   centred <- unname(object$mean) - rep(mean, each = length(pi))
   between <- crossprod(centred, pi * centred)
@@ -214,8 +219,7 @@ as_mixture.cwmix_normal <- function(object) {
 # others are full.
 merge_mixtures <- function(mixtures, shares) {
   log_weights <- unlist(Map(function(mixture, share) {
-    origin <- matrix(0, 1, ncol(mixture$mean))
-    log(share) + log_weights(mixture$classifier, origin)[1, ]
+    log(share) + constant_log_weights(mixture)
   }, mixtures, shares))
   order <- order(-log_weights)
   parts <- stack_components(mixtures)

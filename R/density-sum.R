@@ -34,11 +34,6 @@ summands.cwmix_sum <- function(object, share) {
 }
 
 #' @export
-as_mixture.cwmix_sum <- function(object) {
-  if (length(object$members) == 1) as_mixture(object$members[[1]])
-}
-
-#' @export
 size.cwmix_sum <- function(object) {
   list(d = dimension(object$members[[1]]), K = sum(member_sizes(object)))
 }
