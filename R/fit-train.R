@@ -55,10 +55,10 @@ record_epoch <- function(run, training, model, sets, control, rate) {
   if (epoch > 0 && has_diverged(c(tested, training), run$started)) {
     return("diverged")
   }
-  if (held_out && is.na(tested)) {
+  if (held_out && !is.finite(tested)) {
     stop_input(
-      "`start` must have a density at the validation rows, which is not a number here: it, or ",
-      "some of the data, are far from the rest.",
+      "`start` must have a density at the validation rows, whose logarithm is ", tested,
+      " here: it, or some of the data, are far from the rest.",
       call = NULL
     )
   }
