@@ -39,10 +39,14 @@ has_estimate <- function(name) {
 }
 
 is_candidates <- function(x) {
+  if (!is.data.frame(x) || nrow(x) == 0) {
+    return(FALSE)
+  }
   numbers <- c("K", "score", "se", "share")
-  is.data.frame(x) && nrow(x) > 0 && all(c("covariance", "hidden", numbers) %in% names(x)) &&
-    is.character(x$covariance) && is.character(x$hidden) && all(vapply(x$K, is_whole, NA, 1)) &&
-    all(vapply(x[numbers], function(column) is.numeric(column) && all(is.finite(column)), NA))
+  is_finite_column <- function(column) is_column_of(column, nrow(x)) && all(is.finite(column))
+  all(c("covariance", "hidden", numbers) %in% names(x)) &&
+    is.character(x$covariance) && is.character(x$hidden) &&
+    all(vapply(x[numbers], is_finite_column, NA)) && all(vapply(x$K, is_whole, NA, 1))
 }
 
 # list(state, template, ...): what update() goes on from.
