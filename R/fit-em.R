@@ -46,9 +46,30 @@ reseed_empty <- function(parameters, counts, x, weights, threads) {
   parameters
 }
 
-# EM from one start: list(parameters, trace, log_likelihood, converged, interrupted). An interrupt
-# ends it with the parameters so far.
-em_run <- function(parameters, set, task, pooling = pool()) {
+# Without the smaller half of the components that hold fewer rows than `least`; NULL where none does.
+# Rows of unequal weights count as (sum w)^2 / sum w^2 equal ones (Kish 1965).
+drop_smallest <- function(parameters, counts, set, least, threads) {
+  if (length(counts) == 1 || least <= 0) {
+    return(NULL)
+  }
+  if (!is.null(set$weights)) {
+    posterior <- exp(engine_density(
+      engine_model(parameters), set$x, "posterior", list(threads = threads)
+    ))
+    counts <- colSums(posterior * set$weights)^2 / colSums(posterior * set$weights^2)
+  }
+  small <- which(counts < least)
+  if (length(small) == 0) {
+    return(NULL)
+  }
+  gone <- small[order(counts[small])][seq_len(ceiling(length(small) / 2))]
+  order_components(parameters, seq_along(counts)[-gone])
+}
+
+# EM from one start: list(parameters, trace, log_likelihood, converged, interrupted). Components
+# that hold fewer rows than `least` go, one after the other. An interrupt ends it with the parameters
+# so far.
+em_run <- function(parameters, set, task, pooling = pool(), least = 0) {
   control <- task$control
   K <- nrow(parameters$mean)
   chunk <- max(1, work_per_call %/% (nrow(set$x) * K * (ncol(set$x)^2 + 20)))
@@ -79,7 +100,9 @@ em_run <- function(parameters, set, task, pooling = pool()) {
     if (!step$converged) {
       return(FALSE)
     }
-    moved <- if (run$reseeds < K) {
+    moved <- if (least > 0) {
+      drop_smallest(run$parameters, step$counts, set, least, control$threads)
+    } else if (run$reseeds < K) {
       reseed_empty(run$parameters, step$counts, set$x, set$weights, control$threads)
     }
     if (is.null(moved)) {

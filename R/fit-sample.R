@@ -37,6 +37,31 @@ read_sample <- function(points, support, weights, call) {
   )
 }
 
+# The sample of the units that the rows stand for (cells.R), spread over their cells: with further
+# fields `unit`, that of each row, and `found`, what ties said. Where they say nothing it is the rows.
+unit_sample <- function(sample) {
+  support <- sample$frame$support
+  x <- from_working(sample$y, support)
+  counts <- if (!is.null(sample$weights)) zap_rounding(sample$weights * sample$unit)
+  units <- find_units(x, counts, support)
+  found <- units[c("cells", "repeats", "unit")]
+  alone <- is.null(sample$weights) && units$repeats == 0
+  if (alone && all(units$lower == units$upper)) {
+    return(c(sample, found))
+  }
+  x <- spread_over_cells(x[units$row, , drop = FALSE], units$lower, units$upper)
+  working <- to_working(x, support)
+  weights <- if (!is.null(units$weight)) units$weight / mean(units$weight)
+  sample[c("y", "log_jacobian")] <- working[c("y", "log_jacobian")]
+  sample["weights"] <- list(weights)
+  scales <- standard_units(working$y, weights)
+  sample[names(scales)] <- scales
+  c(sample, found)
+}
+
+# Whole numbers that a product has left by rounding.
+zap_rounding <- function(x) ifelse(abs(x - round(x)) < 1e-9 * x, round(x), x)
+
 # What errors call the columns.
 frame_names <- function(frame) frame$names %||% seq_len(nrow(frame$support))
 

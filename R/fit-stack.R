@@ -47,7 +47,6 @@ fit_stack <- function(task, settings, kept, matched, call) {
     )
   }
   if (identical(settings$hidden, "auto")) settings$hidden <- default_widths(n)
-  task$floor <- pmax(task$floor, rounding_unit(task$sample) / 2)
   search <- new_search(task)
   on.exit(search$progress$done())
   # What is complete at an interrupt counts.
@@ -89,21 +88,21 @@ structures <- function(d, covariance) {
   if (covariance == "auto") all else all[full == (covariance == "full")]
 }
 
-structure_df <- function(name, K, d) {
-  scales <- switch(name,
-    "full" = , "full, shrunk" = K * d * (d + 1) / 2,
-    "full, tied" = d * (d + 1) / 2,
-    "diagonal" = , "diagonal, shrunk" = K * d,
-    "diagonal, tied" = d,
-    "spherical" = K,
-    "spherical, tied" = 1
-  )
-  K - 1 + K * d + scales
+# How many rows a component must hold: with free full covariances as many as tell them, with other
+# covariances of its own some, and one where it has none.
+least_rows <- function(name, d) {
+  switch(name, "full" = 2 * d + 2, "full, shrunk" = , "diagonal" = , "diagonal, shrunk" = ,
+    "spherical" = 5, 0)
 }
 
-# The state of the search: folds, candidates so far, what is to be known of an interrupt.
+# The state of the search: the units of the rows, folds, candidates so far, what is to be known of an
+# interrupt.
 new_search <- function(task) {
   search <- new.env(parent = emptyenv())
+  search$rows <- task$sample
+  task$sample <- unit_sample(task$sample)
+  # Components must hold rows of their own here; the floor is for what is computed alone.
+  task$floor <- 1e-3 * task$control$sd_floor * task$sample$core
   search$task <- task
   search$folds <- new_folds(task)
   held <- unlist(lapply(search$folds, `[[`, "held"))
@@ -144,17 +143,6 @@ some_rows <- function(set, most) {
   list(x = set$x[rows, , drop = FALSE], weights = set$weights[rows], offset = set$offset)
 }
 
-# The smallest distance between different values of each column, in its standard deviations: below
-# it, data say nothing. Distances of rounding errors do not count; the quartiles of the values, not
-# their range, say what these are, as one value may be far out.
-rounding_unit <- function(sample) {
-  vapply(seq_len(ncol(sample$y)), function(j) {
-    values <- sort(unique(sample$y[, j] / sample$scale[j]))
-    gaps <- diff(values)
-    min(gaps[gaps > 1e-9 * stats::IQR(values)])
-  }, 0)
-}
-
 candidate_sizes <- c(1L, 2L, 3L, 4L, 5L, 7L, 10L, 14L, 20L, 28L, 40L, 56L, 80L, 112L, 160L)
 
 # Larger and larger mixtures of each structure, until two sizes in a row score less than the best.
@@ -169,12 +157,12 @@ search_mixtures <- function(search, covariance) {
     best <- -Inf
     worse <- 0
     for (K in candidate_sizes) {
-      # Fewer parameters than rows, but one diagonal component always.
-      if (structure_df(name, K, d) >= max(rows, 3 * d) || K > rows || worse == 2) break
+      least <- least_rows(name, d)
+      if (K > 1 && (K * max(1, least) > rows || worse == 2)) break
       search$progress$at(NULL, paste0(name, " covariances, ", plural(K, "component")))
       # A component may lose its spread where `sd_floor` is 0.
       fits <- tryCatch(
-        lapply(search$folds, fit_fold_mixture, K, all[[name]], task),
+        lapply(search$folds, fit_fold_mixture, K, all[[name]], task, least),
         cwmix_numerical_error = function(e) NULL
       )
       score <- if (is.null(fits)) -Inf else add_candidate(search, fits, name, K)
@@ -189,7 +177,7 @@ search_mixtures <- function(search, covariance) {
 }
 
 # EM from the tree and from k-means++: the better one's parameters.
-fit_fold_mixture <- function(fold, K, structure, task) {
+fit_fold_mixture <- function(fold, K, structure, task, least) {
   set <- fold$mixture
   task$control$em_tolerance <- max(task$control$em_tolerance, 1e-5)
   runs <- lapply(seq_len(if (K == 1) 1 else 2), function(i) {
@@ -198,7 +186,7 @@ fit_fold_mixture <- function(fold, K, structure, task) {
     } else {
       em_start(set$x, K, structure$full, set$weights, task$floor)
     }
-    em_run(from, set, task, structure$pooling)
+    em_run(from, set, task, structure$pooling, least)
   })
   if (any(vapply(runs, `[[`, NA, "interrupted"))) interrupt_again()
   runs[[which.max(vapply(runs, `[[`, 0, "log_likelihood"))]]$parameters
@@ -216,14 +204,15 @@ held_out_scores <- function(search, fits, activation = "tanh") {
 add_candidate <- function(search, fits, covariance, K, hidden = NULL, epochs = NA,
                           activation = "tanh") {
   scores <- held_out_scores(search, fits, activation)
-  if (!all(is.finite(scores))) {
+  bounded <- bounded_scores(scores, search$weights)
+  if (!all(is.finite(bounded))) {
     return(-Inf)
   }
   search$candidates[[length(search$candidates) + 1]] <- list(
-    fits = fits, scores = scores, covariance = covariance, K = K, hidden = hidden,
+    fits = fits, scores = bounded, covariance = covariance, K = K, hidden = hidden,
     epochs = epochs
   )
-  mean_score(scores, search$weights)
+  mean_score(bounded, search$weights)
 }
 
 default_widths <- function(n) if (n <= 2000) c(32L, 32L) else c(64L, 64L)
@@ -279,7 +268,8 @@ train_folds <- function(search, start, hidden, activation) {
     status <- paste0("network from ", plural(start$K, "component"), ", epoch ", epoch)
     search$progress$at(NULL, status)
     fits <- lapply(runs, function(run) unflatten(run$state$average, run$template))
-    score <- mean_score(held_out_scores(search, fits, activation), search$weights)
+    scores <- held_out_scores(search, fits, activation)
+    score <- mean_score(bounded_scores(scores, search$weights), search$weights)
     if (isTRUE(score > best$score)) best <- list(fits = fits, epochs = epoch, score = score)
   }
   best
@@ -318,6 +308,7 @@ stacking_shares <- function(scores, weights, least = 0.005,
 # The average of the folds' fits of all candidates with a share.
 finish_stack <- function(search, settings, matched, kept) {
   task <- search$task
+  rows <- replace(task, "sample", list(search$rows))
   candidates <- search$candidates
   if (length(candidates) == 0) stop_without_candidates(search)
   scores <- vapply(candidates, `[[`, search$weights, "scores")
@@ -334,8 +325,8 @@ finish_stack <- function(search, settings, matched, kept) {
   if (search$interrupted) {
     warn_cwmix("Interrupted: the candidates so far are used.", "cwmix_interrupted", NULL)
   }
-  add_fields(object, fit_scores(object, task), list(
-    proportions = mean_posterior(object, task),
+  add_fields(object, fit_scores(object, rows), list(
+    proportions = mean_posterior(object, rows),
     at_floor = sum(vapply(parameters, function(p) components_at(task$floor, p), 0L)),
     candidates = candidate_table(candidates, scores, shares, search$weights, offset),
     folds = count,

@@ -59,3 +59,17 @@ score_error <- function(scores, weights) {
   largest <- max(abs(terms), .Machine$double.xmin)
   largest * sqrt(sum((terms / largest)^2))
 }
+
+# What a row's log density counts at least where sizes and candidates are compared: ten times as far
+# below the median as the lowest tenth begins, or ten. One far row would decide alone.
+score_bound <- function(scores, weights) {
+  scores[is.nan(scores)] <- -Inf
+  order <- order(scores)
+  at <- findInterval(c(0.1, 0.5), cumsum(weights[order]) / sum(weights), left.open = TRUE) + 1L
+  levels <- scores[order[at]]
+  if (levels[1] == -Inf) -Inf else levels[2] - 10 * max(1, levels[2] - levels[1])
+}
+
+bounded_scores <- function(scores, weights) {
+  pmax(replace(scores, is.nan(scores), -Inf), score_bound(scores, weights))
+}
