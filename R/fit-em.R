@@ -82,15 +82,7 @@ em_run <- function(parameters, set, task, pooling = pool(), least = 0) {
       run$parameters, set$x, set$weights, min(chunk, left), control$em_tolerance, task$floor,
       pooling, control$threads
     )
-    if (step$status != 0) {
-      stop_cwmix(
-        paste0(
-          "EM broke down, as a component lost its spread in some direction: `sd_floor` must be ",
-          "larger, not ", control$sd_floor, "."
-        ),
-        "cwmix_numerical_error", NULL
-      )
-    }
+    if (step$status != 0) stop_broken_em(control)
     run$parameters <<- c(step[1:2], list(weights = list()), step["biases"])
     run$trace <<- c(run$trace[-length(run$trace)], step$log_likelihood)
     run$converged <<- step$converged
@@ -118,6 +110,16 @@ em_run <- function(parameters, set, task, pooling = pool(), least = 0) {
   )
   run$log_likelihood <- if (length(run$trace) > 0) run$trace[length(run$trace)] else -Inf
   run
+}
+
+stop_broken_em <- function(control) {
+  stop_cwmix(
+    paste0(
+      "EM broke down, as a component lost its spread in some direction: `sd_floor` must be larger, ",
+      "not ", control$sd_floor, "."
+    ),
+    "cwmix_numerical_error", NULL
+  )
 }
 
 # The best of several starts, or of those that an interrupt has left; `log_likelihoods` keeps what

@@ -53,6 +53,7 @@ fit_stack <- function(task, settings, kept, matched, call) {
   tryCatch(
     {
       search_mixtures(search, settings$covariance)
+      search_adjusted(search, settings$covariance)
       if (!is.null(settings$hidden)) {
         search_networks(search, settings$hidden, settings$activation)
       }
@@ -65,34 +66,6 @@ fit_stack <- function(task, settings, kept, matched, call) {
 # EM and training end in good order at an interrupt; a search then ends too.
 interrupt_again <- function() {
   signalCondition(structure(list(message = "", call = NULL), class = c("interrupt", "condition")))
-}
-
-# Structures of covariances by their names: list(full, pooling), as em_steps() takes them. Those
-# that are shrunk count d + 2 rows of the pooled covariance, the prior degrees of freedom of Fraley
-# and Raftery (2007).
-structures <- function(d, covariance) {
-  all <- list(
-    "full" = list(full = TRUE, pooling = pool()),
-    "full, shrunk" = list(full = TRUE, pooling = pool(d + 2)),
-    "full, tied" = list(full = TRUE, pooling = pool(Inf)),
-    "diagonal" = list(full = FALSE, pooling = pool()),
-    "diagonal, shrunk" = list(full = FALSE, pooling = pool(d + 2)),
-    "diagonal, tied" = list(full = FALSE, pooling = pool(Inf)),
-    "spherical" = list(full = FALSE, pooling = pool(spherical = TRUE)),
-    "spherical, tied" = list(full = FALSE, pooling = pool(Inf, spherical = TRUE))
-  )
-  full <- vapply(all, `[[`, NA, "full")
-  if (d == 1) {
-    return(all[c("diagonal", "diagonal, shrunk", "diagonal, tied")])
-  }
-  if (covariance == "auto") all else all[full == (covariance == "full")]
-}
-
-# How many rows a component must hold: with free full covariances as many as tell them, with other
-# covariances of its own some, and one where it has none.
-least_rows <- function(name, d) {
-  switch(name, "full" = 2 * d + 2, "full, shrunk" = , "diagonal" = , "diagonal, shrunk" = ,
-    "spherical" = 5, 0)
 }
 
 # The state of the search: the units of the rows, folds, candidates so far, what is to be known of an
@@ -141,55 +114,6 @@ some_rows <- function(set, most) {
   }
   rows <- sort(sample.int(nrow(set$x), most))
   list(x = set$x[rows, , drop = FALSE], weights = set$weights[rows], offset = set$offset)
-}
-
-candidate_sizes <- c(1L, 2L, 3L, 4L, 5L, 7L, 10L, 14L, 20L, 28L, 40L, 56L, 80L, 112L, 160L)
-
-# Larger and larger mixtures of each structure, until two sizes in a row score less than the best.
-search_mixtures <- function(search, covariance) {
-  task <- search$task
-  d <- ncol(task$sample$y)
-  rows <- min(vapply(search$folds, function(fold) nrow(fold$mixture$x), 0L))
-  all <- structures(d, covariance)
-  # Many rows tell their covariances without help.
-  if (nrow(task$sample$y) > 2000) all <- all[names(all) %in% c("full", "diagonal", "spherical")]
-  for (name in names(all)) {
-    best <- -Inf
-    worse <- 0
-    for (K in candidate_sizes) {
-      least <- least_rows(name, d)
-      if (K > 1 && (K * max(1, least) > rows || worse == 2)) break
-      search$progress$at(NULL, paste0(name, " covariances, ", plural(K, "component")))
-      # A component may lose its spread where `sd_floor` is 0.
-      fits <- tryCatch(
-        lapply(search$folds, fit_fold_mixture, K, all[[name]], task, least),
-        cwmix_numerical_error = function(e) NULL
-      )
-      score <- if (is.null(fits)) -Inf else add_candidate(search, fits, name, K)
-      if (score > best) {
-        best <- score
-        worse <- 0
-      } else {
-        worse <- worse + 1
-      }
-    }
-  }
-}
-
-# EM from the tree and from k-means++: the better one's parameters.
-fit_fold_mixture <- function(fold, K, structure, task, least) {
-  set <- fold$mixture
-  task$control$em_tolerance <- max(task$control$em_tolerance, 1e-5)
-  runs <- lapply(seq_len(if (K == 1) 1 else 2), function(i) {
-    from <- if (i == 1) {
-      tree_start(fold$tree, K, structure$full, task$floor)
-    } else {
-      em_start(set$x, K, structure$full, set$weights, task$floor)
-    }
-    em_run(from, set, task, structure$pooling, least)
-  })
-  if (any(vapply(runs, `[[`, NA, "interrupted"))) interrupt_again()
-  runs[[which.max(vapply(runs, `[[`, 0, "log_likelihood"))]]$parameters
 }
 
 # Log densities of the held-out rows, fold after fold, each under its own fold's fit.

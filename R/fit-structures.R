@@ -1,0 +1,123 @@
+# The Gaussian mixtures among the candidates of a stack: structures of covariances, each of as many
+# components, factors or as much shrinkage as scores bear.
+
+# Structures by their names: list(full, pooling, least), pooling as em_steps() takes it, and `least`
+# the rows that a component must hold: with free full covariances as many as tell them, with others
+# of its own some. Those that are shrunk count d + 2 rows of the pooled covariance, the prior degrees
+# of freedom of Fraley and Raftery (2007).
+structures <- function(d, covariance) {
+  one <- function(full, pooling, least = 0) list(full = full, pooling = pooling, least = least)
+  all <- list(
+    "full" = one(TRUE, pool(), 2 * d + 2),
+    "full, shrunk" = one(TRUE, pool(d + 2), 5),
+    "full, tied" = one(TRUE, pool(Inf)),
+    "diagonal" = one(FALSE, pool(), 5),
+    "diagonal, shrunk" = one(FALSE, pool(d + 2), 5),
+    "diagonal, tied" = one(FALSE, pool(Inf)),
+    "spherical" = one(FALSE, pool(spherical = TRUE), 5),
+    "spherical, tied" = one(FALSE, pool(Inf, spherical = TRUE))
+  )
+  full <- vapply(all, `[[`, NA, "full")
+  if (d == 1) {
+    return(all[c("diagonal", "diagonal, shrunk", "diagonal, tied")])
+  }
+  if (covariance == "auto") all else all[full == (covariance == "full")]
+}
+
+# Levels in turn until two in a row score less than the best: the best level and its score, level
+# NULL where none has one. score(level) is -Inf where there is no fit.
+climb <- function(levels, score) {
+  best <- list(level = NULL, score = -Inf)
+  worse <- 0
+  for (level in levels) {
+    reached <- score(level)
+    worse <- if (reached > best$score) 0 else worse + 1
+    if (reached > best$score) best <- list(level = level, score = reached)
+    if (worse == 2) break
+  }
+  best
+}
+
+candidate_sizes <- c(1L, 2L, 3L, 4L, 5L, 7L, 10L, 14L, 20L, 28L, 40L, 56L, 80L, 112L, 160L)
+
+# Sizes that the rows of a fold allow.
+sizes_for <- function(search, structure) {
+  rows <- min(vapply(search$folds, function(fold) nrow(fold$mixture$x), 0L))
+  candidate_sizes[candidate_sizes == 1 | candidate_sizes * max(1, structure$least) <= rows]
+}
+
+# The score of one more candidate.
+try_mixture <- function(search, name, structure, K) {
+  search$progress$at(NULL, paste0(name, " covariances, ", plural(K, "component")))
+  # A component may lose its spread where `sd_floor` is 0.
+  fits <- tryCatch(
+    lapply(search$folds, fit_fold_mixture, K, structure, search$task),
+    cwmix_numerical_error = function(e) NULL
+  )
+  if (is.null(fits)) -Inf else add_candidate(search, fits, name, K)
+}
+
+search_mixtures <- function(search, covariance) {
+  all <- structures(ncol(search$task$sample$y), covariance)
+  # Many rows tell their covariances without help.
+  if (nrow(search$task$sample$y) > 2000) {
+    all <- all[names(all) %in% c("full", "diagonal", "spherical")]
+  }
+  for (name in names(all)) {
+    climb(sizes_for(search, all[[name]]), function(K) try_mixture(search, name, all[[name]], K))
+  }
+}
+
+# In many columns covariances between diagonal and full: one that is shrunk towards its diagonal,
+# then low rank plus diagonal, with as many factors as one component bears, tied and not.
+search_adjusted <- function(search, covariance) {
+  d <- ncol(search$task$sample$y)
+  if (d < 6 || covariance == "diagonal") {
+    return()
+  }
+  adjusted <- function(pooling, adjust, least = 0) {
+    list(full = TRUE, pooling = pooling, least = least, adjust = adjust)
+  }
+  climb(c(0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.7), function(share) {
+    structure <- adjusted(pool(Inf), function(S) damped_covariance(S, share))
+    try_mixture(search, paste0("full, damped ", share), structure, 1L)
+  })
+  factors <- function(rank, tied) {
+    adjusted(
+      pool(if (tied) Inf else 0), function(S) factor_covariance(S, rank), if (tied) 0 else d
+    )
+  }
+  name <- function(rank) paste0("full, ", plural(rank, "factor"))
+  ranks <- c(1, 2, 3, 4, 5, 7, 10, 14, 20, 28, 40)
+  # With d (d + 1) / 2 numbers there is nothing left to save.
+  ranks <- ranks[(d - ranks)^2 > d + ranks]
+  best <- climb(ranks, function(rank) {
+    try_mixture(search, paste0(name(rank), ", tied"), factors(rank, TRUE), 1L)
+  })$level
+  for (tied in c(TRUE, FALSE)) {
+    structure <- factors(best, tied)
+    label <- paste0(name(best), if (tied) ", tied")
+    climb(setdiff(sizes_for(search, structure), 1L), function(K) {
+      try_mixture(search, label, structure, K)
+    })
+  }
+}
+
+# EM from the tree and from k-means++: the better one's parameters.
+fit_fold_mixture <- function(fold, K, structure, task) {
+  set <- fold$mixture
+  task$control$em_tolerance <- max(task$control$em_tolerance, 1e-5)
+  runs <- lapply(seq_len(if (K == 1) 1 else 2), function(i) {
+    from <- if (i == 1) {
+      tree_start(fold$tree, K, structure$full, task$floor)
+    } else {
+      em_start(set$x, K, structure$full, set$weights, task$floor)
+    }
+    if (!is.null(structure$adjust)) {
+      return(em_adjusted(from, set, task, structure))
+    }
+    em_run(from, set, task, structure$pooling, structure$least)
+  })
+  if (any(vapply(runs, `[[`, NA, "interrupted"))) interrupt_again()
+  runs[[which.max(vapply(runs, `[[`, 0, "log_likelihood"))]]$parameters
+}
