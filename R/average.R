@@ -12,8 +12,9 @@
 #'
 #' @param fits A list of densities of this package: fits of [cwmix()], [gaussian_mixture()],
 #'   [flow_realnvp()] or [flow_spline()], [cwmix_model()]s, averages. They must have the same
-#'   columns, in the same order, and the same support. Draws come as those of the first that was
-#'   fitted by a formula, otherwise of the first with names of columns.
+#'   columns, in the same order, and the same support; fits by one formula with `scale()` and the
+#'   like the same constants. Draws come as those of the first that was fitted by a formula,
+#'   otherwise of the first with names of columns.
 #' @param shares A numeric vector of positive numbers that sum to 1, one a density, or `NULL` for
 #'   equal ones.
 #' @param ... Must be empty.
@@ -58,6 +59,7 @@ check_members <- function(fits, call) {
   }
   named <- NULL
   first <- NULL
+  terms <- NULL
   for (m in seq_along(fits)) {
     if (!inherits(fits[[m]], "cwmix_density")) {
       stop_input("`fits` must hold densities of this package, but element ", m, " is ",
@@ -79,6 +81,22 @@ check_members <- function(fits, call) {
     if (!is.null(frame$names) && !identical(frame$names, named)) {
       quoted <- function(names) paste0("`", names, "`", collapse = ", ")
       stop_unlike(quoted(frame$names), quoted(named), m, "columns in the same order", call)
+    }
+    terms <- terms %||% frame$terms
+    check_constants(frame$terms, terms, m, call)
+  }
+}
+
+# scale(x) of one formula, fitted to different data, is not one column.
+check_constants <- function(terms, known, m, call) {
+  ours <- as.list(attr(terms, "predvars"))
+  theirs <- as.list(attr(known, "predvars"))
+  if (identical(attr(terms, "variables"), attr(known, "variables")) &&
+    length(ours) == length(theirs)) {
+    unlike <- which(!mapply(identical, ours, theirs))
+    if (length(unlike) > 0) {
+      written <- function(terms) written_formula(terms[[unlike[1]]])
+      stop_unlike(written(ours), written(theirs), m, "constants in their formulas", call)
     }
   }
 }

@@ -75,6 +75,10 @@ describe <- function(x) {
   if (inherits(x, "cwmix_classifier")) {
     return("a cwmix_classifier()")
   }
+  if (inherits(x, "AsIs")) {
+    oldClass(x) <- setdiff(oldClass(x), "AsIs")
+    return(describe(x))
+  }
   if (is.object(x)) {
     return(sprintf("an object of class \"%s\"", class(x)[1]))
   }
@@ -187,8 +191,47 @@ check_dots_empty <- function(..., call, control = "cwmix_control") {
   stop_input("There is no argument `", name, "`.", hint, call = call)
 }
 
+# Numbers that mean what arithmetic makes of them: of the classes only those known to leave it so.
+# Others may stand for units, dates, labels or codes.
 is_plain_numeric <- function(x) {
-  is.numeric(x) && !inherits(x, c("factor", "integer64", "Date", "POSIXct", "difftime", "table"))
+  is.numeric(x) && (!is.object(x) || inherits(x, "matrix") || all(class(x) %in% plain_classes))
+}
+
+plain_classes <- c("AsIs", "numeric", "integer", "array", "ts", "zoo", "xts", "mcmc")
+
+# Advice to end a message with: how to make numbers of `x`, which is `code` in R, or else only what
+# to do `otherwise`.
+use_instead <- function(x, code, otherwise = NULL) {
+  advice <- numbers_of(x, code)
+  if (!is.null(advice)) advice <- paste("use", advice)
+  advice <- paste(c(otherwise, advice), collapse = ", or ")
+  if (nzchar(advice)) paste0(" ", sub("^u", "U", advice), ".")
+}
+
+# What makes numbers of a variable, as code, or NULL.
+numbers_of <- function(x, code) {
+  if (inherits(x, "units")) {
+    return(sprintf("units::drop_units(%s)", code))
+  }
+  if (NCOL(x) > 1 || (!is.object(x) && length(x) == 1)) {
+    return(NULL)
+  }
+  if (is.factor(x)) {
+    return(sprintf("as.numeric(as.character(%s)) if its levels are numbers", code))
+  }
+  if (is.character(x)) {
+    return(sprintf("as.numeric(%s) if it holds numbers", code))
+  }
+  if (inherits(x, "difftime")) {
+    return(sprintf("as.numeric(%s, units = \"secs\")", code))
+  }
+  if (inherits(x, "integer64")) {
+    # Without its package the bits would be taken for those of doubles.
+    return(sprintf("as.numeric(%s) with the package bit64 loaded", code))
+  }
+  if (is.numeric(x) || is.logical(x) || inherits(x, c("Date", "POSIXt"))) {
+    sprintf("as.numeric(%s)", code)
+  }
 }
 
 check_column_names <- function(names, arg, call) {

@@ -29,7 +29,12 @@
 #' (of their logs or logits in bounded columns); with one, means and covariances are those of u.
 #'
 #' @param x The data: a numeric vector, a numeric matrix or a data frame of numeric columns, without
-#'   missing values; or a one-sided formula such as `~ a + log(b)`, a sum of columns.
+#'   missing values; or a one-sided formula such as `~ a + log(b)`, a sum of columns. Columns of a
+#'   class, such as dates, factors or units, are refused: make them numbers first. A formula is read
+#'   as by [lm()]: `.` stands for all columns of `data`, `-` removes some, of any type, as in
+#'   `~ . - id`; a matrix, as from `poly(a, 2)` or `cbind(a, b)`, stands for its columns, named as
+#'   by [model.matrix()]; `poly()`, `scale()` and the like keep the constants of the training data
+#'   wherever the fit is used. An intercept means nothing; interactions and offsets are refused.
 #' @param data A data frame that holds all variables of the formula `x`; its functions must be found
 #'   from the global environment.
 #' @param K A whole number of components, or `NULL`: chosen by the data. With `start`, `NULL` stands
@@ -87,7 +92,8 @@
 #'     that tell whether data are those of the fit; `data`, what `keep_data` kept;
 #'   - `optimiser`, what [update()] needs to go on.
 #' @section Errors and warnings: A condition of class `"cwmix_input_error"` names the argument, what
-#'   is needed and what was given: anything not numeric, missing or infinite values, constant or
+#'   is needed and what was given: anything not numeric or of a class that gives its numbers
+#'   another meaning, a formula that leaves no column, missing or infinite values, constant or
 #'   exactly collinear columns, fewer rows than components (without `K` fewer than 10), points
 #'   outside the support. One of class `"cwmix_numerical_error"`
 #'   when EM loses a component's spread, which a positive `sd_floor` prevents, or without `K` when

@@ -1,16 +1,16 @@
 # From what users hold to matrices of doubles, and back.
 
 # A numeric vector, matrix or data frame as list(x = double matrix, names of columns, type, names of
-# rows). Values are not looked at.
-read_points <- function(x, arg, call) {
+# rows). Values are not looked at. `needed`: whether no column can be left out.
+read_points <- function(x, arg, call, needed = FALSE) {
   if (is.data.frame(x)) {
-    return(read_data_frame(x, arg, call))
+    return(read_data_frame(x, arg, call, needed))
   }
   if (!is_plain_numeric(x) || length(dim(x)) > 2) {
     stop_input(
       "`", arg,
       "` must be a numeric vector, a numeric matrix or a data frame of numeric columns, not ",
-      describe(x), ".",
+      describe(x), ".", use_instead(x, arg),
       call = call
     )
   }
@@ -29,21 +29,27 @@ read_points <- function(x, arg, call) {
   list(x = x, names = columns, type = type, rows = rows)
 }
 
-read_data_frame <- function(x, arg, call) {
+read_data_frame <- function(x, arg, call, needed) {
   check_column_names(names(x), arg, call)
-  for (name in names(x)) {
-    column <- x[[name]]
-    if (!is_plain_numeric(column) || !is.null(dim(column))) {
-      stop_input("`", arg, "` must have numeric columns only: column `", name, "` is ",
-        describe(column), ".",
-        call = call
-      )
-    }
-  }
+  check_numeric_columns(x, arg, call, needed)
   rows <- if (.row_names_info(x) > 0) row.names(x)
   values <- matrix(0, nrow(x), ncol(x))
   for (j in seq_along(x)) values[, j] <- as.double(x[[j]])
   list(x = values, names = names(x), type = "data.frame", rows = rows)
+}
+
+check_numeric_columns <- function(x, arg, call, needed, matrices = FALSE) {
+  for (name in names(x)) {
+    column <- x[[name]]
+    if (!is_plain_numeric(column) || !(matrices || is.null(dim(column)))) {
+      code <- deparse(as.name(name), backtick = TRUE)
+      otherwise <- if (NCOL(column) > 1) "Split it into columns" else if (!needed) "Leave it out"
+      stop_input("`", arg, "` must have numeric columns only: column `", name, "` is ",
+        describe(column), ".", use_instead(column, code, otherwise),
+        call = call
+      )
+    }
+  }
 }
 
 # Points to fit: finite, with at least one row and column.

@@ -106,7 +106,7 @@ draw_at.cwmix_normal <- function(object, base) {
 
 #' @export
 draw.cwmix_normal <- function(object, n, origin = FALSE) {
-  if (!in_engine(object$classifier)) {
+  if (n == 0 || !in_engine(object$classifier)) {
     return(NextMethod())
   }
   model <- classifier_model(object$classifier, ncol(object$mean))

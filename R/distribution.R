@@ -14,7 +14,7 @@
 #' @param x,q A numeric vector of points; for `dcwmix()` in several dimensions a matrix or data
 #'   frame.
 #' @param p A numeric vector of probabilities (of their logarithms with `log.p = TRUE`).
-#' @param n A whole number of draws.
+#' @param n A whole number of draws, at least 0.
 #' @param object A `cwmix_density`: a fit of [cwmix()], [gaussian_mixture()] or
 #'   [flow_realnvp()], a [cwmix_model()] or a [cwmix_average()].
 #' @param log,log.p A flag: densities or probabilities are logarithms.
@@ -50,7 +50,7 @@ rcwmix <- function(n, object) {
   call <- user_call()
   check_given(c("n", "object"), call)
   validate_density(object, "object", call)
-  n <- check_count(n, "n", call)
+  n <- check_count(n, "n", call, min = 0)
   restore_points(object$frame, at_call(call, draw(object, n)))
 }
 

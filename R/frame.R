@@ -39,7 +39,7 @@ common_frame <- function(frames) {
 # have names.
 read_newdata <- function(frame, newdata, call, arg = "newdata") {
   wanted <- frame$names
-  if (!is.null(frame$terms) && is.data.frame(newdata) && !all(wanted %in% names(newdata))) {
+  if (is.data.frame(newdata) && holds_variables(frame, names(newdata))) {
     newdata <- model_frame(frame$terms, newdata, arg, call)
   }
   if (is.data.frame(newdata) && !is.null(wanted)) {
@@ -47,7 +47,7 @@ read_newdata <- function(frame, newdata, call, arg = "newdata") {
     check_column_names(names(newdata)[known], arg, call)
     newdata <- newdata[known]
   }
-  points <- read_points(newdata, arg, call)
+  points <- read_points(newdata, arg, call, needed = TRUE)
   given <- points$names
   d <- nrow(frame$support)
   if (!is.null(wanted) && !is.null(given)) {
@@ -67,6 +67,16 @@ read_newdata <- function(frame, newdata, call, arg = "newdata") {
     )
   }
   points[c("x", "rows")]
+}
+
+# Whether these are the variables of a formula rather than its columns, the names of draws.
+holds_variables <- function(frame, names) {
+  if (is.null(frame$terms)) {
+    return(FALSE)
+  }
+  variables <- variables_of(frame$terms)
+  # Draws have all columns and lack the variables that are none.
+  !all(frame$names %in% names) || (all(variables %in% names) && !all(variables %in% frame$names))
 }
 
 # A matrix as users hold it on the working scale: list(y, log_jacobian, usable, outside), usable and
@@ -132,6 +142,11 @@ validate_frame <- function(frame) {
   demand(
     is.null(frame$terms) || (inherits(frame$terms, "terms") && is.call(frame$terms)),
     "its `frame$terms` are no terms of a formula"
+  )
+  numbers <- attr(frame$terms, "numbers")
+  demand(
+    is.null(numbers) || is.character(numbers),
+    "the attribute \"numbers\" of its `frame$terms` does not hold names of variables"
   )
 }
 

@@ -145,7 +145,7 @@ print.image_density <- function(x, ...) {
 #' @param newdata The points on the unit square: a numeric matrix or data frame with columns `x`
 #'   and `y` (by position where a matrix has no names).
 #' @param log A flag: log density instead of density.
-#' @param nsim A whole number of at least 1, the number of draws.
+#' @param nsim A whole number of at least 0, the number of draws.
 #' @param seed `NULL`, or an integer for [set.seed()]; the generator's state is then restored, as
 #'   by [stats::simulate()].
 #' @param ... For `plot()` arguments of [graphics::image()] such as `main`; otherwise must be empty.
@@ -192,7 +192,7 @@ predict.image_density <- function(object, newdata, log = FALSE, ...) {
 simulate.image_density <- function(object, nsim = 1, seed = NULL, ...) {
   call <- user_call()
   check_dots_empty(..., call = call)
-  nsim <- check_count(nsim, "nsim", call)
+  nsim <- check_count(nsim, "nsim", call, min = 0)
   state <- seed_state(seed, call)
   if (!is.null(seed)) on.exit(assign(".Random.seed", state$before, envir = globalenv()))
   m <- nrow(object$mass)

@@ -4,7 +4,9 @@
 #'   [flow_realnvp()], a [cwmix_model()] or a [cwmix_average()].
 #' @param newdata The points: a numeric vector (one column), matrix or data frame. Columns are
 #'   matched by name where both the model and `newdata` have names, and columns the model does
-#'   not know are then left aside; otherwise by position.
+#'   not know are then left aside; otherwise by position. For a fit by a formula a data frame has
+#'   the formula's variables, of which its terms are computed as they were of the training data, or
+#'   its terms as columns, as draws do.
 #' @param type A string:
 #'   - `"density"`, p(x);
 #'   - `"posterior"`, v_k(x), the probability of component k given x;

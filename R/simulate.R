@@ -6,13 +6,13 @@
 #'
 #' @param object A `cwmix_density`: a fit of [cwmix()], [gaussian_mixture()] or
 #'   [flow_realnvp()], a [cwmix_model()] or a [cwmix_average()].
-#' @param nsim A whole number of at least 1, the number of draws.
+#' @param nsim A whole number of at least 0, the number of draws.
 #' @param seed `NULL`, or an integer for [set.seed()]; the generator's state is then restored, as
 #'   by [stats::simulate()].
 #' @param component A flag: also return the components and base points.
 #' @param ... Must be empty.
-#' @return `nsim` draws, one a row, in the columns and the type (vector, matrix or data frame) of
-#'   the training data. The attribute `"seed"` holds what reproduces them. With
+#' @return `nsim` draws, one a row (of 0 draws no rows), in the columns and the type (vector, matrix
+#'   or data frame) of the training data. The attribute `"seed"` holds what reproduces them. With
 #'   `component = TRUE` the attributes `"component"` (integers) and `"z"` (`nsim` x d) tell where
 #'   each came from.
 #' @section Errors: A condition of class `"cwmix_input_error"`.
@@ -25,7 +25,7 @@
 simulate.cwmix_density <- function(object, nsim = 1, seed = NULL, component = FALSE, ...) {
   call <- user_call()
   check_dots_empty(..., call = call)
-  nsim <- check_count(nsim, "nsim", call)
+  nsim <- check_count(nsim, "nsim", call, min = 0)
   check_flag(component, "component", call)
   validate_density(object, "object", call)
   state <- seed_state(seed, call)

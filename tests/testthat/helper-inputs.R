@@ -15,6 +15,7 @@ make_input_objects <- function() {
   with_fixed_seed(1, {
     o <- new.env(parent = environment(make_input_objects))
     o$bad <- not_numbers()
+    o$meant <- classed_numbers()
     o$v <- as.vector(simulate(cwmix_model(c(-2, 2), sd = c(1, 1), classifier = c(0.4, 0.6)), 60))
     o$p <- rexp(60)
     o$m <- matrix(rnorm(120), 60) + rep(c(0, 5), each = 30)
@@ -84,6 +85,20 @@ not_numbers <- function() {
     symbol = quote(a), language = quote(a + b), raw = raw(3), array = array(1, c(2, 2, 2)),
     logical = c(TRUE, FALSE), na_logical = NA, formula_text = "~ a", model = lm(dist ~ speed, cars),
     ordered = ordered(1:3), text_matrix = matrix("a", 2, 2), logical_matrix = matrix(TRUE, 2, 2)
+  )
+}
+
+# Sixty values of types that stand for something else than their numbers.
+classed_numbers <- function() {
+  x <- as.double(1:60)
+  list(
+    units = structure(x, units = "m", class = "units"),
+    haven = structure(x, labels = c(no = 1), class = c("haven_labelled", "vctrs_vctr", "double")),
+    labelled = structure(x, label = "age", class = "labelled"),
+    difftime = as.difftime(x, units = "mins"), Date = as.Date("2020-01-01") + x,
+    POSIXct = as.POSIXct("2020-01-01", tz = "UTC") + x,
+    integer64 = structure(x, class = "integer64"), factor = factor(x), ordered = ordered(x),
+    logical = x > 5, character = as.character(x)
   )
 }
 

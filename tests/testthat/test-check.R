@@ -4,6 +4,7 @@ test_that("what was given is described in a few words", {
     "an object of class \"factor\"" = factor(1), "a list of length 2" = list(1, 2),
     "a symbol" = quote(a), "an environment" = globalenv(), "\"text\"" = "text",
     "a numeric vector of length 3" = 1:3, "a numeric array of dimension 2 x 2" = diag(2),
+    "a list of length 3" = I(as.list(1:3)), "an object of class \"Date\"" = I(Sys.Date()),
     "0.1" = 0.1, "NA" = NA, "a logical vector of length 0" = logical()
   )
   expect_identical(vapply(cases, describe, "", USE.NAMES = FALSE), names(cases))
@@ -64,4 +65,17 @@ test_that("conditions have the package's classes", {
     warning, c("cwmix_not_converged", "cwmix_warning", "warning", "condition"),
     exact = TRUE
   )
+})
+
+test_that("numbers are plain where a class leaves their meaning", {
+  x <- c(1, 2, 4)
+  plain <- list(
+    x, 1:3, I(x), ts(x), ts(cbind(x, x)), scale(x), poly(x, 2), splines::ns(x, 2), array(x, 3),
+    structure(x, label = "age"), structure(x, class = "zoo", index = 1:3)
+  )
+  for (value in plain) expect_true(is_plain_numeric(value))
+  for (value in c(classed_numbers(), list(NULL, table(1:3), "1", TRUE, dist(1:3), list(1)))) {
+    expect_false(is_plain_numeric(value))
+  }
+  expect_false(is_plain_numeric(I(classed_numbers()$units)))
 })

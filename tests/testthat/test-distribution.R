@@ -144,7 +144,7 @@ test_that("bad arguments are refused", {
     qcwmix(c(0.5, -1e-20), model)
     qcwmix(1e-20, model, log.p = TRUE)
     qcwmix(0.5, 1)
-    rcwmix(0, model)
+    rcwmix(-1, model)
     dcwmix(0, model, log = 1)
   })
 })

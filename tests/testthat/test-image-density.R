@@ -34,6 +34,9 @@ test_that("draws follow the picture and keep R's conventions for seeds", {
   draws <- simulate(picture, 20000, seed = 7)
   expect_identical(.Random.seed, before)
   expect_identical(simulate(picture, 20000, seed = 7), draws)
+  none <- simulate(picture, 0, seed = 7)
+  expect_identical(attr(none, "seed"), attr(draws, "seed"))
+  expect_identical(none, structure(draws[0, ], seed = attr(draws, "seed")))
   expect_named(draws, c("x", "y"))
   # a grid twice as fine as the picture: uniform within the pixels too
   cell <- table(
@@ -226,7 +229,7 @@ test_that("bad arguments of the methods are refused by name", {
     predict(picture, 1:3)
     predict(picture, cbind(0, 0), log = 1)
     predict(picture, cbind(0, 0), type = "density")
-    simulate(picture, 0)
+    simulate(picture, -1)
     simulate(picture, 1, seed = "a")
     plot(picture, 3)
     entropy(picture, base = 2)

@@ -111,6 +111,29 @@ test_that("data are finite numbers that vary, in rows and columns", {
   expect_snapshot(writeLines(input_messages(cases)))
 })
 
+test_that("numbers of a class that gives them a meaning are refused with advice", {
+  cases <- list()
+  for (name in names(classed_numbers())) {
+    columns <- bquote({
+      data <- data.frame(a = v)
+      data$z <- meant[[.(name)]]
+    })
+    put <- function(what, argument, code) {
+      code <- bquote({
+        .(columns)
+        .(code)
+      })
+      cases[[paste(name, what)]] <<- list(argument = argument, code = code)
+    }
+    put("as a vector", "x", quote(fit(data$z)))
+    put("as a column", "x", quote(net(data)))
+    put("in a formula", "data", quote(gaussian_mixture(~ a + z, data, K = 2)))
+    put("in newdata", "newdata", quote(predict(g, data.frame(a = v, b = I(data$z)))))
+  }
+  expect_inputs(cases)
+  expect_snapshot(writeLines(input_messages(cases)))
+})
+
 test_that("formulas are sums of numeric columns of a data frame", {
   cases <- list(
     "formula works" = works(
@@ -118,7 +141,24 @@ test_that("formulas are sums of numeric columns of a data frame", {
       unname(coef(with_fixed_seed(1, gaussian_mixture(~ a + b, df, K = 2)))$mean)
     ),
     "formula with a response" = fails("x", gaussian_mixture(a ~ b, df, K = 2)),
-    "formula of no column" = fails("data", gaussian_mixture(~1, df, K = 2)),
+    "formula with a long response" = fails("x", gaussian_mixture(
+      a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a ~ b, df
+    )),
+    "formula of no column" = fails("x", gaussian_mixture(~1, df, K = 2)),
+    "formula without an intercept" = works(
+      coef(with_fixed_seed(1, gaussian_mixture(~ 0 + a + b, df, K = 2))), coef(fit(df))
+    ),
+    "formula that removes all" = fails("x", cwmix(~ a + b - a - b, df, K = 2)),
+    "formula that removes all columns" = fails("x", cwmix_select(~ . - a - b, df, K = 2)),
+    "formula of rows" = fails("x", gaussian_mixture(~ a[1:5], df, K = 2)),
+    "formula of a logical" = fails("x", gaussian_mixture(~ I(a > 0), df, K = 2)),
+    "formula of a function of a factor" = fails("data", gaussian_mixture(~ log(Species), iris)),
+    "formula of a function that is nowhere" = fails("x", gaussian_mixture(~ nosuch(a), df, K = 2)),
+    "formula of everything" = fails("data", gaussian_mixture(~., iris, K = 2)),
+    "formula of codes" = works(
+      coef(with_fixed_seed(1, gaussian_mixture(~ as.numeric(Species), iris, K = 1))),
+      coef(fit(rep(1:3, each = 50), K = 1))
+    ),
     "formula of an unknown column" = fails("x", gaussian_mixture(~ a + nosuch, df, K = 2)),
     "formula of a factor" = fails("data", gaussian_mixture(~Species, iris, K = 2)),
     "formula with an interaction" = fails("x", gaussian_mixture(~ a:b, df, K = 2)),

@@ -26,6 +26,31 @@ test_that("draws come in the type and columns of the data", {
   expect_named(simulate(fit, 2, seed = 1), "log(waiting)")
 })
 
+test_that("no draws are no rows of the same columns and type, and the generator stays", {
+  without <- function(x) structure(x, seed = NULL, component = NULL, z = NULL)
+  for (name in names(kinds())) {
+    object <- kinds()[[name]]$object
+    some <- simulate(object, 2, seed = 1, component = TRUE)
+    none <- simulate(object, 0, seed = 1, component = TRUE)
+    first <- seq_len(0)
+    expected <- without(some)
+    expected <- if (is.null(dim(expected))) expected[first] else expected[first, , drop = FALSE]
+    expect_identical(without(none), expected, label = name)
+    expect_identical(attr(none, "seed"), attr(some, "seed"), label = name)
+    expect_identical(attr(none, "component"), integer(), label = name)
+    expect_identical(attr(none, "z"), attr(some, "z")[first, , drop = FALSE], label = name)
+    with_fixed_seed(2, {
+      before <- .Random.seed
+      unseeded <- simulate(object, 0)
+      expect_identical(rcwmix(0, object), expected, label = name)
+      expect_identical(.Random.seed, before, label = name)
+    })
+    expect_identical(without(unseeded), expected, label = name)
+    expect_identical(attr(unseeded, "seed"), before, label = name)
+    expect_length(predict(object, none), 0)
+  }
+})
+
 test_that("one draw is the default", {
   expect_length(simulate(vector_model()), 1)
   expect_identical(nrow(simulate(with_fixed_seed(1, gaussian_mixture(faithful, 2)))), 1L)
