@@ -1,29 +1,29 @@
 # Covariances between diagonal and full, for many columns: mixtures by EM whose M step ends in a
 # change of each covariance, the low rank plus diagonal of factor analysis or a shrinkage.
 
-# The nearest covariance L L' + Psi with L of `rank` columns and Psi diagonal, by likelihood: given Psi
-# the factors are those of the eigenvectors of Psi^-1/2 S Psi^-1/2, and given them Psi is what the
-# diagonal lacks (Joereskog 1967, Psychometrika 32, 443-482). The unique variances stay above a two
-# hundredth of the whole, as in factanal().
-factor_covariance <- function(covariance, rank, steps = 200, tolerance = 1e-4) {
+# The nearest covariance L L' + Psi to S with L of `rank` columns and Psi diagonal, by likelihood:
+# given Psi the factors are those of the eigenvectors of Psi^-1/2 S Psi^-1/2, and given them Psi is
+# what the diagonal lacks (Joereskog 1967, Psychometrika 32, 443-482). Unique variances stay above a
+# two hundredth of the whole, as in factanal(). `unique` are those to start from, as shares of the
+# whole: list(covariance, unique).
+factor_covariance <- function(covariance, rank, unique = NULL, steps = 200) {
   d <- ncol(covariance)
   scale <- sqrt(diag(covariance))
   correlation <- covariance / tcrossprod(scale)
-  unique <- rep(0.5, d)
+  unique <- unique %||% rep(0.5, d)
   for (step in seq_len(steps)) {
     root <- sqrt(unique)
     axes <- eigen(correlation / tcrossprod(root), symmetric = TRUE)
     length <- sqrt(pmax(axes$values[seq_len(rank)] - 1, 0))
-    vectors <- axes$vectors[, seq_len(rank), drop = FALSE]
-    loadings <- root * vectors * rep(length, each = d)
+    loadings <- root * axes$vectors[, seq_len(rank), drop = FALSE] * rep(length, each = d)
     following <- pmax(1 - rowSums(loadings^2), 0.005)
     change <- max(abs(following - unique))
     unique <- following
-    if (change < tolerance) break
+    if (change < 1e-3) break
   }
   fitted <- tcrossprod(loadings)
   diag(fitted) <- 1
-  fitted * tcrossprod(scale)
+  list(covariance = fitted * tcrossprod(scale), unique = unique)
 }
 
 # The covariance with correlations a share smaller (Friedman 1989).
@@ -31,21 +31,25 @@ damped_covariance <- function(covariance, share) {
   variances <- diag(covariance)
   covariance <- (1 - share) * covariance
   diag(covariance) <- variances
-  covariance
+  list(covariance = covariance)
 }
 
-# EM with full covariances, each changed by structure$adjust(covariance) after every M step, all at
-# once where they are tied: list(parameters, log_likelihood, interrupted).
+# EM with full covariances, each changed after every M step, all at once where they are tied:
+# list(parameters, log_likelihood, interrupted). structure$adjust(covariance, unique) gives
+# list(covariance, unique), `unique` being what it gave for the component before, or NULL.
 em_adjusted <- function(parameters, set, task, structure) {
   control <- task$control
   last <- -Inf
+  unique <- list()
   for (iteration in seq_len(min(control$em_iterations, 100))) {
     step <- em_steps(
       parameters, set$x, set$weights, 1,
       floor = task$floor, pooling = structure$pooling, threads = control$threads
     )
     if (step$status != 0) stop_broken_em(control)
-    step$log_cholesky <- adjust_factors(step$log_cholesky, structure)
+    adjusted <- adjust_factors(step$log_cholesky, structure, unique)
+    step$log_cholesky <- adjusted$log_cholesky
+    unique <- adjusted$unique
     parameters <- c(step[c("mean", "log_cholesky")], list(weights = list()), step["biases"])
     gain <- step$log_likelihood[1] - last
     last <- step$log_likelihood[1]
@@ -53,17 +57,21 @@ em_adjusted <- function(parameters, set, task, structure) {
     left <- drop_smallest(parameters, step$counts, set, structure$least, control$threads)
     if (is.null(left)) break
     parameters <- left
+    unique <- list()
     last <- -Inf
   }
   list(parameters = parameters, log_likelihood = last, interrupted = FALSE)
 }
 
-adjust_factors <- function(log_cholesky, structure) {
+adjust_factors <- function(log_cholesky, structure, unique) {
   factors <- exp_diagonal(log_cholesky)
   d <- dim(factors)[1]
-  adjusted <- function(k) t(chol(structure$adjust(tcrossprod(matrix(factors[, , k], d)))))
-  tied <- structure$pooling$rows == Inf
+  which <- if (structure$pooling$rows == Inf) 1L else seq_len(dim(factors)[3])
+  adjusted <- lapply(which, function(k) {
+    known <- if (length(unique) > 0) unique[[k]]
+    structure$adjust(tcrossprod(matrix(factors[, , k], d)), known)
+  })
   # of the same dimensions: one, repeated, or as many as there are
-  factors[] <- if (tied) adjusted(1) else vapply(seq_len(dim(factors)[3]), adjusted, diag(d))
-  log_diagonal(factors)
+  factors[] <- unlist(lapply(adjusted, function(part) t(chol(part$covariance))))
+  list(log_cholesky = log_diagonal(factors), unique = lapply(adjusted, `[[`, "unique"))
 }

@@ -79,13 +79,15 @@ search_adjusted <- function(search, covariance) {
     list(full = TRUE, pooling = pooling, least = least, adjust = adjust)
   }
   climb(c(0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.7), function(share) {
-    structure <- adjusted(pool(Inf), function(S) damped_covariance(S, share))
+    structure <- adjusted(pool(Inf), function(S, unique) damped_covariance(S, share))
     try_mixture(search, paste0("full, damped ", share), structure, 1L)
   })
+  # A step at a time once it is known where from.
   factors <- function(rank, tied) {
-    adjusted(
-      pool(if (tied) Inf else 0), function(S) factor_covariance(S, rank), if (tied) 0 else d
-    )
+    adjust <- function(S, unique) {
+      factor_covariance(S, rank, unique, if (is.null(unique)) 200 else 1)
+    }
+    adjusted(pool(if (tied) Inf else 0), adjust, if (tied) 0 else d)
   }
   name <- function(rank) paste0("full, ", plural(rank, "factor"))
   ranks <- c(1, 2, 3, 4, 5, 7, 10, 14, 20, 28, 40)
