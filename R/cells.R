@@ -8,12 +8,17 @@
 # Cells of the columns of x, whose rows stand for `counts` rows: a list of list(distinct, step,
 # scale, atoms). `step` is that of the grid on which all values stand, or 0, and `scale` the name of
 # the grid's own scale; `atoms` is a data frame of values and widths, of columns without a grid.
-find_cells <- function(x, counts) lapply(seq_len(ncol(x)), function(j) column_cells(x[, j], counts))
+# `steps` are given steps, NA for a column where they are to be found, or NULL for all.
+find_cells <- function(x, counts, steps) {
+  steps <- steps %||% rep(NA_real_, ncol(x))
+  lapply(seq_len(ncol(x)), function(j) column_cells(x[, j], counts, steps[j]))
+}
 
-column_cells <- function(x, counts) {
+column_cells <- function(x, counts, given) {
   values <- distinct_values(x)
   cells <- list(distinct = length(values), step = 0, scale = "raw", atoms = no_atoms)
-  if (length(values) < 2) {
+  if (!is.na(given)) cells$step <- given
+  if (!is.na(given) || length(values) < 2) {
     return(cells)
   }
   # A few values without ties stand on a grid by chance, and two on that of any scale.
@@ -143,11 +148,11 @@ are_repeats <- function(x, group, counts, cells) {
 # of their own, as many as their weight says where weights are counts; others are merged where they
 # are identical. Sorted by their values wherever there is a choice, so that rows and weights give
 # the same units.
-find_units <- function(x, weights, bounds) {
+find_units <- function(x, weights, bounds, steps = NULL) {
   n <- nrow(x)
   counted <- !is.null(weights) && all(weights == round(weights))
   counts <- if (counted) weights else rep(1, n)
-  cells <- find_cells(x, counts)
+  cells <- find_cells(x, counts, steps)
   ends <- lapply(seq_len(ncol(x)), function(j) cell_ends(x[, j], cells[[j]], bounds[j, ]))
   side <- function(name) matrix(unlist(lapply(ends, `[[`, name)), n)
   lower <- side("lower")
@@ -205,4 +210,17 @@ spread_over_cells <- function(x, lower, upper) {
     x[rows, j] <- lower[rows, j] + place * (upper[rows, j] - lower[rows, j])
   }
   x
+}
+
+# What a fit says of its columns: a data frame with a row a column.
+cells_table <- function(cells, labels) {
+  atoms <- lapply(cells, function(column) column$atoms$value)
+  step <- vapply(cells, `[[`, 0, "step")
+  data.frame(
+    column = as.character(labels), distinct = vapply(cells, `[[`, 0L, "distinct"), spacing = step,
+    scale = ifelse(step > 0, vapply(cells, `[[`, "", "scale"), NA),
+    atoms = vapply(atoms, function(values) {
+      paste(format(values, trim = TRUE, digits = 7), collapse = ", ")
+    }, "")
+  )
 }

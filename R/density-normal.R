@@ -218,15 +218,28 @@ as_mixture.cwmix_normal <- function(object) {
 # Mixtures with constant weights as one, by decreasing weight: diagonal covariances as factors where
 # others are full.
 merge_mixtures <- function(mixtures, shares) {
-  log_weights <- unlist(Map(function(mixture, share) {
-    log(share) + constant_log_weights(mixture)
-  }, mixtures, shares))
+  log_weights <- merged_log_weights(mixtures, shares)
   order <- order(-log_weights)
   parts <- stack_components(mixtures)
   new_normal(
     parts$mean[order, , drop = FALSE], parts$sd[order, , drop = FALSE],
     parts$cholesky[, , order, drop = FALSE], new_classifier(list(), list(log_weights[order])),
     mixtures[[1]]$frame, "cwmix_model"
+  )
+}
+
+merged_log_weights <- function(mixtures, shares) {
+  unlist(Map(function(mixture, share) {
+    log(share) + constant_log_weights(mixture)
+  }, mixtures, shares))
+}
+
+# Some components of a mixture with constant weights.
+pick_components <- function(object, which) {
+  new_normal(
+    object$mean[which, , drop = FALSE], object$sd[which, , drop = FALSE],
+    object$cholesky[, , which, drop = FALSE],
+    new_classifier(list(), list(constant_log_weights(object)[which])), object$frame, "cwmix_model"
   )
 }
 

@@ -62,6 +62,8 @@
 #     fits that start there, behind a flow of this shape or none. Default: NULL, there are none.
 #   summands(object, share): list(parts, shares), what stands in a sum for a density that has this
 #     share. Default: itself, bare.
+#   fold_densities(object): list(fold, densities), the fold of each row of its data, 0 where none holds
+#     it out, and what judges the rows of folds 0, 1, ... For rows = "held-out". Default: NULL.
 #   as_mixture(object): itself where it is a normal mixture with constant weights, which sums make
 #     one. Default: NULL.
 #   describe_parts(object): further lines of print(). Default: none.
@@ -360,6 +362,11 @@ bare_density <- function(object) {
 }
 
 kind_fields <- function(object) UseMethod("kind_fields")
+
+fold_densities <- function(object) UseMethod("fold_densities")
+
+#' @export
+fold_densities.cwmix_density <- function(object) NULL
 
 as_mixture <- function(object) UseMethod("as_mixture")
 

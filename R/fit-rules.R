@@ -14,6 +14,8 @@ common_fit_rules <- function(K, steps) {
     held_rows = function(x) is_rising(x) && all(x > 0),
     hidden = function(x) is.integer(x) && !anyNA(x),
     folds = function(x) is_whole(x, 1), held_out = has_estimate("score"),
+    row_folds = is_fold_of, recorded = is.data.frame,
+    component_folds = function(x) is_fold_of(x) && length(x) == K,
     candidates = is_candidates, control = function(x) inherits(x, "cwmix_control"),
     call = is.call, fingerprint = is.double, data = is.list,
     optimiser = is_optimiser
@@ -37,6 +39,8 @@ is_rising <- function(x) is.integer(x) && !is.unsorted(x, strictly = TRUE)
 has_estimate <- function(name) {
   function(x) is.double(x) && identical(names(x), c(name, "se"))
 }
+
+is_fold_of <- function(x) is.integer(x) && !anyNA(x) && all(x >= 0)
 
 is_candidates <- function(x) {
   if (!is.data.frame(x) || nrow(x) == 0) {

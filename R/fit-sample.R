@@ -1,6 +1,6 @@
 # The rows that a fit is made from, checked, on the working scale: list(y, weights, unit,
-# log_jacobian, center, scale, core, frame, fingerprint). `weights` have mean one and none is zero,
-# or are NULL; `unit` is what one of them stands for in sums that are reported. `center` and `scale`
+# log_jacobian, center, scale, core, frame, kept, fingerprint). `weights` have mean one and none is zero,
+# or are NULL; `kept` are the numbers of these rows among all; `unit` is what one of them stands for in sums that are reported. `center` and `scale`
 # are the columns' means and standard deviations; `core`, at most one, is what a floor should be
 # relative to, in these.
 
@@ -16,6 +16,7 @@ read_sample <- function(points, support, weights, call) {
   y <- working$y
   log_jacobian <- working$log_jacobian
   unit <- 1
+  kept <- seq_len(nrow(y))
   if (!is.null(weights)) {
     kept <- which(weights > 0)
     if (length(kept) < nrow(y)) {
@@ -31,32 +32,77 @@ read_sample <- function(points, support, weights, call) {
   c(
     list(
       y = y, weights = weights, unit = unit, log_jacobian = log_jacobian, frame = frame,
-      fingerprint = mark
+      kept = kept, fingerprint = mark
     ),
     standard_units(y, weights)
   )
 }
 
 # The sample of the units that the rows stand for (cells.R), spread over their cells: with further
-# fields `unit`, that of each row, and `found`, what ties said. Where they say nothing it is the rows.
-unit_sample <- function(sample) {
+# fields `unit`, that of each row, `recorded`, the units where they were recorded, or NULL where that
+# is where they are, and `found`, what ties said of each column. `steps`: see read_resolution().
+unit_sample <- function(sample, steps = NULL) {
   support <- sample$frame$support
   x <- from_working(sample$y, support)
   counts <- if (!is.null(sample$weights)) zap_rounding(sample$weights * sample$unit)
-  units <- find_units(x, counts, support)
-  found <- units[c("cells", "repeats", "unit")]
-  alone <- is.null(sample$weights) && units$repeats == 0
-  if (alone && all(units$lower == units$upper)) {
-    return(c(sample, found))
+  units <- find_units(x, counts, support, steps)
+  more <- list(unit = units$unit, found = units[c("cells", "repeats")])
+  exact <- all(units$lower == units$upper)
+  if (is.null(sample$weights) && units$repeats == 0 && exact) {
+    return(c(sample, more))
   }
-  x <- spread_over_cells(x[units$row, , drop = FALSE], units$lower, units$upper)
-  working <- to_working(x, support)
+  y <- sample$y[units$row, , drop = FALSE]
+  log_jacobian <- sample$log_jacobian[units$row]
+  if (!exact) {
+    more$recorded <- list(y = y, log_jacobian = log_jacobian)
+    x <- spread_over_cells(x[units$row, , drop = FALSE], units$lower, units$upper)
+    working <- to_working(x, support)
+    y <- working$y
+    log_jacobian <- working$log_jacobian
+  }
   weights <- if (!is.null(units$weight)) units$weight / mean(units$weight)
-  sample[c("y", "log_jacobian")] <- working[c("y", "log_jacobian")]
+  changed <- c(list(y = y, log_jacobian = log_jacobian), standard_units(y, weights))
+  sample[names(changed)] <- changed
   sample["weights"] <- list(weights)
-  scales <- standard_units(working$y, weights)
-  sample[names(scales)] <- scales
-  c(sample, found)
+  c(sample, more)
+}
+
+# Rows of a sample, without what is known of all.
+some_units <- function(sample, rows) {
+  y <- sample$y[rows, , drop = FALSE]
+  weights <- sample$weights[rows]
+  if (!is.null(weights)) weights <- weights / mean(weights)
+  changed <- c(list(y = y, log_jacobian = sample$log_jacobian[rows]), standard_units(y, weights))
+  sample[names(changed)] <- changed
+  sample["weights"] <- list(weights)
+  if (!is.null(sample$recorded)) {
+    sample$recorded <- list(
+      y = sample$recorded$y[rows, , drop = FALSE],
+      log_jacobian = sample$recorded$log_jacobian[rows]
+    )
+  }
+  sample
+}
+
+# The numbers of rows so far out in a column that they alone would set its scale: more than thirty
+# times the spread of its middle half from the median, and ten times that from the nearest five rows.
+far_rows <- function(sample) {
+  n <- nrow(sample$y)
+  far <- logical(n)
+  for (j in seq_len(ncol(sample$y))) {
+    x <- sample$y[, j]
+    spread <- sample$scale[j] * sample$core[j]
+    out <- which(abs(x - stats::median(x)) > 30 * spread)
+    if (length(out) > 0.05 * n) next
+    sorted <- sort(x)
+    at <- match(x[out], sorted)
+    for (i in which(!far[out])) {
+      first <- seq(max(1, at[i] - 5), min(at[i], n - 5))
+      apart <- pmax(x[out[i]] - sorted[first], sorted[first + 5] - x[out[i]])
+      far[out[i]] <- min(apart) > 10 * spread
+    }
+  }
+  which(far)
 }
 
 # Whole numbers that a product has left by rounding.
@@ -132,8 +178,9 @@ fingerprint <- function(x, weights) {
   c(dim(x), sums[1, ], sums[2, ], sum(w), sum(w * seq_along(w)))
 }
 
-# `core` is the interquartile range over 1.349 where that is smaller than the standard deviation
-# (and positive), as in heavy tails.
+# `core` is the interquartile range over 1.349, or the scale that the tenth of the rows with the
+# nearest neighbours would have as a normal distribution, the smallest of those that are positive and
+# less than the standard deviation: heavy tails, and groups far apart, say little of it.
 standard_units <- function(y, weights) {
   w <- (weights %||% 1) / nrow(y)
   units <- vapply(seq_len(ncol(y)), function(j) {
@@ -141,12 +188,23 @@ standard_units <- function(y, weights) {
     u <- y[, j] - center
     largest <- max(abs(u), .Machine$double.xmin)
     scale <- largest * sqrt(sum((u / largest)^2 * w))
-    c(center, scale, quartile_range(u / scale, w) / 1.349)
+    spreads <- c(1, quartile_range(u / scale, w) / 1.349, dense_scale(u / scale))
+    c(center, scale, min(spreads[is.finite(spreads) & spreads > 0]))
   }, double(3))
-  spread <- units[3, ]
-  list(
-    center = units[1, ], scale = units[2, ], core = ifelse(spread > 0 & spread < 1, spread, 1)
-  )
+  list(center = units[1, ], scale = units[2, ], core = units[3, ])
+}
+
+# A row and its k-th neighbour above are about k / (n p) apart, p the density; of a normal
+# distribution a tenth of the rows have 1 / p below 2.53 standard deviations.
+dense_scale <- function(x) {
+  n <- length(x)
+  k <- max(5, n %/% 50)
+  if (n <= k) {
+    return(NA_real_)
+  }
+  sorted <- sort(x)
+  apart <- sorted[-seq_len(k)] - sorted[seq_len(n - k)]
+  stats::quantile(apart, 0.1, names = FALSE) * n / k / 2.53
 }
 
 # The range between weighted quartiles, the smallest values with a quarter and three quarters of the

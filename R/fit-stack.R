@@ -47,7 +47,7 @@ fit_stack <- function(task, settings, kept, matched, call) {
     )
   }
   if (identical(settings$hidden, "auto")) settings$hidden <- default_widths(n)
-  search <- new_search(task)
+  search <- new_search(task, NULL)
   on.exit(search$progress$done())
   # What is complete at an interrupt counts.
   tryCatch(
@@ -68,12 +68,15 @@ interrupt_again <- function() {
   signalCondition(structure(list(message = "", call = NULL), class = c("interrupt", "condition")))
 }
 
-# The state of the search: the units of the rows, folds, candidates so far, what is to be known of an
-# interrupt.
-new_search <- function(task) {
+# The state of the search: the task on the units of the rows, far ones set aside, `rows` being the
+# sample of all; folds, candidates so far, what is to be known of an interrupt.
+new_search <- function(task, resolution) {
   search <- new.env(parent = emptyenv())
   search$rows <- task$sample
-  task$sample <- unit_sample(task$sample)
+  search$units <- unit_sample(task$sample, resolution)
+  far <- far_rows(search$units)
+  search$near <- setdiff(seq_len(nrow(search$units$y)), far)
+  task$sample <- if (length(far) > 0) some_units(search$units, search$near) else search$units
   # Components must hold rows of their own here; the floor is for what is computed alone.
   task$floor <- 1e-3 * task$control$sd_floor * task$sample$core
   search$task <- task
@@ -232,35 +235,142 @@ stacking_shares <- function(scores, weights, least = 0.005,
 # The average of the folds' fits of all candidates with a share.
 finish_stack <- function(search, settings, matched, kept) {
   task <- search$task
-  rows <- replace(task, "sample", list(search$rows))
   candidates <- search$candidates
   if (length(candidates) == 0) stop_without_candidates(search)
   scores <- vapply(candidates, `[[`, search$weights, "scores")
   shares <- stacking_shares(scores, search$weights)
-  offset <- mean_offset(task$sample, unlist(lapply(search$folds, `[[`, "held")))
   used <- which(shares > 0)
   used <- used[order(shares[used], decreasing = TRUE)]
-  parameters <- do.call(c, lapply(candidates[used], `[[`, "fits"))
-  count <- length(search$folds)
-  densities <- lapply(parameters, fold_density, settings$activation, task)
-  object <- sum_of(densities, rep(shares[used] / count, each = count), "cwmix_stack")
-  joint <- scores[, used, drop = FALSE] + rep(log(shares[used]), each = nrow(scores))
-  stacked <- log_row_sums(joint)
+  far <- far_share(search)
+  parts <- stack_parts(search, candidates[used], shares[used], settings$activation, far)
+  object <- sum_of(parts$densities, parts$shares, "cwmix_stack")
+  held_out <- held_out_score(search, candidates[used], shares[used], settings$activation)
   if (search$interrupted) {
     warn_cwmix("Interrupted: the candidates so far are used.", "cwmix_interrupted", NULL)
   }
+  if (far > 0) warn_far_rows(search, far)
+  rows <- replace(task, "sample", list(search$rows))
+  offset <- mean_offset(task$sample, unlist(lapply(search$folds, `[[`, "held")))
+  parameters <- do.call(c, lapply(candidates[used], `[[`, "fits"))
   add_fields(object, fit_scores(object, rows), list(
     proportions = mean_posterior(object, rows),
     at_floor = sum(vapply(parameters, function(p) components_at(task$floor, p), 0L)),
     candidates = candidate_table(candidates, scores, shares, search$weights, offset),
-    folds = count,
-    held_out = c(
-      score = mean_score(stacked, search$weights) + offset,
-      se = score_error(stacked, search$weights)
+    folds = length(search$folds), row_folds = row_folds(search), component_folds = parts$folds,
+    held_out = held_out, recorded = cells_table(
+      search$units$found$cells, frame_names(search$rows$frame)
     ),
-    fingerprint = task$sample$fingerprint, control = task$control, hidden = settings$hidden,
+    fingerprint = search$rows$fingerprint, control = task$control, hidden = settings$hidden,
     call = tidy_call(matched, "cwmix"), data = kept
   ))
+}
+
+# What is averaged, list(densities, shares, folds): the candidates' fits, and for far rows one broad
+# component with the moments of all; `folds` of the components in the order of sum_of(), 0 for that
+# one.
+stack_parts <- function(search, candidates, shares, activation, far) {
+  count <- length(search$folds)
+  parameters <- do.call(c, lapply(candidates, `[[`, "fits"))
+  densities <- lapply(parameters, fold_density, activation, search$task)
+  shares <- rep(shares / count, each = count)
+  folds <- rep(seq_len(count), length(candidates))
+  if (far > 0) {
+    densities <- c(densities, list(broad_density(search$units)))
+    shares <- c((1 - far) * shares, far)
+    folds <- c(folds, 0L)
+  }
+  sizes <- vapply(densities, function(density) size(density)$K, 0L)
+  mixture <- lengths(lapply(densities, as_mixture)) > 0
+  merged <- rep(folds[mixture], sizes[mixture])
+  if (any(mixture)) {
+    merged <- merged[order(-merged_log_weights(densities[mixture], shares[mixture]))]
+  }
+  list(
+    densities = densities, shares = shares,
+    folds = c(rep(folds[!mixture], sizes[!mixture]), merged)
+  )
+}
+
+# One normal with the means and variances of all units.
+broad_density <- function(units) {
+  parameters <- mixture_parameters(
+    matrix(units$center, 1), units$scale, FALSE, 0
+  )
+  normal_of(parameters, "tanh", units$frame, "cwmix_model")
+}
+
+# The weight of the units that were set aside.
+far_share <- function(search) {
+  weights <- search$units$weights %||% rep(1, nrow(search$units$y))
+  1 - sum(weights[search$near]) / sum(weights)
+}
+
+warn_far_rows <- function(search, share) {
+  rows <- which(!search$units$unit %in% search$near)
+  warn_cwmix(
+    paste0(
+      if (length(rows) == 1) "Row " else "Rows ", paste(utils::head(rows, 3), collapse = ", "),
+      if (length(rows) > 3) paste(" and", length(rows) - 3, "more"),
+      if (length(rows) == 1) " is" else " are", " so far from all others that one broad component of share ",
+      signif(share, 2), " stands for ", if (length(rows) == 1) "it." else "them."
+    ),
+    "cwmix_far_rows", NULL
+  )
+}
+
+# The fold of each row of the data: 0 for one that no fold holds out.
+row_folds <- function(search) {
+  fold <- integer(nrow(search$units$y))
+  for (f in seq_along(search$folds)) fold[search$near[search$folds[[f]]$held]] <- f
+  rows <- integer(search$rows$fingerprint[1])
+  rows[search$rows$kept] <- fold[search$units$unit]
+  rows
+}
+
+# What judges rows that no fold holds out does without the component of far rows, too.
+#' @export
+fold_densities.cwmix_stack <- function(object) {
+  folds <- c(list(seq_len(object$folds)), as.list(seq_len(object$folds)))
+  list(fold = object$row_folds, densities = lapply(folds, part_of_folds, object = object))
+}
+
+# The average of the fits of some folds.
+part_of_folds <- function(object, folds) {
+  chosen <- object$component_folds %in% folds
+  parts <- Map(function(member, share, own) {
+    which <- which(chosen[own])
+    if (length(which) == length(own) || length(which) == 0) {
+      return(list(density = member, share = share * (length(which) > 0)))
+    }
+    # Only what was merged comes from several folds.
+    share <- share * sum(exp(constant_log_weights(member)[which]))
+    list(density = pick_components(member, which), share = share)
+  }, object$members, object$shares, member_components(object))
+  shares <- vapply(parts, `[[`, 0, "share")
+  members <- lapply(parts[shares > 0], `[[`, "density")
+  new_sum(members, shares[shares > 0] / sum(shares), object$frame, averaged = shares[shares > 0])
+}
+
+# The mean held-out log density of the average at the values that were recorded, with its standard
+# error; far rows count as the bound of what a row can lose.
+held_out_score <- function(search, candidates, shares, activation) {
+  sample <- search$task$sample
+  if (!is.null(sample$recorded)) sample[c("y", "log_jacobian")] <- sample$recorded
+  how <- list(threads = search$task$control$threads)
+  joint <- vapply(candidates, function(candidate) {
+    unlist(Map(function(fold, parameters) {
+      x <- standardised(sample, fold$held)
+      engine_density(engine_model(parameters, activation), x, "density", how)
+    }, search$folds, candidate$fits))
+  }, search$weights)
+  joint <- matrix(joint, length(search$weights)) + rep(log(shares), each = length(search$weights))
+  held <- unlist(lapply(search$folds, `[[`, "held"))
+  scores <- log_row_sums(joint) + sample$log_jacobian[held]
+  far <- far_share(search)
+  least <- score_bound(scores, search$weights)
+  scores <- c(pmax(scores, least), if (far > 0) least) - sum(log(sample$scale))
+  weights <- c((1 - far) * search$weights, if (far > 0) far)
+  c(score = mean_score(scores, weights), se = score_error(scores, weights))
 }
 
 stop_without_candidates <- function(search) {

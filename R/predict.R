@@ -24,6 +24,10 @@
 #'   distance from each other: of about 1e-7 times that ratio. An R function as classifier is
 #'   always called in double, and a model with `components` evaluated in double.
 #'   (`precision` of [cwmix_control()] is that of training.)
+#' @param rows A string: `"held-out"` takes `newdata` for the data of a [cwmix()] fit without `K`, all
+#'   rows in their order, and gives each the density of the members that have not seen it: what to
+#'   look for outliers by, as any fit is a little too good where its data are. `"new"` does not look
+#'   whose rows they are.
 #' @param ... Must be empty.
 #' @return For `"density"` a numeric vector, for `"class"` an integer vector, one a row of
 #'   `newdata`; otherwise a matrix with K columns. Names of rows survive. A row with a missing
@@ -39,7 +43,8 @@
 #' @export
 predict.cwmix_density <- function(object, newdata,
                                   type = c("density", "posterior", "class", "weights", "component"),
-                                  log = FALSE, precision = c("double", "single"), ...) {
+                                  log = FALSE, precision = c("double", "single"),
+                                  rows = c("new", "held-out"), ...) {
   call <- user_call()
   check_dots_empty(..., call = call)
   type <- check_choice(
@@ -48,14 +53,37 @@ predict.cwmix_density <- function(object, newdata,
   check_flag(log, "log", call)
   precision <- check_choice(precision, c("double", "single"), "precision", call)
   how <- list(single = precision == "single")
+  rows <- check_choice(rows, c("new", "held-out"), "rows", call)
+  if (rows == "held-out" && type != "density") {
+    stop_input(
+      "`rows` must be \"new\" for type = \"", type, "\", not \"held-out\": folds have components of ",
+      "their own.",
+      call = call
+    )
+  }
   check_given("newdata", call)
   validate_density(object, "object", call)
   if (type == "class") {
     if (log) stop_input("`log` must be FALSE for type = \"class\", not TRUE.", call = call)
     return(class_of(object, newdata, call, how))
   }
-  values <- log_quantity(object, newdata, type, call, how = how)
+  values <- if (rows == "new") {
+    log_quantity(object, newdata, type, call, how = how)
+  } else {
+    held_out_density(object, newdata, call, how)
+  }
   if (log) values else exp(values)
+}
+
+# The log density of each row under what has not seen it.
+held_out_density <- function(object, newdata, call, how = list(), arg = "newdata") {
+  points <- read_newdata(object$frame, newdata, call, arg)
+  out <- stats::setNames(double(nrow(points$x)), points$rows)
+  for (judge in judges(object, points$x, "held-out", call, arg)) {
+    part <- working_points(object$frame, points$x[judge$rows, , drop = FALSE])
+    out[judge$rows] <- at_call(call, log_quantity_at(judge$density, part, "density", how))
+  }
+  out
 }
 
 # Log of a quantity at data as users hold them, with names, missing values and the support's

@@ -17,7 +17,7 @@
 #' set.seed(1)
 #' qqnorm(residuals(fit, faithful)[, 1])
 #' @export
-residuals.cwmix_density <- function(object, newdata, ...) {
+residuals.cwmix_density <- function(object, newdata, ..., rows = NULL) {
   call <- user_call()
   check_dots_empty(..., call = call)
   check_given("newdata", call)
@@ -26,11 +26,15 @@ residuals.cwmix_density <- function(object, newdata, ...) {
   n <- nrow(points$x)
   d <- ncol(points$x)
   z <- matrix(NA_real_, n, d, dimnames = row_names(points$rows, object$frame$names))
-  for (rows in row_blocks(n, max(d, size(object)$K))) {
-    part <- working_points(object$frame, points$x[rows, , drop = FALSE])
-    u <- stats::runif(length(part$usable))
-    usable <- points_at(part$y[part$usable, , drop = FALSE])
-    z[rows[part$usable], ] <- at_call(call, residual(object, usable, u))
+  rows <- check_rows(rows, object, points$x, call)
+  for (judge in judges(object, points$x, rows, call)) {
+    for (block in row_blocks(length(judge$rows), max(d, size(object)$K))) {
+      some <- judge$rows[block]
+      part <- working_points(object$frame, points$x[some, , drop = FALSE])
+      u <- stats::runif(length(part$usable))
+      usable <- points_at(part$y[part$usable, , drop = FALSE])
+      z[some[part$usable], ] <- at_call(call, residual(judge$density, usable, u))
+    }
   }
   z
 }

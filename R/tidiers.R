@@ -58,14 +58,20 @@ glance_training.cwmix_density <- function(x) data.frame(row.names = 1L)
 
 #' @rdname tidiers
 #' @export
-augment.cwmix_density <- function(x, data, ...) {
+augment.cwmix_density <- function(x, data, ..., rows = NULL) {
   call <- user_call()
   check_dots_empty(..., call = call)
   check_given("data", call)
   validate_density(x, "x", call)
-  points <- working_points(x$frame, read_newdata(x$frame, data, call, arg = "data")$x)
+  given <- read_newdata(x$frame, data, call, arg = "data")$x
+  points <- working_points(x$frame, given)
   posterior <- exp(at_call(call, log_quantity_at(x, points, "posterior")))
-  density <- exp(at_call(call, log_quantity_at(x, points, "density")))
+  held_out <- check_rows(rows, x, given, call) == "held-out"
+  density <- exp(if (held_out) {
+    held_out_density(x, data, call, arg = "data")
+  } else {
+    at_call(call, log_quantity_at(x, points, "density"))
+  })
   class <- most_probable(posterior)
   if (is.data.frame(data)) {
     out <- data

@@ -1,0 +1,41 @@
+# Rows of the data judged by members of an average that have not seen them.
+
+# Who judges which rows of newdata, x its matrix: a list of list(rows, density). With rows =
+# "held-out" they are the data of the fit, each row for the fold that has not seen it.
+judges <- function(object, x, rows, call, arg = "newdata") {
+  if (rows == "new") {
+    return(list(list(rows = seq_len(nrow(x)), density = object)))
+  }
+  by_fold <- fold_densities(object)
+  if (is.null(by_fold)) {
+    stop_input(
+      "`rows` must be \"new\" for a density that is no average over folds, not \"held-out\".",
+      call = call
+    )
+  }
+  if (!is_data_of(object, x)) {
+    stop_input(
+      "`", arg, "` must be the data of the fit, all rows in their order, for rows = \"held-out\".",
+      call = call
+    )
+  }
+  lapply(sort(unique(by_fold$fold)), function(f) {
+    list(rows = which(by_fold$fold == f), density = by_fold$densities[[f + 1]])
+  })
+}
+
+# Whether x are the data of a fit.
+is_data_of <- function(object, x) {
+  mark <- fingerprint(x, NULL)
+  of_x <- seq_len(2 + 2 * ncol(x))
+  identical(mark[of_x], object$fingerprint[of_x])
+}
+
+# How rows are judged: where the user leaves it open, NULL, those of the fit by what has not seen
+# them.
+check_rows <- function(rows, object, x, call) {
+  if (!is.null(rows)) {
+    return(check_choice(rows, c("held-out", "new"), "rows", call))
+  }
+  if (!is.null(fold_densities(object)) && is_data_of(object, x)) "held-out" else "new"
+}
