@@ -1,18 +1,19 @@
 # The rows that a fit is made from, checked, on the working scale: list(y, weights, unit,
-# log_jacobian, center, scale, core, frame, kept, fingerprint). `weights` have mean one and none is zero,
-# or are NULL; `kept` are the numbers of these rows among all; `unit` is what one of them stands for in sums that are reported. `center` and `scale`
+# log_jacobian, center, scale, core, frame, kept, x, fingerprint). `weights` have mean one and none is zero,
+# or are NULL; `kept` are the numbers of these rows among all, `x` their values where columns are bounded; `unit` is what one of them stands for in sums that are reported. `center` and `scale`
 # are the columns' means and standard deviations; `core`, at most one, is what a floor should be
 # relative to, in these.
 
 # `points` as from read_training() or read_formula().
-read_sample <- function(points, support, weights, call) {
+read_sample <- function(points, support, weights, call, closed = FALSE) {
   x <- points$x
   support <- read_support(support, ncol(x), points$names, call)
   frame <- new_frame(points$names, points$type, support, points$terms)
-  check_inside(x, support, frame_names(frame), call)
+  if (closed) frame$inset <- bound_insets(x, support)
+  check_inside(move_inside(x, frame), support, frame_names(frame), call)
   weights <- check_weights(weights, nrow(x), call)
   mark <- fingerprint(x, weights)
-  working <- to_working(x, support)
+  working <- to_working(move_inside(x, frame), support)
   y <- working$y
   log_jacobian <- working$log_jacobian
   unit <- 1
@@ -22,6 +23,7 @@ read_sample <- function(points, support, weights, call) {
     if (length(kept) < nrow(y)) {
       y <- y[kept, , drop = FALSE]
       log_jacobian <- log_jacobian[kept]
+      x <- x[kept, , drop = FALSE]
     }
     # The largest first: a sum of large numbers could overflow.
     largest <- max(weights)
@@ -32,21 +34,21 @@ read_sample <- function(points, support, weights, call) {
   c(
     list(
       y = y, weights = weights, unit = unit, log_jacobian = log_jacobian, frame = frame,
-      kept = kept, fingerprint = mark
+      kept = kept, x = if (is_bounded(frame)) x, fingerprint = mark
     ),
     standard_units(y, weights)
   )
 }
 
 # The sample of the units that the rows stand for (cells.R), spread over their cells: with further
-# fields `unit`, that of each row, `recorded`, the units where they were recorded, or NULL where that
+# fields `unit_of`, that of each row, `recorded`, the units where they were recorded, or NULL where that
 # is where they are, and `found`, what ties said of each column. `steps`: see read_resolution().
 unit_sample <- function(sample, steps = NULL) {
   support <- sample$frame$support
-  x <- from_working(sample$y, support)
+  x <- sample$x %||% sample$y
   counts <- if (!is.null(sample$weights)) zap_rounding(sample$weights * sample$unit)
   units <- find_units(x, counts, support, steps)
-  more <- list(unit = units$unit, found = units[c("cells", "repeats")])
+  more <- list(unit_of = units$unit, found = units[c("cells", "repeats")])
   exact <- all(units$lower == units$upper)
   if (is.null(sample$weights) && units$repeats == 0 && exact) {
     return(c(sample, more))

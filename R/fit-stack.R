@@ -47,7 +47,7 @@ fit_stack <- function(task, settings, kept, matched, call) {
     )
   }
   if (identical(settings$hidden, "auto")) settings$hidden <- default_widths(n)
-  search <- new_search(task, NULL)
+  search <- new_search(task, settings$resolution)
   on.exit(search$progress$done())
   # What is complete at an interrupt counts.
   tryCatch(
@@ -306,7 +306,7 @@ far_share <- function(search) {
 }
 
 warn_far_rows <- function(search, share) {
-  rows <- which(!search$units$unit %in% search$near)
+  rows <- search$rows$kept[!search$units$unit_of %in% search$near]
   warn_cwmix(
     paste0(
       if (length(rows) == 1) "Row " else "Rows ", paste(utils::head(rows, 3), collapse = ", "),
@@ -323,7 +323,7 @@ row_folds <- function(search) {
   fold <- integer(nrow(search$units$y))
   for (f in seq_along(search$folds)) fold[search$near[search$folds[[f]]$held]] <- f
   rows <- integer(search$rows$fingerprint[1])
-  rows[search$rows$kept] <- fold[search$units$unit]
+  rows[search$rows$kept] <- fold[search$units$unit_of]
   rows
 }
 
@@ -422,13 +422,36 @@ describe_likelihood.cwmix_stack <- function(object) {
 
 #' @export
 describe_training.cwmix_stack <- function(object) {
-  sprintf(
+  c(describe_recorded(object$recorded), sprintf(
     "  stacked     %d of %s, %s: held-out score %s (se %s)",
     sum(object$candidates$share > 0), plural(nrow(object$candidates), "candidate"),
     if (object$folds == 1) "one split" else plural(object$folds, "fold"),
     fixed(object$held_out[["score"]], 4), fixed(object$held_out[["se"]], 4)
-  )
+  ))
 }
+
+# What ties said of the columns, three of them.
+describe_recorded <- function(recorded) {
+  spacing <- recorded$spacing > 0
+  what <- ifelse(
+    spacing,
+    sprintf(
+      "spacing %s%s", format(recorded$spacing, digits = 4, trim = TRUE),
+      ifelse(recorded$scale %in% c(NA, "raw"), "", paste(" before the", recorded$scale))
+    ),
+    paste("rows of their own at", recorded$atoms)
+  )
+  told <- which(spacing | nzchar(recorded$atoms))
+  if (length(told) > 0) {
+    lines <- sprintf(
+      "%s: %s, %s", recorded$column, plural_each(recorded$distinct, "distinct value"), what
+    )[told]
+    more <- if (length(lines) > 3) "..."
+    paste("  recorded   ", paste(c(utils::head(lines, 3), more), collapse = "; "))
+  }
+}
+
+plural_each <- function(counts, noun) vapply(counts, plural, "", noun)
 
 #' @export
 glance_training.cwmix_stack <- function(x) {

@@ -6,7 +6,8 @@ read_task <- function(source, settings, call) {
   control <- validate_control(settings$control, call)
   start <- settings$start
   if (inherits(start, "cwmix_density")) validate_density(start, "start", call)
-  sample <- read_sample(source$points, settings$support, source$weights, call)
+  closed <- isTRUE(settings$stacked)
+  sample <- read_sample(source$points, settings$support, source$weights, call, closed)
   n <- nrow(sample$y)
   K <- settings$K %||% start_components(settings$start) %||% default_components(n)
   K <- check_count(K, "K", call)

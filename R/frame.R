@@ -4,8 +4,9 @@
 #   standardised  (y - center) / scale: the scale that fits are computed on (scale.R)
 #   u             behind a flow: F at the standardised point (flow-pass.R)
 #   z             at a component: T_k(x), which is N(0, I) there (latent(), place())
-# A frame knows x and y. It is list(names, type, terms, support): names of the columns or NULL;
-# "vector", "matrix" or "data.frame", how draws come; the terms of a formula or NULL; bounds, d x 2.
+# A frame knows x and y. It is list(names, type, terms, support, inset): names of the columns or NULL;
+# "vector", "matrix" or "data.frame", how draws come; the terms of a formula or NULL; bounds, d x 2;
+# where data are on bounds, how far inside they count (support.R).
 
 new_frame <- function(names, type, support, terms = NULL) {
   list(names = names, type = type, terms = terms, support = support)
@@ -87,7 +88,7 @@ working_points <- function(frame, x) {
     missing <- missing | is.na(x[, j])
     infinite <- infinite | is.infinite(x[, j])
   }
-  working <- to_working(x, frame$support)
+  working <- to_working(move_inside(x, frame), frame$support)
   outside <- !missing & (!working$inside | infinite)
   list(
     y = working$y, log_jacobian = working$log_jacobian, usable = which(!missing & !outside),
@@ -140,6 +141,10 @@ validate_frame <- function(frame) {
     "its `frame$type` is not \"vector\" (of one column), \"matrix\" or \"data.frame\" (with names)"
   )
   demand(
+    is.null(frame$inset) || are_insets(frame$inset, frame$support),
+    "its `frame$inset` are no distances inside its bounds"
+  )
+  demand(
     is.null(frame$terms) || (inherits(frame$terms, "terms") && is.call(frame$terms)),
     "its `frame$terms` are no terms of a formula"
   )
@@ -154,6 +159,11 @@ are_bounds <- function(support) {
   is.double(support) && is.matrix(support) && nrow(support) > 0 && !anyNA(support) &&
     identical(colnames(support), c("lower", "upper")) &&
     all(support[, 1] < support[, 2] & support[, 1] < Inf & support[, 2] > -Inf)
+}
+
+are_insets <- function(inset, support) {
+  is.double(inset) && identical(dim(inset), dim(support)) && all(is.finite(inset) & inset >= 0) &&
+    all(inset == 0 | is.finite(support)) && all(inset < support[, 2] - support[, 1])
 }
 
 are_names <- function(names, d) {

@@ -131,6 +131,34 @@ log_inside_slope_gradient <- function(y, support) {
   slope
 }
 
+# How far inside its cell a value on a bound is taken to be, d x 2, 0 where no value is on one: a
+# quarter of the column's step or of the distance to the next value, the middle of the half of the
+# cell that is inside. NULL where no value is on a bound.
+bound_insets <- function(x, support) {
+  insets <- matrix(0, nrow(support), 2)
+  for (j in which(rowSums(is.finite(support)) > 0)) {
+    on <- vapply(support[j, ], function(bound) any(x[, j] == bound), NA)
+    values <- distinct_values(x[, j])
+    if (!any(on) || length(values) < 2) next
+    step <- grid_step(values)
+    gaps <- diff(values)
+    ends <- if (step > 0) c(step, step) else pmin(gaps[c(1, length(gaps))], stats::median(gaps))
+    insets[j, ] <- ifelse(on, ends / 4, 0)
+  }
+  if (any(insets > 0)) insets
+}
+
+# Values on a bound that has an inset, moved there.
+move_inside <- function(x, frame) {
+  for (j in which(rowSums(frame$inset %||% matrix(0, 1, 2)) > 0)) {
+    lower <- frame$support[j, 1]
+    upper <- frame$support[j, 2]
+    if (frame$inset[j, 1] > 0) x[which(x[, j] == lower), j] <- lower + frame$inset[j, 1]
+    if (frame$inset[j, 2] > 0) x[which(x[, j] == upper), j] <- upper - frame$inset[j, 2]
+  }
+  x
+}
+
 # Training points must lie inside: the boundary is infinitely far on the working scale.
 check_inside <- function(x, support, labels, call, arg = "x") {
   for (j in which(rowSums(is.finite(support)) > 0)) {
