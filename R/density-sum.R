@@ -272,6 +272,9 @@ describe_size <- function(object, between) {
 }
 
 #' @export
+headline.cwmix_sum <- function(object) paste("Average of", describe_size(object, ": "))
+
+#' @export
 describe_parts.cwmix_sum <- function(object) {
   # Those of the members, in their order, unless several mixtures became one.
   alike <- length(object$averaged) == length(object$members)
@@ -285,6 +288,14 @@ describe_parts.cwmix_sum <- function(object) {
     paste("  members    ", sub("^average of ", "", kinds)),
     paste("  shares     ", shown)
   )
+}
+
+#' @export
+label_trouble.cwmix_sum <- function(object) {
+  count <- length(object$averaged)
+  if (count > 1) {
+    paste("they number the components of all", plural(count, "density"), "that were averaged")
+  }
 }
 
 # The members' tables, one below the other; NA where a member has no such column.

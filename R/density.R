@@ -66,6 +66,8 @@
 #     one. Default: NULL.
 #   describe_parts(object): further lines of print(). Default: none.
 #   describe_member(object): a word for it in an average. Default: describe_kind().
+#   label_trouble(object): why its components are no clusters, the end of a sentence; NULL, the
+#     default, where nothing speaks against it. For predict(type = "class").
 #   component_table(object): a data frame with a row a component. For tidy(), summary().
 #   component_title(object), component_covariances(object): what summary() writes above that table,
 #     and the d x d x K covariances or NULL.
@@ -377,6 +379,11 @@ describe_member <- function(object) UseMethod("describe_member")
 
 #' @export
 describe_member.cwmix_density <- function(object) describe_kind(object)
+
+label_trouble <- function(object) UseMethod("label_trouble")
+
+#' @export
+label_trouble.cwmix_density <- function(object) NULL
 
 component_table <- function(object) UseMethod("component_table")
 
