@@ -242,11 +242,6 @@ length_scale.cwmix_sum <- function(object) do.call(pmin, lapply(object$members, 
 parameters.cwmix_sum <- function(object) list(members = lapply(object$members, parameters))
 
 #' @export
-count_parameters.cwmix_sum <- function(object) {
-  sum(vapply(object$members, count_parameters, 0L))
-}
-
-#' @export
 start_at.cwmix_sum <- function(object, center, scale, shape) {
   if (length(object$members) == 1) start_at(object$members[[1]], center, scale, shape)
 }
