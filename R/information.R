@@ -7,7 +7,10 @@ degrees_of_freedom <- function(object) count_parameters(plain_mixture(object) %|
 # Why AIC and BIC of a fit mean nothing, the end of a sentence; NULL where they mean something.
 no_criterion <- function(object) {
   if (is.na(object$df)) {
-    return("the densities that were averaged were not fitted together, so that no number counts it")
+    return(paste(
+      "the densities that were averaged were not fitted together, so that the number of their",
+      "parameters says nothing"
+    ))
   }
   if (is.null(plain_mixture(object))) {
     return(paste0(
