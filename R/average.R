@@ -127,7 +127,4 @@ check_shares <- function(shares, count, call) {
 }
 
 #' @export
-headline.cwmix_average <- function(object) paste("Average of", describe_size(object, ": "))
-
-#' @export
 unfitted_name.cwmix_average <- function(object) "an average of densities"

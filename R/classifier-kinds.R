@@ -7,6 +7,7 @@
 #   starting_edges(classifier): and the intervals to begin with.
 #   classifier_parameters(classifier): list(weights, biases), NULL where they are not known.
 #   count_weights(classifier): how many of them are free, NA where they are not known.
+#   as_constant(classifier): the constant classifier that it equals, NULL where there is none.
 #   highest_weight(classifier): what no weight exceeds.
 #   classifier_axis(classifier): for plots, list(limits, within, input, output, base).
 #   at_inputs(classifier, x): log w where users see x as the input, for predict().
@@ -139,13 +140,32 @@ classifier_parameters.cwmix_joint <- function(classifier) NULL
 
 has_parameters <- function(classifier) !is.null(classifier_parameters(classifier))
 
-# Constant weights sum to one.
+# Constant weights sum to one, and the weight of one component is one whatever a network says.
 count_weights <- function(classifier) {
   parameters <- classifier_parameters(classifier)
   if (is.null(parameters)) {
     return(NA_integer_)
   }
-  if (length(parameters$weights) > 0) length(flatten(parameters)) else classifier$K - 1L
+  networks <- length(parameters$weights) > 0 && classifier$K > 1
+  if (networks) length(flatten(parameters)) else classifier$K - 1L
+}
+
+as_constant <- function(classifier) UseMethod("as_constant")
+
+#' @export
+as_constant.cwmix_classifier <- function(classifier) NULL
+
+#' @export
+as_constant.cwmix_constant <- function(classifier) classifier
+
+# The softmax of one number is one, and a last layer of zeros leaves its biases.
+#' @export
+as_constant.cwmix_network <- function(classifier) {
+  last <- length(classifier$weights)
+  if (classifier$K == 1 || all(classifier$weights[[last]] == 0)) {
+    biases <- classifier$biases[[last]]
+    new_classifier(list(), list(biases - log_row_sums(matrix(biases, 1))))
+  }
 }
 
 highest_weight <- function(classifier) UseMethod("highest_weight")

@@ -26,14 +26,15 @@
 #'   - `fit`, its name;
 #'   - `score`, the mean log density of a row in nats, and `se`, its standard error;
 #'   - `difference`, the score less the best score, and `se_difference`, its standard error;
-#'   - `df`, the number of parameters (from `logLik()`), `NA` where unknown;
+#'   - `df`, the number of parameters (of other packages' objects from `logLik()`), with networks an
+#'     upper bound of the degrees of freedom; `NA` where unknown, and of averages;
 #'   - `seconds`, the time to fit, `NA` for what was not fitted here.
 #'
 #'   The attribute `"scores"` is the matrix of log densities, rows of `newdata` by fits, for
 #'   differences of other pairs. A fit with a density of zero at some row has a score of `-Inf`
 #'   and no standard errors. `tidy()` gives the plain data frame. `plot()` draws the differences
-#'   with bars of two standard errors and returns that data frame invisibly; graphical parameters
-#'   are left as they were.
+#'   with intervals of 95 percent, by the t distribution with one degree of freedom fewer than there
+#'   are rows, and returns that data frame invisibly; graphical parameters are left as they were.
 #' @section Other packages: `predict` for `mclust::densityMclust()` is
 #'   `function(object, newdata) predict(object, newdata, logarithm = TRUE)`, for `ks::kde()` it is
 #'   `function(object, newdata) log(predict(object, x = newdata))`.
@@ -213,8 +214,8 @@ evaluator <- function(object, name, predict, call) {
 }
 
 known_parameters <- function(object) {
-  df <- if (inherits(object, "cwmix_density") && is.null(object$nobs)) {
-    count_parameters(object)
+  df <- if (inherits(object, "cwmix_density")) {
+    object$df %||% count_parameters(object)
   } else {
     # Packages differ in what they signal where there is no log-likelihood.
     tryCatch(suppressWarnings(attr(stats::logLik(object), "df")), error = function(e) NULL)

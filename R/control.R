@@ -25,7 +25,11 @@
 #' @param starts A whole number of random starts of EM; the best is kept.
 #' @param folds A whole number from 2 of folds for a fit without `K`, with fewer rows one a row;
 #'   `NULL` for 10 up to 500 rows, 5 up to 20,000, and one split with at most 5,000
-#'   held-out rows beyond.
+#'   held-out rows beyond. Folds are drawn at random: where rows depend on each other, as in time
+#'   series or in blocks of repeated measurements, neighbours of a held-out row are among those
+#'   fitted, and the scores, the shares they choose and the networks they let grow are too good.
+#'   There fit models with `K`, and compare them on rows held out in blocks ([compare()], or labels
+#'   as `folds` of [cwmix_select()]).
 #' @param sd_floor A number of at least 0: the smallest standard deviation of a component, in any
 #'   direction, as a fraction of the column's (of its interquartile range over 1.349, where that
 #'   is positive and smaller). EM bounds it in every direction; training with full covariances

@@ -14,7 +14,7 @@
 #' @docType package
 #' @keywords internal
 #' @useDynLib cwmix, .registration = TRUE
-#' @importFrom stats coef logLik nobs predict quantile residuals simulate update vcov
+#' @importFrom stats AIC BIC coef logLik nobs predict quantile residuals simulate update vcov
 #' @importFrom generics augment glance tidy
 NULL
 

@@ -81,7 +81,10 @@
 #'   - `frame`, how the data came: `names` of the columns, `type`, `terms` of a formula, `support`;
 #'   - `proportions`, the components' mean posteriors over the rows, decreasing; `at_floor`, how
 #'     many components have a standard deviation at `sd_floor`, as ties and duplicated rows give;
-#'   - `log_likelihood` of all rows, `df`, `nobs`;
+#'   - `log_likelihood` of all rows; `df`, the number of free parameters, of a trained network an
+#'     upper bound of its degrees of freedom, without a network that does nothing (one of one
+#'     component, or with the best epoch 0); `nobs`, the rows of positive weight, and `weight_sum`,
+#'     the sum of their weights or else their number, by which a log-likelihood "a row" is divided;
 #'   - `trace`, a data frame with the mean log density of training and validation rows and the
 #'     learning rate, a row an epoch: epoch 0 is the EM fit, evaluated; later training scores are
 #'     means over the epoch's steps, each taken before its step, validation scores those of the
@@ -105,7 +108,9 @@
 #'   far with a warning of class `"cwmix_interrupted"`, an error of that class without `K` before
 #'   the first candidate; a diverging run ends with one of class `"cwmix_numerical_warning"`; one of
 #'   class `"cwmix_not_converged"` says that L-BFGS or, with constant weights and no flow, EM did
-#'   not converge.
+#'   not converge. With constant weights and no flow one of class `"cwmix_degenerate"` names the
+#'   components that are at `sd_floor` in some direction, as where rows are tied, or rest on fewer
+#'   than d + 1 rows: such a likelihood says little.
 #' @references Argouarc'h, Desbouvries, Barat, Kawasaki and Dautremer (2025), Classifier Weighted
 #'   Mixture models, arXiv:2501.02989, equations (12) and (16).
 #'
@@ -203,7 +208,9 @@ fit_cwmix <- function(source, settings, matched, call) {
 }
 
 #' @export
-describe_training.cwmix <- function(object) c(describe_epochs(object), describe_floor(object))
+describe_training.cwmix <- function(object) {
+  c(describe_epochs(object), describe_degenerate(object))
+}
 
 #' @export
 glance_training.cwmix <- function(x) glance_epochs(x)

@@ -121,6 +121,19 @@ count_flow <- function(flow, base) {
   length(flatten(flow[c("weights", "biases")]))
 }
 
+#' @export
+plain_mixture.cwmix_flowed <- function(object) base_mixture(object)
+
+# What stands behind a flow that only standardises the columns, as it starts, in their units.
+base_mixture <- function(object) {
+  flow <- object$flow
+  base <- plain_mixture(object$base)
+  if (!is.null(base) && is_identity_flow(flow)) {
+    parameters <- unstandardise_parameters(normal_parameters(base), flow$center, flow$scale)
+    normal_of(parameters, "tanh", object$frame, "cwmix_model")
+  }
+}
+
 # For a fit behind the same flow, of the same standardised columns.
 #' @export
 start_at.cwmix_flowed <- function(object, center, scale, shape) {

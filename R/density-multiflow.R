@@ -83,6 +83,9 @@ count_parameters.cwmix_multiflow <- function(object) {
   count_parameters(object$base) + count_flow(object$flow, object$base)
 }
 
+#' @export
+plain_mixture.cwmix_multiflow <- function(object) base_mixture(object)
+
 # For a fit behind flows of the same shape, of the same standardised columns.
 #' @export
 start_at.cwmix_multiflow <- function(object, center, scale, shape) {

@@ -215,6 +215,12 @@ as_mixture.cwmix_normal <- function(object) {
   if (is_constant(object$classifier)) object
 }
 
+#' @export
+plain_mixture.cwmix_normal <- function(object) {
+  constant <- as_constant(object$classifier)
+  if (!is.null(constant)) replace(object, "classifier", list(constant))
+}
+
 # Mixtures with constant weights as one, by decreasing weight: diagonal covariances as factors where
 # others are full.
 merge_mixtures <- function(mixtures, shares) {

@@ -242,11 +242,6 @@ length_scale.cwmix_sum <- function(object) do.call(pmin, lapply(object$members, 
 parameters.cwmix_sum <- function(object) list(members = lapply(object$members, parameters))
 
 #' @export
-count_parameters.cwmix_sum <- function(object) {
-  sum(vapply(object$members, count_parameters, 0L))
-}
-
-#' @export
 start_at.cwmix_sum <- function(object, center, scale, shape) {
   if (length(object$members) == 1) start_at(object$members[[1]], center, scale, shape)
 }
@@ -272,6 +267,9 @@ describe_size <- function(object, between) {
 }
 
 #' @export
+headline.cwmix_sum <- function(object) paste("Average of", describe_size(object, ": "))
+
+#' @export
 describe_parts.cwmix_sum <- function(object) {
   # Those of the members, in their order, unless several mixtures became one.
   alike <- length(object$averaged) == length(object$members)
@@ -285,6 +283,14 @@ describe_parts.cwmix_sum <- function(object) {
     paste("  members    ", sub("^average of ", "", kinds)),
     paste("  shares     ", shown)
   )
+}
+
+#' @export
+label_trouble.cwmix_sum <- function(object) {
+  count <- length(object$averaged)
+  if (count > 1) {
+    paste("they number the components of all", plural(count, "density"), "that were averaged")
+  }
 }
 
 # The members' tables, one below the other; NA where a member has no such column.

@@ -55,7 +55,10 @@
 #   closed_moments(object): list(mean, vcov), or NULL where there is no formula, the default.
 #   length_scale(object): d lengths over which the density may change. For central differences.
 #   parameters(object): the unconstrained parameters, a list. For coef(). Default: none.
-#   count_parameters(object): how many are free, NA where that is not known, the default.
+#   count_parameters(object): how many are free, NA where that is not known or, as of averages,
+#     says nothing. Default: NA.
+#   plain_mixture(object): the normal mixture with constant weights that it equals, where its
+#     networks do nothing; NULL where there is none, the default. For degrees of freedom of fits.
 #   engine_parts(object): list(parameters, activation, fixed) of components that the engine can put
 #     behind a flow. Default: NULL, it cannot.
 #   start_at(object, center, scale, shape): the engine's parameters on the standardised scale, for
@@ -68,6 +71,8 @@
 #     one. Default: NULL.
 #   describe_parts(object): further lines of print(). Default: none.
 #   describe_member(object): a word for it in an average. Default: describe_kind().
+#   label_trouble(object): why its components are no clusters, the end of a sentence; NULL, the
+#     default, where nothing speaks against it. For predict(type = "class").
 #   component_table(object): a data frame with a row a component. For tidy(), summary().
 #   component_title(object), component_covariances(object): what summary() writes above that table,
 #     and the d x d x K covariances or NULL.
@@ -336,6 +341,11 @@ count_parameters <- function(object) UseMethod("count_parameters")
 #' @export
 count_parameters.cwmix_density <- function(object) NA_integer_
 
+plain_mixture <- function(object) UseMethod("plain_mixture")
+
+#' @export
+plain_mixture.cwmix_density <- function(object) NULL
+
 engine_parts <- function(object) UseMethod("engine_parts")
 
 #' @export
@@ -384,6 +394,11 @@ describe_member <- function(object) UseMethod("describe_member")
 
 #' @export
 describe_member.cwmix_density <- function(object) describe_kind(object)
+
+label_trouble <- function(object) UseMethod("label_trouble")
+
+#' @export
+label_trouble.cwmix_density <- function(object) NULL
 
 component_table <- function(object) UseMethod("component_table")
 

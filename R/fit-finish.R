@@ -40,7 +40,8 @@ fit_scores <- function(object, task) {
     sum((log_density + sample$log_jacobian[rows]) * weights_at(sample, rows))
   })
   list(
-    log_likelihood = sample$unit * total, df = count_parameters(object), nobs = nrow(sample$y)
+    log_likelihood = sample$unit * total, df = degrees_of_freedom(object), nobs = nrow(sample$y),
+    weight_sum = sample$unit * nrow(sample$y)
   )
 }
 

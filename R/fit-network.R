@@ -25,7 +25,11 @@ fit_network <- function(task, settings, kept, matched, call) {
     hidden = hidden, starts = em$log_likelihoods, converged = em$converged, held_rows = held_rows,
     data = kept
   )
-  finish_training(training, parameters, activation, task, "cwmix", "cwmix", matched, fields)
+  fit <- finish_training(
+    training, parameters, activation, task, "cwmix", "cwmix", matched, fields
+  )
+  if (by_em) warn_degenerate(fit, task)
+  fit
 }
 
 # A start with a network or behind a flow is taken as it is; everything else goes through EM.

@@ -4,8 +4,8 @@
 # `steps` are those of the trace.
 common_fit_rules <- function(K, steps) {
   list(
-    log_likelihood = is_number, nobs = is_whole, at_floor = is_whole,
-    df = is_whole, proportions = function(x) are_doubles(x, length = K),
+    log_likelihood = is_number, nobs = is_whole, weight_sum = function(x) is_number(x) && x > 0,
+    at_floor = is_whole, df = is_whole, proportions = function(x) are_doubles(x, length = K),
     trace = is_trace("epoch", "training", "validation", "learning_rate"),
     best_epoch = function(x) is_whole(x) && x %in% steps,
     best_step = function(x) is_whole(x) && x %in% steps, stopped = is_string,
@@ -81,7 +81,8 @@ optimiser_vectors <- c("parameters", "first", "second", "average")
 
 # What fits to data have.
 common_fields <- c(
-  "log_likelihood", "df", "nobs", "proportions", "at_floor", "fingerprint", "control", "call"
+  "log_likelihood", "df", "nobs", "weight_sum", "proportions", "at_floor", "fingerprint", "control",
+  "call"
 )
 
 # What they have besides where gradient ascent made them.

@@ -257,15 +257,37 @@ check_scale <- function(sample, labels, call) {
   products <- sum_over_rows(sample, d, function(rows) {
     crossprod(standardised(sample, rows) * sqrt(weights_at(sample, rows)))
   })
-  correlation <- eigen(products / nrow(sample$y), symmetric = TRUE)
-  # Rounding leaves exact collinearity some units of 1e-16 times d from zero.
-  if (d > 1 && min(correlation$values) < 1e-13) {
-    loading <- abs(correlation$vectors[, d])
-    involved <- labels[loading > 1e-3 * max(loading)]
-    stop_input("`x` must not have collinear columns, but ",
-      paste0("`", involved, "`", collapse = ", "),
-      " determine each other to rounding: no density exists. Drop one.",
-      call = call
-    )
+  correlation <- eigen(products / nrow(sample$y), symmetric = TRUE, only.values = TRUE)
+  if (d > 1 && min(correlation$values) < least_variance) {
+    involved <- labels[collinear_columns(sample$y)]
+    if (length(involved) > 0) {
+      stop_input("`x` must not have collinear columns, but ",
+        paste0("`", involved, "`", collapse = ", "),
+        " determine each other to rounding: no density exists. Drop one.",
+        call = call
+      )
+    }
   }
+}
+
+# Rounding leaves exact collinearity some units of 1e-16 times d from zero.
+least_variance <- 1e-13
+
+# The columns that determine each other at all rows; none where only a few rows, far from the
+# others, make it look so. An equation that is linear in the columns and 1 holds at multiples of a
+# row too: each has length one here, in units of the columns' median distances from their medians,
+# so that none outweighs the others.
+collinear_columns <- function(y) {
+  rows <- cbind(1, apply(y, 2, function(values) {
+    # Halves: a difference of large numbers could overflow.
+    from_middle <- values / 2 - sort(values)[length(values) %/% 2 + 1] / 2
+    from_middle / stats::median(abs(from_middle)[from_middle != 0])
+  }))
+  products <- crossprod(rows / sqrt(rowSums(rows^2))) / nrow(y)
+  equation <- eigen(products, symmetric = TRUE)
+  if (min(equation$values) >= least_variance) {
+    return(integer())
+  }
+  loading <- abs(equation$vectors[-1, ncol(rows)])
+  which(loading > 1e-3 * max(loading))
 }

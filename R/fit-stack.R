@@ -7,9 +7,10 @@
 #' What [cwmix()] returns when the number of components is left to it: an average, as of
 #' [cwmix_average()], of the folds' fits of all candidates that have a share.
 #'
-#' `df` counts the parameters of every member, which were not fitted together: AIC and BIC say
-#' little. `at_floor` counts components at the larger of `sd_floor` and half the smallest distance
-#' between different values of a column, below which no component is narrower.
+#' `df` is `NA`, as are AIC and BIC: the members were not fitted together, and the number of their
+#' parameters says nothing. The components are no clusters. `at_floor` counts components at the
+#' larger of `sd_floor` and half the smallest distance between different values of a column, below
+#' which no component is narrower.
 #'
 #' @section Value: An object of class `c("cwmix_stack", "cwmix_sum", "cwmix_density")`, a plain list
 #'   with the fields
@@ -25,7 +26,7 @@
 #'   - `folds`, their number (1 for one split), and `held_out`, the mean held-out log density of
 #'     the average with its standard error, somewhat optimistic as the same rows chose the shares;
 #'   - `frame`, `proportions` (member by member), `at_floor`, `log_likelihood`, `df`, `nobs`,
-#'     `fingerprint`, `hidden`, `control`, `call` and `data` as in [cwmix()].
+#'     `weight_sum`, `fingerprint`, `hidden`, `control`, `call` and `data` as in [cwmix()].
 #' @references Smyth and Wolpert (1999), Linearly combining density estimators via stacking, Machine
 #'   Learning 36, 59-83.
 #' @seealso [cwmix()], [plot()][plot.cwmix_density] with `what = "candidates"`.
@@ -411,15 +412,6 @@ candidate_table <- function(candidates, scores, shares, weights, offset) {
 #' @export
 describe_parts.cwmix_stack <- function(object) NextMethod()[1]
 
-# Without AIC and BIC: the parameters, those of all members, were not fitted together.
-#' @export
-describe_likelihood.cwmix_stack <- function(object) {
-  sprintf(
-    "  log-lik.    %s, %s a row", fixed(object$log_likelihood, 2),
-    fixed(object$log_likelihood / object$nobs, 4)
-  )
-}
-
 #' @export
 describe_training.cwmix_stack <- function(object) {
   c(describe_recorded(object$recorded), sprintf(
@@ -460,3 +452,8 @@ glance_training.cwmix_stack <- function(x) {
 
 #' @export
 fit_needs.cwmix_stack <- function(object) c(common_fields, "candidates", "folds", "held_out")
+
+#' @export
+fit_rules.cwmix_stack <- function(object) {
+  utils::modifyList(NextMethod(), list(df = function(x) identical(x, NA_integer_)))
+}

@@ -273,7 +273,3 @@ glance_epochs <- function(x) {
     validation = x$trace$validation[match(x$best_epoch, x$trace$epoch)]
   )
 }
-
-describe_floor <- function(object) {
-  if (object$at_floor > 0) sprintf("  at sd_floor %s", plural(object$at_floor, "component"))
-}

@@ -206,6 +206,15 @@ identity_flow <- function(flow, d) {
   list(weights = lapply(networks, `[[`, "weights"), biases = lapply(networks, `[[`, "biases"))
 }
 
+# Whether the last layers of a fitted flow, or of one a component, are still zero.
+is_identity_flow <- function(flow) {
+  is_zero <- function(layers) all(layers[[length(layers)]] == 0)
+  still <- function(networks) all(vapply(networks, is_zero, NA))
+  all(vapply(flow[c("weights", "biases")], function(networks) {
+    if (flow$shared) still(networks) else all(vapply(networks, still, NA))
+  }, NA))
+}
+
 # Parameters of components with those of the flow before them, or of one before each.
 add_flow <- function(parameters, shape) {
   if (is.null(shape) || "flow" %in% names(parameters)) {

@@ -33,9 +33,9 @@
 #'     element a coupling layer, which is a list of the (out, in) matrices, or of the vectors, of
 #'     its network's layers;
 #'   - `base`, the density of u = F(x): N(0, I), as a mixture of one component;
-#'   - `frame`, `log_likelihood`, `df`, `nobs`, `trace`, `best_epoch`, `stopped`, `held_rows`,
-#'     `proportions`, `at_floor`, `control`, `call`, `fingerprint`, `data` and `optimiser`, as in a
-#'     [cwmix()] fit with `K`.
+#'   - `frame`, `log_likelihood`, `df`, `nobs`, `weight_sum`, `trace`, `best_epoch`, `stopped`,
+#'     `held_rows`, `proportions`, `at_floor`, `control`, `call`, `fingerprint`, `data` and
+#'     `optimiser`, as in a [cwmix()] fit with `K`.
 #'
 #'   It has all methods of a density. In one column F increases: [pcwmix()] is the normal
 #'   distribution function at F(x), [qcwmix()] its inverse, both exact.

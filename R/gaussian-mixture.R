@@ -14,7 +14,9 @@
 #'   `hidden`, `held_rows` and `optimiser`; `trace` is a data frame of iterations of the best start
 #'   and the mean log-likelihood per row.
 #' @section Errors and warnings: As for [cwmix()]. A warning of class `"cwmix_not_converged"` when
-#'   EM stopped at `em_iterations`, of class `"cwmix_interrupted"` when an interrupt ended it.
+#'   EM stopped at `em_iterations`, of class `"cwmix_interrupted"` when an interrupt ended it, of
+#'   class `"cwmix_degenerate"` when components are at `sd_floor` in some direction or rest on fewer
+#'   than d + 1 rows: a larger `sd_floor`, fewer components or diagonal covariances may help.
 #' @references Dempster, Laird and Rubin (1977), Maximum likelihood from incomplete data via the
 #'   EM algorithm, JRSS B 39, 1-38. Arthur and Vassilvitskii (2007), k-means++, SODA.
 #' @examples
@@ -74,10 +76,12 @@ fit_gaussian_mixture <- function(source, settings, matched, call) {
       iteration = seq_along(em$trace) - 1L, log_likelihood = em$trace + offset
     )
     name <- "gaussian_mixture"
-    new_fit(em$parameters, "tanh", task, name, name, matched, list(
+    fit <- new_fit(em$parameters, "tanh", task, name, name, matched, list(
       trace = trace, starts = em$log_likelihoods + offset, converged = em$converged,
       data = source$kept
     ))
+    warn_degenerate(fit, task)
+    fit
   })
 }
 
@@ -95,7 +99,7 @@ describe_training.gaussian_mixture <- function(object) {
       plural(length(object$starts), "start"),
       if (object$converged) "converged" else "not converged"
     ),
-    describe_floor(object)
+    describe_degenerate(object)
   )
 }
 

@@ -55,16 +55,29 @@ check_differentiable <- function(object, call) {
 
 #' Log-likelihood of a fit
 #'
-#' At the training data, all rows, validation rows included. [AIC()] and [BIC()] build on it; for
-#' networks, a flow's too, whose weights are held back by decay and early stopping, they count far
-#' too many parameters, and held-out scores are what to compare.
+#' At the training data, all rows, validation rows included, with [AIC()] and [BIC()] where they
+#' mean something.
+#'
+#' Degrees of freedom, AIC and BIC are those of a Gaussian mixture where a fit is one: by EM, with a
+#' network of one component, whose weight is 1 whatever the network says, or with a network or a
+#' flow whose best epoch is 0, which is the mixture that EM left (of the training rows) or, for a
+#' flow alone, the normal density with the columns' means and standard deviations. Networks that do
+#' nothing do not count. Otherwise they are `NA`, and held-out scores are what to compare
+#' ([compare()], [cwmix_select()]):
+#'
+#' - with trained networks, a flow's too: decay and early stopping hold their weights back, so that
+#'   the number of parameters, the fit's field `df`, is no more than an upper bound of its degrees
+#'   of freedom;
+#' - without `K`: the members of the average were not fitted together;
+#' - with components at `sd_floor`: their likelihood is as large as the floor is small.
 #'
 #' @param object A fit of [cwmix()], [gaussian_mixture()], [flow_realnvp()] or [flow_spline()].
-#' @param ... Must be empty.
-#' @return An object of class `"logLik"` with attributes `df`, the number of free parameters (with
-#'   networks, all of their weights and biases; of a [cwmix()] fit without `K`, those of every
-#'   member), and `nobs`, the number of rows with positive
-#'   weight.
+#' @param ... Must be empty; for `AIC()` and `BIC()` further fits, of any packages.
+#' @param k A number, the penalty a degree of freedom.
+#' @return An object of class `"logLik"` with attributes `df`, the degrees of freedom, and `nobs`,
+#'   the number of rows with positive weight; of `AIC()` and `BIC()` as in [stats::AIC()].
+#' @section Errors and warnings: A condition of class `"cwmix_input_error"`. One warning of class
+#'   `"cwmix_no_df"` says why AIC or BIC is `NA`; `logLik()` and [glance()][tidiers] say nothing.
 #' @examples
 #' fit <- gaussian_mixture(faithful, K = 2)
 #' logLik(fit)
@@ -74,7 +87,42 @@ logLik.cwmix_density <- function(object, ...) {
   call <- user_call()
   check_dots_empty(..., call = call)
   check_fitted(object, call)
-  structure(object$log_likelihood, df = object$df, nobs = object$nobs, class = "logLik")
+  df <- if (is.null(no_criterion(object))) object$df else NA_integer_
+  structure(object$log_likelihood, df = df, nobs = object$nobs, class = "logLik")
+}
+
+#' @rdname logLik.cwmix_density
+#' @export
+AIC.cwmix_density <- function(object, ..., k = 2) {
+  call <- user_call()
+  check_fitted(object, call)
+  warn_no_criterion("AIC", list(object, ...), call)
+  NextMethod()
+}
+
+#' @rdname logLik.cwmix_density
+#' @export
+BIC.cwmix_density <- function(object, ...) {
+  call <- user_call()
+  check_fitted(object, call)
+  warn_no_criterion("BIC", list(object, ...), call)
+  NextMethod()
+}
+
+# One warning for all fits of a call, with the first reason.
+warn_no_criterion <- function(name, fits, call) {
+  fits <- Filter(function(fit) inherits(fit, "cwmix_density") && !is.null(fit$df), fits)
+  reasons <- unlist(lapply(fits, no_criterion))
+  if (length(reasons) > 0) {
+    several <- if (length(fits) > 1) sprintf(" for %d of %d fits", length(reasons), length(fits))
+    warn_cwmix(
+      paste0(
+        name, " is NA", several, ": ", reasons[1], ". Compare held-out scores, by compare() or ",
+        "cwmix_select()."
+      ),
+      "cwmix_no_df", call
+    )
+  }
 }
 
 #' @rdname logLik.cwmix_density

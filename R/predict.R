@@ -10,7 +10,9 @@
 #' @param type A string:
 #'   - `"density"`, p(x);
 #'   - `"posterior"`, v_k(x), the probability of component k given x;
-#'   - `"class"`, the number of the component with the largest posterior;
+#'   - `"class"`, the number of the component with the largest posterior. Components of an average,
+#'     as of [cwmix()] without `K`, are those of all its members and no clusters: for these fit one
+#'     model, with `K`;
 #'   - `"weights"`, the functional weights pi_k(x) = w_k(z_k), which do not sum to 1 over k;
 #'     z_k = L_k^-1 (x - mu_k), or with a flow F, L_k^-1 (F(x) - mu_k);
 #'   - `"component"`, p_k(x), the density of component k before weighting: N(x; mu_k, Sigma_k), in
@@ -32,8 +34,8 @@
 #' @return For `"density"` a numeric vector, for `"class"` an integer vector, one a row of
 #'   `newdata`; otherwise a matrix with K columns. Names of rows survive. A row with a missing
 #'   value gives `NA`. Outside the support density and components are 0, everything else is `NA`.
-#' @section Errors: A condition of class `"cwmix_input_error"` when columns are missing or not
-#'   numeric.
+#' @section Errors and warnings: A condition of class `"cwmix_input_error"` when columns are missing
+#'   or not numeric. A warning of class `"cwmix_labels"` for the labels of an average.
 #' @references Argouarc'h, Desbouvries, Barat, Kawasaki and Dautremer (2025), Classifier Weighted
 #'   Mixture models, arXiv:2501.02989, equation (16).
 #' @examples
@@ -65,7 +67,9 @@ predict.cwmix_density <- function(object, newdata,
   validate_density(object, "object", call)
   if (type == "class") {
     if (log) stop_input("`log` must be FALSE for type = \"class\", not TRUE.", call = call)
-    return(class_of(object, newdata, call, how))
+    class <- class_of(object, newdata, call, how)
+    warn_labels(object, call)
+    return(class)
   }
   values <- if (rows == "new") {
     log_quantity(object, newdata, type, call, how = how)
@@ -84,6 +88,16 @@ held_out_density <- function(object, newdata, call, how = list(), arg = "newdata
     out[judge$rows] <- at_call(call, log_quantity_at(judge$density, part, "density", how))
   }
   out
+}
+
+warn_labels <- function(object, call) {
+  trouble <- label_trouble(object)
+  if (!is.null(trouble)) {
+    warn_cwmix(
+      paste0("The labels are no clusters: ", trouble, ". For clusters fit one model, with `K`."),
+      "cwmix_labels", call
+    )
+  }
 }
 
 # Log of a quantity at data as users hold them, with names, missing values and the support's

@@ -61,8 +61,8 @@ order_components <- function(parameters, order) {
   parameters
 }
 
-# How many components have a standard deviation at the floor, up to rounding, in some direction.
-components_at <- function(floor, parameters) {
+# The components that have a standard deviation at the floor, up to rounding, in some direction.
+which_at_floor <- function(floor, parameters) {
   K <- nrow(parameters$mean)
   least <- vapply(seq_len(K), function(k) {
     if (!is.null(parameters$log_sd)) {
@@ -71,8 +71,10 @@ components_at <- function(floor, parameters) {
     factor <- exp_diagonal(parameters$log_cholesky[, , k, drop = FALSE])
     min(svd(matrix(factor, length(floor)) / floor, 0, 0)$d)
   }, 0)
-  sum(least < 1 + 1e-6)
+  which(least < 1 + 1e-6)
 }
+
+components_at <- function(floor, parameters) length(which_at_floor(floor, parameters))
 
 # All components with the same standard deviations (one a column).
 mixture_parameters <- function(mean, sd, full, log_weights) {

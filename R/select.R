@@ -34,7 +34,9 @@
 #'   - `table`, a data frame with a row a candidate: `K`, `hidden` (`"constant"`, `"linear"` or the
 #'     widths), `covariance`; `score`, the mean held-out log density of a row in nats, and its
 #'     standard error `se`; `difference`, the score less the best score, and its standard error
-#'     `se_difference`; `df`, the number of parameters; `seconds`, the time of its fits to folds;
+#'     `se_difference`; `df`, the number of parameters, those of networks counted one by one, though
+#'     a network of one component changes nothing and has none; `seconds`, the time of its fits to
+#'     folds;
 #'   - `scores`, the matrix of held-out log densities, rows by candidates;
 #'   - `folds`, the label of every row;
 #'   - `highest` and `one_se`, the rows of `table` with the highest score and of the rule's choice;
@@ -49,7 +51,8 @@
 #'   the candidate and the fold that cannot be fitted (fewer rows than components, a column
 #'   that is constant without the fold); one of class `"cwmix_numerical_error"` the candidate for
 #'   which EM breaks down. One warning for all fits says how many did not converge (class
-#'   `"cwmix_not_converged"`), one how many diverged (`"cwmix_numerical_warning"`). After an
+#'   `"cwmix_not_converged"`), one how many diverged (`"cwmix_numerical_warning"`), one how many of
+#'   the two fits to all rows are degenerate (`"cwmix_degenerate"`). After an
 #'   interrupt the candidates complete by then are compared, with a warning of class
 #'   `"cwmix_interrupted"`; an error of that class where there is none.
 #' @references Breiman, Friedman, Olshen and Stone (1984), Classification and Regression Trees,
@@ -278,7 +281,7 @@ score_candidate <- function(run, candidate, folds) {
     newdata <- take_rows(run$source$data, held)
     scores[held] <- stats::predict(fit, newdata, log = TRUE)
   }
-  list(scores = scores, df = fit$df, seconds = seconds)
+  list(scores = scores, df = count_parameters(fit), seconds = seconds)
 }
 
 # One fit by cwmix() to some rows, `described` as in "without fold 2". Its warnings are counted, its
@@ -295,9 +298,12 @@ fit_candidate <- function(run, candidate, rows, described, control = run$argumen
     if (inherits(w, "cwmix_interrupted")) {
       return()
     }
-    run$warned[[length(run$warned) + 1]] <- list(
-      class = class(w)[1], candidate = candidate, message = conditionMessage(w)
-    )
+    # What is wrong with the likelihood of a fit to folds shows in its score.
+    if (!inherits(w, "cwmix_degenerate") || length(rows) == nrow(source$points$x)) {
+      run$warned[[length(run$warned) + 1]] <- list(
+        class = class(w)[1], candidate = candidate, message = conditionMessage(w)
+      )
+    }
     invokeRestart("muffleWarning")
   }
   tryCatch(

@@ -26,15 +26,19 @@ headline.cwmix_density <- function(object) {
   paste0(model_name(object), ": ", describe_kind(object))
 }
 
-describe_likelihood <- function(object) UseMethod("describe_likelihood")
-
-#' @export
-describe_likelihood.cwmix_density <- function(object) {
-  sprintf(
-    "  log-lik.    %s (df = %d), %s a row; AIC %s, BIC %s", fixed(object$log_likelihood, 2),
-    object$df, fixed(object$log_likelihood / object$nobs, 4), fixed(stats::AIC(object), 1),
-    fixed(stats::BIC(object), 1)
-  )
+# With AIC and BIC where they mean something, otherwise with the size where that does.
+describe_likelihood <- function(object) {
+  value <- fixed(object$log_likelihood, 2)
+  each <- paste(fixed(object$log_likelihood / object$weight_sum, 4), "a row")
+  criteria <- information(object)
+  if (!anyNA(criteria)) {
+    return(sprintf(
+      "  log-lik.    %s (df = %d), %s; AIC %s, BIC %s", value, object$df, each,
+      fixed(criteria[["AIC"]], 1), fixed(criteria[["BIC"]], 1)
+    ))
+  }
+  size <- if (!is.na(object$df)) paste0("; ", plural(object$df, "parameter"))
+  paste0("  log-lik.    ", value, ", ", each, size)
 }
 
 #' @export
@@ -54,9 +58,12 @@ format.cwmix_density <- function(x, ...) {
   held <- length(x$held_rows)
   c(
     lines,
-    sprintf(
-      "  data        %s%s", plural(x$nobs, "row"),
-      if (held > 0) sprintf(", %d of them for validation", held) else ""
+    paste0(
+      "  data        ", plural(x$nobs, "row"),
+      if (!isTRUE(all.equal(x$weight_sum, x$nobs))) {
+        paste(" of total weight", base::format(x$weight_sum, digits = 6, big.mark = ","))
+      },
+      if (held > 0) sprintf(", %d of them for validation", held)
     ),
     describe_training(x), describe_likelihood(x)
   )

@@ -10,11 +10,14 @@
 #'   F(x), as `mean.u1`, `sd.u1` and so on; of a [cwmix_model()] with `components` `family` and a
 #'   column a parameter, `NA` where a family has it not; of an average also `member`, and `NA` where
 #'   a column is another member's. `glance()`: one row with `K`, `d`, `covariance` (`NA` of
-#'   families, `"mixed"` in a stack of both), `df`, `logLik`, `AIC`, `BIC`, `nobs`, and for a
-#'   [cwmix()] fit or a flow `best_epoch` and `validation`, its mean log density on the validation
-#'   rows (without `K`, `NA` and the held-out score of the stack); of a [cwmix_vi()] fit with `K`,
-#'   `d`, `covariance`, `elbo`, `log_evidence` and their standard errors, `ess` and `pareto_k`.
-#'   `augment()`: the data with columns `.density`, `.class` (the most probable component) and
+#'   families, `"mixed"` in a stack of both), `df`, the fit's field (with trained networks an upper
+#'   bound, without `K` `NA`), `logLik`, `AIC` and `BIC`, `NA` where they mean nothing (see
+#'   [logLik()][logLik.cwmix_density]), `nobs`, and for a [cwmix()] fit or a flow `best_epoch` and
+#'   `validation`, its mean log density on the validation rows (without `K`, `NA` and the held-out
+#'   score of the stack); of a [cwmix_vi()] fit with `K`, `d`, `covariance`, `elbo`, `log_evidence`
+#'   and their standard errors, `ess` and `pareto_k`. `augment()`: the data with columns `.density`,
+#'   `.class` (the most probable component, of an average among those of all members, which are no
+#'   clusters; [predict()][predict.cwmix_density] warns of that, `augment()` does not) and
 #'   `.uncertainty` (one minus its posterior).
 #' @section Errors: A condition of class `"cwmix_input_error"`.
 #' @examples
@@ -40,8 +43,10 @@ glance.cwmix_density <- function(x, ...) {
   call <- user_call()
   check_dots_empty(..., call = call)
   check_fitted(x, call, "x")
+  criteria <- information(x)
   cbind(glance_size(x), data.frame(
-    df = x$df, logLik = x$log_likelihood, AIC = stats::AIC(x), BIC = stats::BIC(x), nobs = x$nobs
+    df = x$df, logLik = x$log_likelihood, AIC = criteria[["AIC"]], BIC = criteria[["BIC"]],
+    nobs = x$nobs
   ), glance_training(x))
 }
 

@@ -63,7 +63,8 @@ pick_rows <- function(weight, size) {
 }
 
 fixed <- function(x, digits) {
-  if (abs(x) < 1e-3 || abs(x) > 1e9) base::format(x, digits = 5) else sprintf("%.*f", digits, x)
+  plain <- is.finite(x) && abs(x) >= 1e-3 && abs(x) <= 1e9
+  if (plain) sprintf("%.*f", digits, x) else base::format(x, digits = 5)
 }
 
 # Labels 1, 2, ... of folds whose sizes differ by at most one.

@@ -110,7 +110,7 @@ mixture_of_draws <- function(y, weights, settings, full = settings$full, means =
     verbose = FALSE
   )
   fit <- function(start) {
-    suppress_convergence(gaussian_mixture(y,
+    without_complaints(gaussian_mixture(y,
       K = K, covariance = if (full) "full" else "diagonal", weights = weights, start = start,
       control = control
     ))
@@ -135,8 +135,9 @@ mixture_of_draws <- function(y, weights, settings, full = settings$full, means =
   )
 }
 
-suppress_convergence <- function(code) {
-  withCallingHandlers(code, cwmix_not_converged = function(w) invokeRestart("muffleWarning"))
+# A start need not be a good fit.
+without_complaints <- function(code) {
+  suppressWarnings(code, classes = c("cwmix_not_converged", "cwmix_degenerate"))
 }
 
 # Rounds of importance sampling, the proposal being a mixture with full covariances fitted to the

@@ -1,10 +1,11 @@
 # Tables of held-out scores: those of compare() and of cwmix_select().
 
-# The differences to the best. data: the table. With `reach`, two columns: the ends of two standard
-# errors about each difference.
+# The differences to the best. data: the table. With `reach`, two columns: the ends of an interval
+# of 95 percent about each difference, by the t distribution, as the errors are estimates too.
 view_comparison <- function(table) {
   difference <- table$difference
-  margin <- 2 * table$se_difference
+  rows <- nrow(attr(table, "scores")) %||% Inf
+  margin <- stats::qt(0.975, max(rows - 1, 1)) * table$se_difference
   reach <- cbind(difference - margin, difference + margin)
   shown <- c(0, difference, reach)
   xlim <- grDevices::extendrange(shown[is.finite(shown)], f = 0.06)

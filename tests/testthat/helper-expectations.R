@@ -70,6 +70,17 @@ describe_list_difference <- function(object, expected, tolerance, floor, block) 
   NULL
 }
 
+# AIC and BIC of a fit follow from its likelihood, or are NA with one warning each.
+expect_criteria <- function(object, info = NULL) {
+  df <- attr(logLik(object), "df")
+  for (criterion in list(list(AIC, 2), list(BIC, log(nobs(object))))) {
+    seen <- catch_conditions(criterion[[1]](object))
+    expect_equal(seen$value, -2 * object$log_likelihood + criterion[[2]] * df, info = info)
+    warned <- vapply(seen$conditions, inherits, NA, "cwmix_no_df")
+    expect_identical(warned, if (is.na(df)) TRUE else logical(), info = info)
+  }
+}
+
 # Where a sequence falls, how far at most; 0 if it never does.
 largest_fall <- function(x) max(0, -diff(x))
 

@@ -21,7 +21,9 @@ make_input_objects <- function() {
     o$m <- matrix(rnorm(120), 60) + rep(c(0, 5), each = 30)
     o$df <- data.frame(a = o$m[, 1], b = o$m[, 2])
     o$quick <- cwmix_control(epochs = 1, starts = 1)
-    o$fit <- function(x, K = 2, ...) with_fixed_seed(1, gaussian_mixture(x, K = K, ...))
+    o$fit <- function(x, K = 2, ...) {
+      without_degenerate(with_fixed_seed(1, gaussian_mixture(x, K = K, ...)))
+    }
     o$net <- function(x, K = 2, hidden = 3, ..., control = o$quick) {
       with_fixed_seed(1, cwmix(x, K = K, hidden = hidden, ..., control = control))
     }

@@ -325,7 +325,10 @@ everything <- function(kind) {
   types <- c("density", "posterior", "class", "weights", "component")
   set.seed(1)
   c(
-    lapply(types, function(type) predict(object, kind$points, type = type)),
+    suppressWarnings(
+      lapply(types, function(type) predict(object, kind$points, type = type)),
+      classes = "cwmix_labels"
+    ),
     list(
       residuals(object, kind$points), simulate(object, 20, seed = 2, component = TRUE),
       if (kind$gradient) cwmix::log_likelihood(object, kind$points, gradient = TRUE),

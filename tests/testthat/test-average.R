@@ -17,7 +17,7 @@ test_that("everything predict() knows is that of the reference", {
         )
       }
       class <- apply(expected$posterior, 1, which.max)
-      expect_identical(predict(average, x, type = "class"), class)
+      expect_identical(without_labels(predict(average, x, type = "class")), class)
     }
   }
 })
@@ -51,13 +51,14 @@ test_that("no points at all give nothing", {
   none <- matrix(0, 0, 2)
   expect_identical(predict(average, none), double())
   expect_identical(dim(predict(average, none, type = "posterior")), c(0L, 7L))
-  expect_identical(predict(average, none, type = "class"), integer())
+  expect_identical(without_labels(predict(average, none, type = "class")), integer())
   expect_identical(dim(residuals(average, none)), c(0L, 2L))
   value <- log_likelihood(average, none, gradient = TRUE)
   expect_identical(as.vector(value), 0)
   expect_identical(range(unlist(attr(value, "gradient"))), c(0, 0))
   expect_identical(predict(average, cbind(NA, 1)), NA_real_)
-  expect_identical(predict(average, cbind(NA, 1), type = "class"), NA_integer_)
+  missing <- cbind(NA, 1)
+  expect_identical(without_labels(predict(average, missing, type = "class")), NA_integer_)
 })
 
 test_that("far from all members logarithms stay exact", {
@@ -451,10 +452,32 @@ test_that("tables of components and points are those of any density", {
   x <- make_points(4, 2)
   augmented <- augment(average, x)
   expect_equal(augmented$.density, predict(average, x))
-  expect_equal(augmented$.class, predict(average, x, type = "class"))
-  # network 1: 2 x 3 means and standard deviations, 10 + 5, 20 + 4, 12 + 3; network 2: 4 means,
-  # 2 x 3 of lower triangles, 12 + 6, 12 + 2; two normals: 4 + 4 + 1
-  expect_identical(count_parameters(average), 117L)
+  expect_equal(augmented$.class, without_labels(predict(average, x, type = "class")))
+})
+
+test_that("an average has no number of parameters, whatever its members have", {
+  for (average in list(make_average(2), cwmix_average(list(vector_model(), vector_model())))) {
+    expect_identical(count_parameters(average), NA_integer_)
+    expect_no_match(format(average), "parameter")
+  }
+  x <- faithful$waiting
+  average <- cwmix_average(list(fit_mixture(x, 2), fit_mixture(x, 3)))
+  expect_identical(compare(list(average), x)$df, NA_real_)
+})
+
+test_that("labels of an average come with one warning, that they are no clusters", {
+  average <- make_average(1)
+  seen <- catch_conditions(predict(average, c(-1, 0, 2), type = "class"))
+  expect_length(seen$conditions, 1)
+  expect_s3_class(seen$conditions[[1]], "cwmix_labels")
+  expect_match(conditionMessage(seen$conditions[[1]]), "no clusters.*all 3 densities.*`K`")
+  expect_identical(conditionCall(seen$conditions[[1]])[[1]], quote(predict))
+  expect_length(seen$value, 3)
+  # other predictions, augment() and an average of one density are silent
+  expect_silent(predict(average, c(-1, 0, 2), type = "posterior"))
+  expect_silent(augment(average, c(-1, 0, 2)))
+  expect_silent(predict(cwmix_average(list(vector_model())), c(-1, 0, 2), type = "class"))
+  expect_warning(predict(ring_fit(60, 6), ring(5), type = "class"), class = "cwmix_labels")
 })
 
 test_that("what needs data says so", {

@@ -124,6 +124,24 @@ test_that("tidy gives a plain data frame", {
   expect_named(tidy(result), comparison_columns)
 })
 
+test_that("intervals about differences are those of a paired t test", {
+  fits <- list(
+    a = function(x) dnorm(x, log = TRUE), b = function(x) dnorm(x, 1, 2, log = TRUE),
+    c = function(x) dt(x, 2, log = TRUE)
+  )
+  x <- c(-1, 0.3, 0.1, 2, -0.4)
+  result <- compare(fits, x)
+  view <- view_comparison(result)
+  scores <- attr(result, "scores")
+  for (i in 2:3) {
+    test <- t.test(scores[, i], scores[, 1], paired = TRUE)
+    expect_equal(view$reach[i, ], as.vector(test$conf.int))
+  }
+  expect_identical(view$reach[1, ], c(0, 0))
+  # of one row there is none
+  expect_identical(is.finite(view_comparison(compare(fits, 0.3))$reach[, 1]), c(TRUE, FALSE, FALSE))
+})
+
 test_that("a plot of a comparison leaves the device as it was", {
   grDevices::pdf(NULL)
   on.exit(grDevices::dev.off())

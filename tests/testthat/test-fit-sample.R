@@ -52,13 +52,14 @@ test_that("without names a start's columns go by position", {
 
 test_that("components with a standard deviation at the floor are counted", {
   x <- rep(c(1, 2, 5), each = 20)
-  expect_identical(fit_mixture(x, 3)$at_floor, 3L)
-  expect_identical(fit_mixture(c(sin(1:60), rep(5, 20)), 2)$at_floor, 1L)
-  expect_identical(fit_mixture(faithful, 2, covariance = "full")$at_floor, 0L)
+  count <- function(...) without_degenerate(fit_mixture(...))$at_floor
+  expect_identical(count(x, 3), 3L)
+  expect_identical(count(c(sin(1:60), rep(5, 20)), 2), 1L)
+  expect_identical(count(faithful, 2, covariance = "full"), 0L)
   # near a line, in no column's direction
   line <- cbind(sin(1:60), sin(1:60) + 1e-6 * cos(1:60))
-  expect_identical(fit_mixture(line, 1, covariance = "full")$at_floor, 1L)
-  expect_identical(fit_mixture(line, 1)$at_floor, 0L)
+  expect_identical(count(line, 1, covariance = "full"), 1L)
+  expect_identical(count(line, 1), 0L)
 })
 
 test_that("scores and proportions of a fit are those of all its rows, block by block", {
@@ -77,5 +78,41 @@ test_that("scores and proportions of a fit are those of all its rows, block by b
     # z of values near 1000, in standard deviations of at least 0.15, is rounded by 1e-12: in the
     # fit's units by other numbers than in those of its coefficients
     expect_equal(fit$proportions, shares, tolerance = 1e-12)
+  }
+})
+
+test_that("a row far from all others does not make columns collinear", {
+  x <- with_fixed_seed(1, cbind(a = rnorm(300), b = rnorm(300), c = rexp(300)))
+  for (far in c(1e9, 1e15, 1e150)) {
+    outlier <- x[, 1:2]
+    outlier[1, ] <- far
+    for (w in list(NULL, rep(1:3, 100))) {
+      fit <- without_degenerate(fit_mixture(outlier, 2, weights = w))
+      expect_true(is.finite(fit$log_likelihood))
+    }
+    several <- x
+    several[1:3, ] <- far * c(1, -1, 2)
+    expect_length(collinear_columns(several), 0)
+  }
+  # nor one far only in the columns that are mostly ties
+  ties <- cbind(a = rep(0:1, c(200, 100)), b = rep(0:1, c(250, 50)))
+  ties[1, ] <- 1e9
+  expect_length(collinear_columns(ties), 0)
+})
+
+test_that("columns that determine each other are refused, with a far row and without", {
+  x <- with_fixed_seed(1, cbind(a = rnorm(300), b = rnorm(300), c = rexp(300), d = rt(300, 1)))
+  for (far in c(0, 1e9, 1e15)) {
+    x[1, ] <- x[1, ] + far
+    cases <- list(
+      "`a`, `b` determine" = cbind(a = x[, "a"], b = 2 * x[, "a"] + 3, c = x[, "c"]),
+      "`a`, `b`, `e` determine" = cbind(x, e = x[, "a"] - x[, "b"]),
+      "`b`, `d` determine" = cbind(x[, 1:2], d = 1e8 - x[, "b"])
+    )
+    for (message in names(cases)) {
+      expect_error(
+        fit_mixture(cases[[message]], 2), message, class = "cwmix_input_error", info = far
+      )
+    }
   }
 })

@@ -36,9 +36,10 @@ test_that("EM never decreases, from every start and for every shape of data", {
   for (x in data) {
     for (covariance in c("diagonal", "full")) {
       for (seed in 1:3) {
-        fit <- fit_mixture(x, 4,
+        # four components are many for some of these
+        fit <- without_degenerate(fit_mixture(x, 4,
           covariance = covariance, seed = seed, control = cwmix_control(starts = 1)
-        )
+        ))
         expect_equal(largest_fall(fit$trace$log_likelihood), 0, tolerance = 1e-12)
       }
     }
@@ -128,19 +129,19 @@ test_that("a warning of its own class says that EM has not converged", {
 
 test_that("standard deviations stay above the floor where rows repeat", {
   x <- rep(c(1, 2, 5), each = 20)
-  fit <- fit_mixture(x, 3)
+  fit <- without_degenerate(fit_mixture(x, 3))
   spread <- min(sqrt(mean((x - mean(x))^2)), IQR(x) / 1.349)
   expect_equal(as.vector(fit$sd), rep(1e-3 * spread, 3), tolerance = 1e-10)
   expect_equal(sort(as.vector(fit$mean)), c(1, 2, 5), tolerance = 1e-14)
   expect_equal(fit$proportions, rep(1 / 3, 3), tolerance = 1e-14)
 
-  fit <- fit_mixture(x, 3, control = cwmix_control(sd_floor = 0.05))
+  fit <- without_degenerate(fit_mixture(x, 3, control = cwmix_control(sd_floor = 0.05)))
   expect_equal(as.vector(fit$sd), rep(0.05 * spread, 3), tolerance = 1e-10)
 })
 
 test_that("full covariances stay above the floor in every direction", {
   x <- with_fixed_seed(1, matrix(rnorm(10), 5))[rep(1:5, each = 8), ]
-  fit <- fit_mixture(x, 5, covariance = "full")
+  fit <- without_degenerate(fit_mixture(x, 5, covariance = "full"))
   scale <- pmin(apply(x, 2, function(a) sqrt(mean((a - mean(a))^2))), apply(x, 2, IQR) / 1.349)
   for (k in 1:5) {
     standard <- tcrossprod(fit$cholesky[, , k] / scale)
@@ -157,7 +158,7 @@ test_that("as many components as rows, ties and an outlier are all fitted", {
   )
   for (name in names(cases)) {
     case <- cases[[name]]
-    fit <- fit_mixture(case[[1]], case[[2]])
+    fit <- without_degenerate(fit_mixture(case[[1]], case[[2]]))
     expect_identical(nrow(fit$mean), as.integer(case[[2]]), info = name)
     expect_true(is.finite(fit$log_likelihood), info = name)
     expect_true(all(is.finite(unlist(coef(fit)))), info = name)
@@ -341,7 +342,7 @@ test_that("the floor's robust scale counts rows by their weights", {
   control <- cwmix_control(sd_floor = 0.05)
   for (w in list(rep(2, 6), c(9, 1, 1, 9, 2, 1), c(1, 1, 7, 1, 8, 1))) {
     floor_of <- function(...) {
-      fit <- fit_mixture(..., K = 6, start = matrix(x), control = control)
+      fit <- without_degenerate(fit_mixture(..., K = 6, start = matrix(x), control = control))
       min(fit$sd)
     }
     weighted <- floor_of(x, weights = w)

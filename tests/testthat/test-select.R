@@ -23,8 +23,8 @@ test_that("scores are those of a loop over the folds", {
     covariance = as.character(rows$covariance), score = colMeans(scores),
     se = apply(scores, 2, sd) / sqrt(272), difference = colMeans(scores - scores[, best]),
     se_difference = apply(scores - scores[, best], 2, sd) / sqrt(272),
-    # means, scales and weights: K - 1, or 2 x 4 + 4 + 4 K + K
-    df = c(14, 4, 17, 5, 39, 21, 42, 22)
+    # means, scales and weights: K - 1, or of several components 2 x 4 + 4 + 4 K + K
+    df = c(14, 4, 17, 5, 39, 4, 42, 5)
   )
   expect_equal(tidy(choice)[names(expected)], expected, tolerance = 1e-13)
   expect_identical(choice$highest, best)

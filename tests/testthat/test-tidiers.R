@@ -18,6 +18,15 @@ test_that("glance of a trained fit has its validation score", {
   expect_equal(row$validation, fit$trace$validation[fit$best_epoch + 1])
 })
 
+test_that("glance has a fit's df, and criteria where they mean something", {
+  mixture <- glance(fit_mixture(faithful, 2, covariance = "full"))
+  expect_identical(mixture$df, 11L)
+  expect_equal(mixture$AIC, -2 * mixture$logLik + 22)
+  network <- expect_silent(glance(fit_network(faithful, validation = 0)))
+  expect_identical(network$df, 63L)
+  expect_identical(c(network$AIC, network$BIC), c(NA_real_, NA_real_))
+})
+
 test_that("augment adds density, class and uncertainty to every row", {
   fit <- gaussian_mixture(faithful, K = 2)
   data <- faithful
