@@ -143,11 +143,11 @@ are_repeats <- function(x, group, counts, cells) {
 }
 
 # The units of a fit, in cells within the `bounds` of columns, d x 2: list(row, weight, unit, lower,
-# upper, cells, repeats), `row` the row of x where each stands, `unit` the unit of each row, the ends
-# of the units' cells, one row each, and how many different rows are repeated and stand for no cell. Rows that stand for cells in all columns are units
-# of their own, as many as their weight says where weights are counts; others are merged where they
-# are identical. Sorted by their values wherever there is a choice, so that rows and weights give
-# the same units.
+# upper, cells, repeats), `row` the row of x where each stands, `unit` the unit of each row, the
+# ends of the units' cells, one row each, and how many different rows are repeated and stand for no
+# cell. Rows that stand for cells in all columns are units of their own, as many as their weight
+# says where weights are counts; others are merged where they are identical. Sorted by their values
+# wherever there is a choice, so that rows and weights give the same units.
 find_units <- function(x, weights, bounds, steps = NULL) {
   n <- nrow(x)
   counted <- !is.null(weights) && all(weights == round(weights))

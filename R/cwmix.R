@@ -53,11 +53,11 @@
 #' @param support The columns' bounds: `NULL` for none; a pair such as `c(0, Inf)` for every column;
 #'   or a list with one pair (or `NULL`) a column, by position or by name. The density is exactly
 #'   zero outside. Without `K` values may stand on a bound; they count as being just inside, in the
-#'   middle of their cell. Inside, what is modelled is log(x - lower), -log(upper - x) or, between two
-#'   bounds, the logit of (x - lower) / (upper - lower).
+#'   middle of their cell. Inside, what is modelled is log(x - lower), -log(upper - x) or, between
+#'   two bounds, the logit of (x - lower) / (upper - lower).
 #' @param resolution Without `K`, what values stand for: `"auto"` finds it by ties; a numeric vector
-#'   gives the width of the cell around each value, 0 for values that stand for themselves: one number
-#'   for all columns, one a column, or some by name. See [cwmix_stack].
+#'   gives the width of the cell around each value, 0 for values that stand for themselves: one
+#'   number for all columns, one a column, or some by name. See [cwmix_stack].
 #' @param weights A numeric vector of observation weights of at least 0, one a row, or `NULL`. Rows
 #'   of weight 0 count as absent. With a formula it is looked for in `data` first.
 #' @param validation A number from 0 to below 1, the share of rows set aside (rounded down); `NULL`
@@ -191,8 +191,8 @@ read_settings <- function(settings, call) {
   }
   if (!identical(settings$resolution, "auto") && !settings$stacked) {
     stop_input(
-      "`resolution` must be \"auto\" where one model is asked for, which takes values as they stand, ",
-      "not ", describe(settings$resolution), ".",
+      "`resolution` must be \"auto\" where one model is asked for, which takes values as they ",
+      "stand, not ", describe(settings$resolution), ".",
       call = call
     )
   }

@@ -46,8 +46,8 @@ reseed_empty <- function(parameters, counts, x, weights, threads) {
   parameters
 }
 
-# Without the smaller half of the components that hold fewer rows than `least`; NULL where none does.
-# Rows of unequal weights count as (sum w)^2 / sum w^2 equal ones (Kish 1965).
+# Without the smaller half of the components that hold fewer rows than `least`; NULL where none
+# does. Rows of unequal weights count as (sum w)^2 / sum w^2 equal ones (Kish 1965).
 drop_smallest <- function(parameters, counts, set, least, threads) {
   if (length(counts) == 1 || least <= 0) {
     return(NULL)
@@ -67,8 +67,8 @@ drop_smallest <- function(parameters, counts, set, least, threads) {
 }
 
 # EM from one start: list(parameters, trace, log_likelihood, converged, interrupted). Components
-# that hold fewer rows than `least` go, one after the other. An interrupt ends it with the parameters
-# so far.
+# that hold fewer rows than `least` go, one after the other. An interrupt ends it with the
+# parameters so far.
 em_run <- function(parameters, set, task, pooling = pool(), least = 0) {
   control <- task$control
   K <- nrow(parameters$mean)
@@ -115,8 +115,8 @@ em_run <- function(parameters, set, task, pooling = pool(), least = 0) {
 stop_broken_em <- function(control) {
   stop_cwmix(
     paste0(
-      "EM broke down, as a component lost its spread in some direction: `sd_floor` must be larger, ",
-      "not ", control$sd_floor, "."
+      "EM broke down, as a component lost its spread in some direction: `sd_floor` must be ",
+      "larger, not ", control$sd_floor, "."
     ),
     "cwmix_numerical_error", NULL
   )

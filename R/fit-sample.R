@@ -1,8 +1,9 @@
 # The rows that a fit is made from, checked, on the working scale: list(y, weights, unit,
-# log_jacobian, center, scale, core, frame, kept, x, fingerprint). `weights` have mean one and none is zero,
-# or are NULL; `kept` are the numbers of these rows among all, `x` their values where columns are bounded; `unit` is what one of them stands for in sums that are reported. `center` and `scale`
-# are the columns' means and standard deviations; `core`, at most one, is what a floor should be
-# relative to, in these.
+# log_jacobian, center, scale, core, frame, kept, x, fingerprint). `weights` have mean one and none
+# is zero, or are NULL; `kept` are the numbers of these rows among all, `x` their values where
+# columns are bounded; `unit` is what one of them stands for in sums that are reported. `center` and
+# `scale` are the columns' means and standard deviations; `core`, at most one, is what a floor
+# should be relative to, in these.
 
 # `points` as from read_training() or read_formula().
 read_sample <- function(points, support, weights, call, closed = FALSE) {
@@ -41,8 +42,9 @@ read_sample <- function(points, support, weights, call, closed = FALSE) {
 }
 
 # The sample of the units that the rows stand for (cells.R), spread over their cells: with further
-# fields `unit_of`, that of each row, `recorded`, the units where they were recorded, or NULL where that
-# is where they are, and `found`, what ties said of each column. `steps`: see read_resolution().
+# fields `unit_of`, that of each row, `recorded`, the units where they were recorded, or NULL where
+# that is where they are, and `found`, what ties said of each column. `steps`: see
+# read_resolution().
 unit_sample <- function(sample, steps = NULL) {
   support <- sample$frame$support
   x <- sample$x %||% sample$y
@@ -87,7 +89,8 @@ some_units <- function(sample, rows) {
 }
 
 # The numbers of rows so far out in a column that they alone would set its scale: more than thirty
-# times the spread of its middle half from the median, and ten times that from the nearest five rows.
+# times the spread of its middle half from the median, and ten times that from the nearest five
+# rows.
 far_rows <- function(sample) {
   n <- nrow(sample$y)
   far <- logical(n)
@@ -181,8 +184,8 @@ fingerprint <- function(x, weights) {
 }
 
 # `core` is the interquartile range over 1.349, or the scale that the tenth of the rows with the
-# nearest neighbours would have as a normal distribution, the smallest of those that are positive and
-# less than the standard deviation: heavy tails, and groups far apart, say little of it.
+# nearest neighbours would have as a normal distribution, the smallest of those that are positive
+# and less than the standard deviation: heavy tails, and groups far apart, say little of it.
 standard_units <- function(y, weights) {
   w <- (weights %||% 1) / nrow(y)
   units <- vapply(seq_len(ncol(y)), function(j) {

@@ -258,9 +258,8 @@ finish_stack <- function(search, settings, matched, kept) {
     at_floor = sum(vapply(parameters, function(p) components_at(task$floor, p), 0L)),
     candidates = candidate_table(candidates, scores, shares, search$weights, offset),
     folds = length(search$folds), row_folds = row_folds(search), component_folds = parts$folds,
-    held_out = held_out, recorded = cells_table(
-      search$units$found$cells, frame_names(search$rows$frame)
-    ),
+    held_out = held_out,
+    recorded = cells_table(search$units$found$cells, column_labels(search$rows$frame)),
     fingerprint = search$rows$fingerprint, control = task$control, hidden = settings$hidden,
     call = tidy_call(matched, "cwmix"), data = kept
   ))
@@ -308,12 +307,15 @@ far_share <- function(search) {
 
 warn_far_rows <- function(search, share) {
   rows <- search$rows$kept[!search$units$unit_of %in% search$near]
+  one <- length(rows) == 1
+  named <- paste0(
+    if (one) "Row " else "Rows ", paste(utils::head(rows, 3), collapse = ", "),
+    if (length(rows) > 3) paste(" and", length(rows) - 3, "more"), if (one) " is" else " are"
+  )
   warn_cwmix(
     paste0(
-      if (length(rows) == 1) "Row " else "Rows ", paste(utils::head(rows, 3), collapse = ", "),
-      if (length(rows) > 3) paste(" and", length(rows) - 3, "more"),
-      if (length(rows) == 1) " is" else " are", " so far from all others that one broad component of share ",
-      signif(share, 2), " stands for ", if (length(rows) == 1) "it." else "them."
+      named, " so far from all others that one broad component of share ", signif(share, 2),
+      " stands for ", if (one) "it." else "them."
     ),
     "cwmix_far_rows", NULL
   )

@@ -3,8 +3,8 @@
 
 # Structures by their names: list(full, pooling, least), pooling as em_steps() takes it, and `least`
 # the rows that a component must hold: with free full covariances as many as tell them, with others
-# of its own some. Those that are shrunk count d + 2 rows of the pooled covariance, the prior degrees
-# of freedom of Fraley and Raftery (2007).
+# of its own some. Those that are shrunk count d + 2 rows of the pooled covariance, the prior
+# degrees of freedom of Fraley and Raftery (2007).
 structures <- function(d, covariance) {
   one <- function(full, pooling, least = 0) list(full = full, pooling = pooling, least = least)
   all <- list(

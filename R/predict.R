@@ -26,10 +26,10 @@
 #'   distance from each other: of about 1e-7 times that ratio. An R function as classifier is
 #'   always called in double, and a model with `components` evaluated in double.
 #'   (`precision` of [cwmix_control()] is that of training.)
-#' @param rows A string: `"held-out"` takes `newdata` for the data of a [cwmix()] fit without `K`, all
-#'   rows in their order, and gives each the density of the members that have not seen it: what to
-#'   look for outliers by, as any fit is a little too good where its data are. `"new"` does not look
-#'   whose rows they are.
+#' @param rows A string: `"held-out"` takes `newdata` for the data of a [cwmix()] fit without `K`,
+#'   all rows in their order, and gives each the density of the members that have not seen it: what
+#'   to look for outliers by, as any fit is a little too good where its data are. `"new"` does not
+#'   look whose rows they are.
 #' @param ... Must be empty.
 #' @return For `"density"` a numeric vector, for `"class"` an integer vector, one a row of
 #'   `newdata`; otherwise a matrix with K columns. Names of rows survive. A row with a missing
@@ -58,8 +58,8 @@ predict.cwmix_density <- function(object, newdata,
   rows <- check_choice(rows, c("new", "held-out"), "rows", call)
   if (rows == "held-out" && type != "density") {
     stop_input(
-      "`rows` must be \"new\" for type = \"", type, "\", not \"held-out\": folds have components of ",
-      "their own.",
+      "`rows` must be \"new\" for type = \"", type, "\", not \"held-out\": folds have components ",
+      "of their own.",
       call = call
     )
   }
