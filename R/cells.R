@@ -224,26 +224,3 @@ cells_table <- function(cells, labels) {
     }, "")
   )
 }
-
-# Steps that users give: one a column, NA where it is to be found; NULL where all are.
-read_resolution <- function(resolution, frame, call) {
-  if (identical(resolution, "auto")) {
-    return(NULL)
-  }
-  d <- nrow(frame$support)
-  labels <- frame_names(frame)
-  given <- names(resolution)
-  fits <- if (is.null(given)) length(resolution) %in% c(1, d) else all(given %in% labels)
-  if (!is_plain_numeric(resolution) || !fits || !all(is.finite(resolution) & resolution >= 0) ||
-    anyDuplicated(given)) {
-    stop_input(
-      "`resolution` must be \"auto\" or numbers of at least 0, one, one for each of the ", d,
-      " columns, or some named after columns, not ", describe(resolution), ".",
-      call = call
-    )
-  }
-  if (is.null(given)) {
-    return(rep_len(as.double(resolution), d))
-  }
-  as.double(resolution[match(labels, given)])
-}

@@ -28,6 +28,23 @@ merge_constant <- function(members, shares) {
   list(members = c(members[!constant], list(merged)), shares = c(shares[!constant], share))
 }
 
+# The average of what some components belong to, all of a member or some of a normal mixture with
+# constant weights; `chosen` is a flag a component.
+part_of_sum <- function(object, chosen) {
+  parts <- Map(function(member, share, own) {
+    which <- which(chosen[own])
+    if (length(which) == length(own) || length(which) == 0) {
+      return(list(density = member, share = share * (length(which) > 0)))
+    }
+    share <- share * sum(exp(constant_log_weights(member)[which]))
+    list(density = pick_components(member, which), share = share)
+  }, object$members, object$shares, member_components(object))
+  shares <- vapply(parts, `[[`, 0, "share")
+  members <- lapply(parts[shares > 0], `[[`, "density")
+  shares <- shares[shares > 0] / sum(shares)
+  new_sum(members, shares, object$frame, averaged = shares)
+}
+
 #' @export
 summands.cwmix_sum <- function(object, share) {
   list(parts = object$members, shares = share * object$shares)

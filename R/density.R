@@ -31,47 +31,54 @@
 #     "density": log p(y), n numbers. "component": log p_k(y), "weights": log pi_k(y), "posterior":
 #     log v_k(y), NA where p is 0 or infinite; n x K matrices. p is the sum of weights times
 #     components. For predict() and all that needs a density. Default: from the three above.
-#     draw(object, n, origin): n x d draws within the bounds, with `origin` attributes "component"
-#     and "z". For simulate(). Default: block by block by draw_at(). residual(object, points, u):
-#     z_k, n x d, k chosen from the posterior by the uniforms u; NA where there is no density. For
-#     residuals(). Default: by evaluate() and latent(). joint_classifier(object): w(z) of all
-#     components (classifier-kinds.R). For plots and nodes(). Default: `object$classifier`.
-#     nodes(object, z): list(log_w, y), the weights of base points, n x K, and their nodes, n K x d,
+#   draw(object, n, origin): n x d draws within the bounds, with `origin` attributes "component" and
+#     "z". For simulate(). Default: block by block by draw_at().
+#   residual(object, points, u): z_k, n x d, k chosen from the posterior by the uniforms u; NA where
+#     there is no density. For residuals(). Default: by evaluate() and latent().
+#   joint_classifier(object): w(z) of all components (classifier-kinds.R). For plots and nodes().
+#     Default: `object$classifier`.
+#   nodes(object, z): list(log_w, y), the weights of base points, n x K, and their nodes, n K x d,
 #     all of the first component first. For expectation(). Default: by joint_classifier() and
-#     place(). gradient(object, points, weights, how): that of sum_i weights_i log p(y_i), a list
-#     shaped like parameters(). For log_likelihood(). Default: refuses, as no_gradient() says.
-#     pull_nodes(object, z, dlog_w, dy): derivatives in what nodes() gives, as those in the
-#     parameters, shaped like them. For expectation(). Default: refuses. no_gradient(object): why
-#     these two refuse, the end of a sentence on the object; NULL where they do not. Asked before
-#     they are called. log_tail(object): of one column, function(y, lower): log P(Y <= y) or log P(Y
-#     > y) at a vector. For pcwmix(). Default: by latent() and the classifier's quadrature.
-#     invert(object): function(log_p, lower), the y that have these tail probabilities. For
-#     qcwmix(). Default: a search by log_tail(), nodes() and evaluate(). is_heavy(object): whether y
-#     may be of any order of magnitude, for that search. Default: FALSE. value_range(object): d x 2,
-#     the quantiles of 0 and 1. Default: the frame's bounds. closed_moments(object): list(mean,
-#     vcov), or NULL where there is no formula, the default. length_scale(object): d lengths over
-#     which the density may change. For central differences. parameters(object): the unconstrained
-#     parameters, a list. For coef(). Default: none. count_parameters(object): how many are free, NA
-#     where that is not known or, as of averages, says nothing. Default: NA. plain_mixture(object):
-#     the normal mixture with constant weights that it equals, where its networks do nothing; NULL
-#     where there is none, the default. For degrees of freedom of fits. engine_parts(object):
-#     list(parameters, activation, fixed) of components that the engine can put behind a flow.
-#     Default: NULL, it cannot. start_at(object, center, scale, shape): the engine's parameters on
-#     the standardised scale, for fits that start there, behind a flow of this shape or none.
-#     Default: NULL, there are none. summands(object, share): list(parts, shares), what stands in a
-#     sum for a density that has this share. Default: itself, bare. fold_densities(object):
-#     list(fold, densities), the fold of each row of its data, 0 where none holds it out, and what
-#     judges the rows of folds 0, 1, ... For rows = "held-out". Default: NULL. as_mixture(object):
-#     itself where it is a normal mixture with constant weights, which sums make one. Default: NULL.
-#     describe_parts(object): further lines of print(). Default: none. describe_member(object): a
-#     word for it in an average. Default: describe_kind(). label_trouble(object): why its components
-#     are no clusters, the end of a sentence; NULL, the default, where nothing speaks against it.
-#     For predict(type = "class"). component_table(object): a data frame with a row a component. For
-#     tidy(), summary(). component_title(object), component_covariances(object): what summary()
-#     writes above that table, and the d x d x K covariances or NULL. covariance_name(object):
-#     "diagonal", "full", or "mixed" of several. For glance(). Default: NA. fit_needs(object),
-#     fit_rules(object): the fields that a fit of this class has, and what they must be
-#     (fit-rules.R). For validate_density().
+#     place().
+#   gradient(object, points, weights, how): that of sum_i weights_i log p(y_i), a list shaped like
+#     parameters(). For log_likelihood(). Default: refuses, as no_gradient() says.
+#   pull_nodes(object, z, dlog_w, dy): derivatives in what nodes() gives, as those in the
+#     parameters, shaped like them. For expectation(). Default: refuses.
+#   no_gradient(object): why these two refuse, the end of a sentence on the object; NULL where they
+#     do not. Asked before they are called.
+#   log_tail(object): of one column, function(y, lower): log P(Y <= y) or log P(Y > y) at a vector.
+#     For pcwmix(). Default: by latent() and the classifier's quadrature.
+#   invert(object): function(log_p, lower), the y that have these tail probabilities. For qcwmix().
+#     Default: a search by log_tail(), nodes() and evaluate().
+#   is_heavy(object): whether y may be of any order of magnitude, for that search. Default: FALSE.
+#   value_range(object): d x 2, the quantiles of 0 and 1. Default: the frame's bounds.
+#   closed_moments(object): list(mean, vcov), or NULL where there is no formula, the default.
+#   length_scale(object): d lengths over which the density may change. For central differences.
+#   parameters(object): the unconstrained parameters, a list. For coef(). Default: none.
+#   count_parameters(object): how many are free, NA where that is not known or, as of averages,
+#     says nothing. Default: NA.
+#   plain_mixture(object): the normal mixture with constant weights that it equals, where its
+#     networks do nothing; NULL where there is none, the default. For degrees of freedom of fits.
+#   engine_parts(object): list(parameters, activation, fixed) of components that the engine can put
+#     behind a flow. Default: NULL, it cannot.
+#   start_at(object, center, scale, shape): the engine's parameters on the standardised scale, for
+#     fits that start there, behind a flow of this shape or none. Default: NULL, there are none.
+#   summands(object, share): list(parts, shares), what stands in a sum for a density that has this
+#     share. Default: itself, bare.
+#   fold_densities(object): list(fold, densities), the fold of each row of its data, 0 where none
+#     holds it out, and what judges the rows of folds 0, 1, ... For rows = "held-out". Default: NULL.
+#   as_mixture(object): itself where it is a normal mixture with constant weights, which sums make
+#     one. Default: NULL.
+#   describe_parts(object): further lines of print(). Default: none.
+#   describe_member(object): a word for it in an average. Default: describe_kind().
+#   label_trouble(object): why its components are no clusters, the end of a sentence; NULL, the
+#     default, where nothing speaks against it. For predict(type = "class").
+#   component_table(object): a data frame with a row a component. For tidy(), summary().
+#   component_title(object), component_covariances(object): what summary() writes above that table,
+#     and the d x d x K covariances or NULL.
+#   covariance_name(object): "diagonal", "full", or "mixed" of several. For glance(). Default: NA.
+#   fit_needs(object), fit_rules(object): the fields that a fit of this class has, and what they
+#     must be (fit-rules.R). For validate_density().
 
 new_density <- function(fields, frame, class) {
   structure(c(fields, list(frame = frame)), class = c(class, "cwmix_density"))

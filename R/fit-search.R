@@ -1,0 +1,80 @@
+# The search for what a stack averages: its units and folds, and the candidates so far.
+
+# The state of the search: the task on the units of the rows, far ones set aside, `rows` being the
+# sample of all; folds, candidates so far, what is to be known of an interrupt.
+new_search <- function(task, resolution) {
+  search <- new.env(parent = emptyenv())
+  search$rows <- task$sample
+  search$units <- unit_sample(task$sample, resolution)
+  far <- far_rows(search$units)
+  search$near <- setdiff(seq_len(nrow(search$units$y)), far)
+  task$sample <- if (length(far) > 0) some_units(search$units, search$near) else search$units
+  # Components must hold rows of their own here; the floor is for what is computed alone.
+  task$floor <- 1e-3 * task$control$sd_floor * task$sample$core
+  search$task <- task
+  search$folds <- new_folds(task)
+  held <- unlist(lapply(search$folds, `[[`, "held"))
+  weights <- task$sample$weights[held] %||% rep(1, length(held))
+  search$weights <- weights / sum(weights)
+  search$candidates <- list()
+  search$interrupted <- FALSE
+  search$progress <- progress_bar("{cli::pb_spin} [{cli::pb_elapsed}]", NA, task$control)
+  search
+}
+
+default_folds <- function(n) {
+  if (n <= 500) 10L else if (n <= 20000) 5L else 1L
+}
+
+# Training and held-out rows of each fold, and what EM starts from. Beyond 20,000 rows one split
+# with a few thousand held-out rows says enough, and as many rows are enough for EM.
+new_folds <- function(task) {
+  n <- nrow(task$sample$y)
+  count <- min(task$control$folds %||% default_folds(n), n)
+  held <- if (count == 1) {
+    list(sort(sample.int(n, held_count(NULL, n))))
+  } else {
+    unname(split(seq_len(n), random_folds(count, n)))
+  }
+  lapply(held, function(rows) {
+    sets <- split_sets(task$sample, rows)
+    mixture <- some_rows(sets$training, 20000)
+    c(sets, list(held = rows, mixture = mixture, tree = cluster_tree(mixture$x)))
+  })
+}
+
+some_rows <- function(set, most) {
+  if (nrow(set$x) <= most) {
+    return(set)
+  }
+  rows <- sort(sample.int(nrow(set$x), most))
+  list(x = set$x[rows, , drop = FALSE], weights = set$weights[rows], offset = set$offset)
+}
+
+# Log densities of the held-out rows, fold after fold, each under its own fold's fit.
+held_out_scores <- function(search, fits, activation = "tanh") {
+  how <- list(threads = search$task$control$threads)
+  unlist(Map(function(fold, parameters) {
+    model <- engine_model(parameters, activation)
+    engine_density(model, fold$validation$x, "density", how)
+  }, search$folds, fits))
+}
+
+add_candidate <- function(search, fits, covariance, K, hidden = NULL, epochs = NA,
+                          activation = "tanh") {
+  scores <- held_out_scores(search, fits, activation)
+  bounded <- bounded_scores(scores, search$weights)
+  if (!all(is.finite(bounded))) {
+    return(-Inf)
+  }
+  search$candidates[[length(search$candidates) + 1]] <- list(
+    fits = fits, scores = bounded, covariance = covariance, K = K, hidden = hidden,
+    epochs = epochs
+  )
+  mean_score(bounded, search$weights)
+}
+
+# EM and training end in good order at an interrupt; a search then ends too.
+interrupt_again <- function() {
+  signalCondition(structure(list(message = "", call = NULL), class = c("interrupt", "condition")))
+}
