@@ -41,6 +41,7 @@ em_adjusted <- function(parameters, set, task, structure) {
   control <- task$control
   last <- -Inf
   unique <- list()
+  tolerance <- max(control$em_tolerance, 1e-4)
   for (iteration in seq_len(min(control$em_iterations, 100))) {
     step <- em_steps(
       parameters, set$x, set$weights, 1,
@@ -53,7 +54,7 @@ em_adjusted <- function(parameters, set, task, structure) {
     parameters <- c(step[c("mean", "log_cholesky")], list(weights = list()), step["biases"])
     gain <- step$log_likelihood[1] - last
     last <- step$log_likelihood[1]
-    if (length(step$counts) > 1 && gain >= control$em_tolerance) next
+    if (length(step$counts) > 1 && gain >= tolerance) next
     left <- drop_smallest(parameters, step$counts, set, structure$least, control$threads)
     if (is.null(left)) break
     parameters <- left

@@ -78,3 +78,8 @@ add_candidate <- function(search, fits, covariance, K, hidden = NULL, epochs = N
 interrupt_again <- function() {
   signalCondition(structure(list(message = "", call = NULL), class = c("interrupt", "condition")))
 }
+
+best_candidate <- function(search) {
+  score <- vapply(search$candidates, function(c) mean_score(c$scores, search$weights), 0)
+  search$candidates[[which.max(score)]]
+}

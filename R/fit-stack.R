@@ -150,8 +150,7 @@ shares_by_rows <- function(scores, a, iterations) {
   bounded <- pmax(scores, row_max(scores) - 10)
   stacked <- rep(1 / ncol(scores), ncol(scores))
   for (i in seq_len(iterations)) {
-    joint <- relative * rep(stacked, each = n)
-    stacked <- colSums(joint * (a / rowSums(joint)))
+    stacked <- stacked * crossprod(relative, a / (relative %*% stacked))[, 1]
   }
   total <- n * colSums(bounded * a)
   averaged <- exp(total - max(total))

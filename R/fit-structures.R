@@ -97,6 +97,8 @@ search_adjusted <- function(search, covariance) {
     try_mixture(search, paste0(name(rank), ", tied"), factors(rank, TRUE), 1L)
   })$level
   for (tied in c(TRUE, FALSE)) {
+    # Where no mixture of several components is ahead, one with more parameters will not be.
+    if (!tied && best_candidate(search)$K == 1) break
     structure <- factors(best, tied)
     label <- paste0(name(best), if (tied) ", tied")
     climb(setdiff(sizes_for(search, structure), 1L), function(K) {
