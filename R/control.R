@@ -36,8 +36,8 @@
 #'   standard deviation of a normal distribution whose densest tenth of the rows is as close to its
 #'   neighbours. Without `K` a thousandth of that. EM bounds it in every direction; training with
 #'   full covariances bounds the Cholesky factors' diagonal, the spread of each column given those
-#'   before it. Behind a flow it bounds components in units of u, not of the data: where F stretches,
-#'   a component is narrower there than the floor.
+#'   before it. Behind a flow it bounds components in units of u, not of the data: where F
+#'   stretches, a component is narrower there than the floor.
 #' @param precision A string, `"single"` or `"double"`, of the training steps. Whatever is
 #'   reported is computed in double.
 #' @param threads A whole number of threads, or `NULL`; see [cwmix_info()]. Results do not depend

@@ -9,8 +9,8 @@
 #' the folds of a cross-validation; the densities of all these fits are averaged with weights that
 #' score well on the rows that each had not seen. The result is a [cwmix_stack], an average as of
 #' [cwmix_average()], with many components, and all of them constant in weight where networks add
-#' nothing. Ties, repeated rows and rows far from all others are looked for first: [cwmix_stack] says
-#' how. `vignette("defaults")` has the recipe, what it gains and what it does with data of many
+#' nothing. Ties, repeated rows and rows far from all others are looked for first: [cwmix_stack]
+#' says how. `vignette("defaults")` has the recipe, what it gains and what it does with data of many
 #' kinds.
 #'
 #' **With `K`** (or `start`, `validation` or a flow) one model is fitted: EM for a Gaussian mixture
@@ -108,9 +108,9 @@
 #'   when EM loses a component's spread, which a positive `sd_floor` prevents, or without `K` when
 #'   every mixture gives a tenth of the held-out rows a density of 0. Without `K` a warning of class
 #'   `"cwmix_far_rows"` names rows so far from all others that one broad component stands for them.
-#'   An interrupt returns the best so far with a warning of class `"cwmix_interrupted"`, an error of that class without `K` before
-#'   the first candidate; a diverging run ends with one of class `"cwmix_numerical_warning"`; one of
-#'   class `"cwmix_not_converged"` says that L-BFGS or, with constant weights and no flow, EM did
+#'   An interrupt returns the best so far with a warning of class `"cwmix_interrupted"`, an error of
+#'   that class without `K` before the first candidate; a diverging run ends with one of class
+#'   `"cwmix_numerical_warning"`; one of class `"cwmix_not_converged"` says that L-BFGS or, with constant weights and no flow, EM did
 #'   not converge. With constant weights and no flow one of class `"cwmix_degenerate"` names the
 #'   components that are at `sd_floor` in some direction, as where rows are tied, or rest on fewer
 #'   than d + 1 rows: such a likelihood says little.

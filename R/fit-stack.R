@@ -28,8 +28,8 @@
 #' @section Far rows: Rows that alone would set the scale of a column are set aside: those more than
 #'   thirty times its local scale (see `sd_floor` of [cwmix_control()]) from the median and ten
 #'   times that from the nearest five rows, unless more than a twentieth of the rows is so far from
-#'   the median. One broad component with the means and standard deviations of all rows stands for them,
-#'   with their share, and a warning of class `"cwmix_far_rows"` names them. Where candidates are
+#'   the median. One broad component with the means and standard deviations of all rows stands for
+#'   them, with their share, and a warning of class `"cwmix_far_rows"` names them. Where candidates are
 #'   compared a row counts at least as much as one ten times as far below the median log density as
 #'   the lowest tenth begins (at least ten nats): one far from all others would decide alone.
 #' @section Value: An object of class `c("cwmix_stack", "cwmix_sum", "cwmix_density")`, a plain list
