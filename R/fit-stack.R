@@ -29,9 +29,10 @@
 #'   thirty times its local scale (see `sd_floor` of [cwmix_control()]) from the median and ten
 #'   times that from the nearest five rows, unless more than a twentieth of the rows is so far from
 #'   the median. One broad component with the means and standard deviations of all rows stands for
-#'   them, with their share, and a warning of class `"cwmix_far_rows"` names them. Where candidates are
-#'   compared a row counts at least as much as one ten times as far below the median log density as
-#'   the lowest tenth begins (at least ten nats): one far from all others would decide alone.
+#'   them, with their share, and a warning of class `"cwmix_far_rows"` names them. Where candidates
+#'   are compared a row's log density counts at most ten times as far below the median as the
+#'   lowest tenth begins (or ten nats, if that is more): a row far from all others would decide
+#'   alone. In `held_out` far rows count as that bound.
 #' @section Value: An object of class `c("cwmix_stack", "cwmix_sum", "cwmix_density")`, a plain list
 #'   with the fields
 #'   - `members`, a list of densities, and `shares`, a numeric vector, one a member, as in
