@@ -111,9 +111,9 @@
 #'   An interrupt returns the best so far with a warning of class `"cwmix_interrupted"`, an error of
 #'   that class without `K` before the first candidate; a diverging run ends with one of class
 #'   `"cwmix_numerical_warning"`; one of class `"cwmix_not_converged"` says that L-BFGS or, with
-#'   constant weights and no flow, EM did not converge. With constant weights and no flow one of class `"cwmix_degenerate"` names the
-#'   components that are at `sd_floor` in some direction, as where rows are tied, or rest on fewer
-#'   than d + 1 rows: such a likelihood says little.
+#'   constant weights and no flow, EM did not converge. With constant weights and no flow one of
+#'   class `"cwmix_degenerate"` names the components that are at `sd_floor` in some direction, as
+#'   where rows are tied, or rest on fewer than d + 1 rows: such a likelihood says little.
 #' @references Argouarc'h, Desbouvries, Barat, Kawasaki and Dautremer (2025), Classifier Weighted
 #'   Mixture models, arXiv:2501.02989, equations (12) and (16).
 #'
