@@ -13,18 +13,20 @@
 #' @section What rows stand for: A stack is made from *units*, which ties tell:
 #'   - **A grid.** Where all values of a column are whole multiples of a step apart (of what they
 #'     were before a logarithm or a root, too), a value stands for the *cell* of one step around it.
-#'   - **Atoms.** Where a column has no grid, a value with at least five rows, and five times as
-#'     many as nine tenths of the values have, is an atom: its cell ends halfway to its neighbours,
-#'     and is no wider than the median step between values.
+#'   - **Atoms.** A value with at least five rows, and five times as many as nine tenths of the
+#'     values have, is an atom. Its cell is that of the grid; without one it ends halfway to its
+#'     neighbours, and is no wider than the median step between values.
 #'   - **Repeats.** Identical rows that do not stand for cells in all columns are one unit with the
 #'     sum of their weights, so that no fold has seen what another holds out. So are rows on a grid
 #'     too fine to explain why they are identical. Rows and whole weights give the same fit.
 #'
-#'   Units are spread evenly over their cells (dequantisation), as many as there are rows in each.
-#'   Their mean log density is a lower bound of the log probability of the cell less the log of its
-#'   width (Theis, van den Oord and Bethge 2016): a value that many rows share has the probability
-#'   that they say, and no spike. `resolution` of [cwmix()] gives the steps instead, 0 for values
-#'   that stand for themselves. Cells end at the bounds of `support`.
+#'   Units are spread evenly over their cells (dequantisation), as many as there are rows in each;
+#'   those of an atom as a normal distribution is within three standard deviations, so that
+#'   components can lie in the cell (Ho et al. 2019). Their mean log density is a lower bound of the
+#'   log probability of the cell less the log of its width (Theis, van den Oord and Bethge 2016): a
+#'   value that many rows share has the probability that they say, and no spike. `resolution` of
+#'   [cwmix()] gives the steps instead, 0 for values that stand for themselves; a column with a
+#'   given step has no atoms. Cells end at the bounds of `support`.
 #' @section Far rows: Rows that alone would set the scale of a column are set aside: those more than
 #'   thirty times its local scale (see `sd_floor` of [cwmix_control()]) from the median and ten
 #'   times that from the nearest five rows, unless more than a twentieth of the rows is so far from
@@ -66,7 +68,7 @@
 #'     `fingerprint`, `hidden`, `control`, `call` and `data` as in [cwmix()].
 #' @references Smyth and Wolpert (1999), Linearly combining density estimators via stacking, Machine
 #'   Learning 36, 59-83. Theis, van den Oord and Bethge (2016), A note on the evaluation of
-#'   generative models, ICLR.
+#'   generative models, ICLR. Ho, Chen, Srinivas, Duan and Abbeel (2019), Flow++, ICML.
 #' @seealso [cwmix()], [plot()][plot.cwmix_density] with `what = "candidates"`.
 #' @examples
 #' set.seed(1)
