@@ -51,8 +51,10 @@
 #'     tenth of the held-out rows a density of 0, are not among them, nor are networks that do not
 #'     gain;
 #'   - `held_out`, a numeric vector with the names `score` and `se`: the mean held-out log density
-#'     of the average at the values that were recorded, with its standard error, somewhat optimistic
-#'     as the same rows chose the shares. On a grid it differs from the scores of the candidates;
+#'     of the average at the values that were recorded, with its standard error. The shares for each
+#'     fold are those that the other folds' rows give (with one split, those of all rows); it is a
+#'     little optimistic, as the same rows chose the candidates and the epochs of networks. On a
+#'     grid it differs from the scores of the candidates;
 #'   - `folds`, a whole number (1 for one split); `row_folds`, an integer vector, the fold that
 #'     holds out each row of the data, 0 where none does; `component_folds`, an integer vector, the
 #'     fold that each component was fitted outside of, 0 for that of far rows. By these
