@@ -6,6 +6,7 @@ new_search <- function(task, resolution) {
   search <- new.env(parent = emptyenv())
   search$rows <- task$sample
   search$units <- unit_sample(task$sample, resolution)
+  check_units(search$units)
   far <- far_rows(search$units)
   search$near <- setdiff(seq_len(nrow(search$units$y)), far)
   task$sample <- if (length(far) > 0) some_units(search$units, search$near) else search$units
@@ -20,6 +21,17 @@ new_search <- function(task, resolution) {
   search$interrupted <- FALSE
   search$progress <- progress_bar("{cli::pb_spin} [{cli::pb_elapsed}]", NA, task$control)
   search
+}
+
+check_units <- function(units) {
+  n <- nrow(units$y)
+  if (n < 10) {
+    stop_input(
+      "`K` must be given for fewer than 10 different rows, not NULL for ", n,
+      ", which stand for themselves.",
+      call = NULL
+    )
+  }
 }
 
 default_folds <- function(n) {

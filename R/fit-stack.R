@@ -310,8 +310,8 @@ fold_densities.cwmix_stack <- function(object) {
 }
 
 # The mean held-out log density of the average at the values that were recorded, with its standard
-# error. The shares for a fold are those that the other folds' rows give; far rows count as the bound
-# of what a row can lose.
+# error. The shares for a fold are those that the other folds' rows give; far rows count as the
+# bound of what a row can lose.
 held_out_score <- function(search, candidates, shares, activation) {
   sample <- search$task$sample
   if (!is.null(sample$recorded)) sample[c("y", "log_jacobian")] <- sample$recorded
@@ -351,7 +351,7 @@ stop_without_candidates <- function(search) {
     stop_cwmix("Interrupted before any mixture was fitted.", "cwmix_interrupted", NULL)
   }
   stop_cwmix(
-    "Every mixture gives some held-out rows, far from all others, a density of 0: give `K`.",
+    "Every mixture gives a tenth of the held-out rows a density of 0: give `K`.",
     "cwmix_numerical_error", NULL
   )
 }

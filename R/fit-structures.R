@@ -87,7 +87,7 @@ search_adjusted <- function(search, covariance) {
     adjust <- function(S, unique) {
       factor_covariance(S, rank, unique, if (is.null(unique)) 200 else 1)
     }
-    adjusted(pool(if (tied) Inf else 0), adjust, if (tied) 0 else d)
+    adjusted(pool(if (tied) Inf else d + 2), adjust, if (tied) 0 else 2 * d + 2)
   }
   name <- function(rank) paste0("full, ", plural(rank, "factor"))
   ranks <- c(1, 2, 3, 4, 5, 7, 10, 14, 20, 28, 40)
