@@ -1,8 +1,35 @@
 # Where EM starts by itself: at far points (k-means++), at groups of a tree.
 
+# Far points as centres, with one covariance for all. For full covariances distances are in units of
+# the covariance of the rows, so that columns that depend on each other count once and the start does
+# not hang on the axes.
+em_start <- function(x, K, full, weights, floor) {
+  root <- if (full && ncol(x) > 1) covariance_root(x, weights)
+  if (is.null(root)) {
+    return(far_points(x, K, full, weights, floor))
+  }
+  whitened <- t(forwardsolve(root, t(x)))
+  start <- far_points(whitened, K, TRUE, weights, 0 * floor)
+  sd <- exp(start$log_cholesky[1, 1, 1])
+  start$mean <- tcrossprod(start$mean, root)
+  factor <- sd * root
+  diag(factor) <- pmax(diag(factor), floor)
+  start$log_cholesky <- log_diagonal(array(factor, dim(start$log_cholesky)))
+  start
+}
+
+# The Cholesky factor of the rows' covariance, NULL where that is singular or nearly so.
+covariance_root <- function(x, weights) {
+  w <- (weights %||% rep(1, nrow(x))) / sum(weights %||% nrow(x))
+  centred <- x - rep(colSums(x * w), each = nrow(x))
+  covariance <- crossprod(centred * sqrt(w))
+  root <- tryCatch(t(chol(covariance)), error = function(e) NULL)
+  if (!is.null(root) && min(diag(root)^2 / diag(covariance)) > 1e-10) root
+}
+
 # Centres by k-means++ (Arthur and Vassilvitskii 2007): each far from those before. All start
 # with one isotropic standard deviation, the root mean square distance to the nearest centre.
-em_start <- function(x, K, full, weights, floor) {
+far_points <- function(x, K, full, weights, floor) {
   n <- nrow(x)
   d <- ncol(x)
   blocks <- row_blocks(n, d)
