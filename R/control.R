@@ -22,14 +22,14 @@
 #' @param em_iterations A whole number, the most iterations of EM from each start.
 #' @param em_tolerance A positive number: EM has converged when the mean log-likelihood of a row
 #'   gains less.
-#' @param starts A whole number of random starts of EM; the best is kept.
-#' @param folds A whole number from 2 of folds for a fit without `K`, with fewer rows one a row;
-#'   `NULL` for 10 up to 500 rows, 5 up to 20,000, and one split with at most 5,000
-#'   held-out rows beyond. Folds are drawn at random: where rows depend on each other, as in time
-#'   series or in blocks of repeated measurements, neighbours of a held-out row are among those
-#'   fitted, and the scores, the shares they choose and the networks they let grow are too good.
-#'   There fit models with `K`, and compare them on rows held out in blocks ([compare()], or labels
-#'   as `folds` of [cwmix_select()]).
+#' @param starts A whole number of starts of EM, the best of three times as many random ones after
+#'   ten iterations (Biernacki et al. 2003); the best result is kept.
+#' @param folds For a fit without `K`, a whole number from 2 of folds, with fewer rows one a row;
+#'   `NULL` for 10 up to 500 rows, 5 up to 20,000, and one split with at most 5,000 held-out rows
+#'   beyond; or a vector of labels, one a row: rows with one label are held out together. A number
+#'   stands for random folds: where rows depend on each other, as in time series or in blocks of
+#'   repeated measurements, neighbours of a held-out row are among those fitted, and the scores, the
+#'   shares they choose and the networks they let grow are too good. There give the blocks.
 #' @param sd_floor A number of at least 0: the smallest standard deviation of a component, in any
 #'   direction, as a fraction of the column's local scale, the smallest that is positive of three:
 #'   its standard deviation; its interquartile range over 1.349; and, for groups far apart, the
@@ -69,7 +69,8 @@
 #'   that are neither shrunk nor tied, so that those that hold fewer are dropped. Rows of unequal
 #'   weights count as (sum of w)^2 / (sum of w^2).
 #' @section Errors: A condition of class `"cwmix_input_error"`.
-#' @references Kingma and Ba (2015), Adam, ICLR. Loshchilov and Hutter (2019), Decoupled weight
+#' @references Biernacki, Celeux and Govaert (2003), Choosing starting values for the EM algorithm,
+#'   Computational Statistics and Data Analysis 41, 561-575. Kingma and Ba (2015), Adam, ICLR. Loshchilov and Hutter (2019), Decoupled weight
 #'   decay regularization, ICLR. Shamir and Zhang (2013), Stochastic gradient descent for non-smooth
 #'   optimization, ICML. Smith, Kindermans, Ying and Le (2018), Don't decay the learning rate,
 #'   increase the batch size, ICLR. Smith and Topin (2019), Super-convergence, SPIE 11006.
@@ -100,7 +101,7 @@ cwmix_control <- function(epochs = NULL, batch_size = NULL, learning_rate = 5e-3
       em_iterations = check_count(em_iterations, "em_iterations", call),
       em_tolerance = check_number(em_tolerance, "em_tolerance", call, 0, open = TRUE),
       starts = check_count(starts, "starts", call),
-      folds = count_or_null(folds, "folds", 2),
+      folds = check_folds(folds, call),
       sd_floor = check_number(sd_floor, "sd_floor", call, 0),
       precision = check_choice(precision, c("single", "double"), "precision", call),
       exact = check_flag(exact, "exact", call),
@@ -123,6 +124,22 @@ validate_control <- function(control, call, maker = cwmix_control, name = "cwmix
   )
 }
 
+# NULL, a number of folds, or a label a row; how many rows there are is for the fit to know.
+check_folds <- function(folds, call) {
+  if (is.null(folds) || length(folds) == 1) {
+    return(if (!is.null(folds)) check_count(folds, "folds", call, 2))
+  }
+  labels <- is.atomic(folds) && !is.raw(folds) && is.null(dim(folds))
+  if (!labels || anyNA(folds) || length(unique(folds)) < 2) {
+    stop_input(
+      "`folds` must be a whole number of at least 2, or labels, one a row, not all the same, not ",
+      describe(folds), ".",
+      call = call
+    )
+  }
+  folds
+}
+
 check_positive <- function(x, arg, call) {
   if (!is_number(x) || x <= 0) {
     stop_input(
@@ -136,7 +153,8 @@ check_positive <- function(x, arg, call) {
 #' @export
 format.cwmix_control <- function(x, ...) {
   check_dots_empty(..., call = user_call())
-  values <- vapply(x, function(v) if (is.null(v)) "chosen by the data" else format(v), "")
+  shown <- function(v) if (length(v) > 1) plural(length(unique(v)), "label") else format(v)
+  values <- vapply(x, function(v) if (is.null(v)) "chosen by the data" else shown(v), "")
   if (is.null(x$threads)) values["threads"] <- "see ?cwmix_info"
   if ("temperature" %in% names(x) && is.null(x$temperature)) {
     values["temperature"] <- "2, from a wide start 10"

@@ -13,7 +13,7 @@ new_search <- function(task, resolution) {
   # Components must hold rows of their own here; the floor is for what is computed alone.
   task$floor <- 1e-3 * task$control$sd_floor * task$sample$core
   search$task <- task
-  search$folds <- new_folds(task)
+  search$folds <- new_folds(task, fold_of_units(search, task$control$folds))
   held <- unlist(lapply(search$folds, `[[`, "held"))
   weights <- task$sample$weights[held] %||% rep(1, length(held))
   search$weights <- weights / sum(weights)
@@ -38,15 +38,33 @@ default_folds <- function(n) {
   if (n <= 500) 10L else if (n <= 20000) 5L else 1L
 }
 
-# Training and held-out rows of each fold, and what EM starts from. Beyond 20,000 rows one split
-# with a few thousand held-out rows says enough, and as many rows are enough for EM.
-new_folds <- function(task) {
+# The labels of folds that the user gives, of units: that of the first row of each. NULL where there
+# are none.
+fold_of_units <- function(search, folds) {
+  if (length(folds) < 2) {
+    return(NULL)
+  }
+  n <- search$rows$fingerprint[1]
+  if (length(folds) != n) {
+    stop_input(
+      "`control`: `folds` must be a number or ", n, " labels, one a row, not ", length(folds), ".",
+      call = NULL
+    )
+  }
+  first <- match(search$near, search$units$unit_of)
+  folds[search$rows$kept[first]]
+}
+
+# Training and held-out rows of each fold, by labels or at random, and what EM starts from. Beyond
+# 20,000 rows one split with a few thousand held-out rows says enough, and as many rows are enough
+# for EM.
+new_folds <- function(task, labels = NULL) {
   n <- nrow(task$sample$y)
-  count <- min(task$control$folds %||% default_folds(n), n)
+  count <- if (is.null(labels)) min(task$control$folds %||% default_folds(n), n) else 2
   held <- if (count == 1) {
     list(sort(sample.int(n, held_count(NULL, n))))
   } else {
-    unname(split(seq_len(n), random_folds(count, n)))
+    unname(split(seq_len(n), labels %||% random_folds(count, n)))
   }
   lapply(held, function(rows) {
     sets <- split_sets(task$sample, rows)
