@@ -53,7 +53,8 @@ drop_smallest <- function(parameters, counts, set, least, threads, half = TRUE) 
   if (length(counts) == 1 || least <= 0) {
     return(NULL)
   }
-  if (!is.null(set$weights)) {
+  # Weights that differ little count as they are.
+  if (!is.null(set$weights) && max(set$weights) > 3) {
     posterior <- exp(engine_density(
       engine_model(parameters), set$x, "posterior", list(threads = threads)
     ))
@@ -78,11 +79,12 @@ em_run <- function(parameters, set, task, pooling = pool(), least = 0) {
   run <- list(
     parameters = parameters, trace = double(), converged = FALSE, interrupted = FALSE, reseeds = 0
   )
+  tolerance <- control$em_tolerance * if (least > 0) 20 else 1
   advance <- function() {
     left <- control$em_iterations - max(length(run$trace) - 1, 0)
     step <- em_steps(
-      run$parameters, set$x, set$weights, min(chunk, left), control$em_tolerance, task$floor,
-      pooling, control$threads
+      run$parameters, set$x, set$weights, min(chunk, left), tolerance, task$floor, pooling,
+      control$threads
     )
     if (step$status != 0) stop_broken_em(control)
     run$parameters <<- c(step[1:2], list(weights = list()), step["biases"])
@@ -104,7 +106,10 @@ em_run <- function(parameters, set, task, pooling = pool(), least = 0) {
       reseed_empty(run$parameters, step$counts, set$x, set$weights, control$threads)
     }
     if (is.null(moved)) {
-      return(TRUE)
+      # What is small is gone: now to the end.
+      settled <- tolerance <= control$em_tolerance
+      tolerance <<- control$em_tolerance
+      return(settled)
     }
     run$reseeds <<- run$reseeds + 1
     run$parameters <<- moved
