@@ -327,9 +327,28 @@ held_out_score <- function(search, candidates, shares, activation) {
   scores <- log_row_sums(joint) + sample$log_jacobian[held]
   far <- far_share(search)
   least <- score_bound(scores, search$weights)
+  if (far == 0) warn_few_rows(scores, least, search)
   scores <- c(pmax(scores, least), if (far > 0) least) - sum(log(sample$scale))
   weights <- c((1 - far) * search$weights, if (far > 0) far)
   c(score = mean_score(scores, weights), se = score_error(scores, weights))
+}
+
+# Where the rows below the bound move the mean by more than its standard error.
+warn_few_rows <- function(scores, least, search) {
+  low <- which(scores < least)
+  bounded <- pmax(scores, least)
+  lost <- mean_score(bounded, search$weights) - mean_score(scores, search$weights)
+  if (length(low) == 0 || lost < score_error(bounded, search$weights)) {
+    return()
+  }
+  warn_cwmix(
+    paste0(
+      "Few rows decide the held-out score: ", plural(length(low), "row"), " of ",
+      length(scores), " would lower it by ", signif(lost, 2),
+      ", and count as no less than ", signif(least, 3), " instead."
+    ),
+    "cwmix_few_rows", NULL
+  )
 }
 
 # A row of shares for each held-out row; those of all where there is one split.

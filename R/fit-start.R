@@ -60,6 +60,33 @@ tree_start <- function(tree, K, full, floor) {
   mixture_parameters(mean, pmax(sqrt(colMeans(within^2)), floor, 1e-3), full, log(size / sum(size)))
 }
 
+# Means, shares and own diagonal covariances of K groups, the largest split again and again where its
+# column of most spread has the widest gap for its place among the rows: groups of any scale.
+split_start <- function(x, K, full, floor) {
+  group <- rep(1L, nrow(x))
+  for (k in seq_len(K - 1)) {
+    largest <- which.max(tabulate(group, k))
+    rows <- which(group == largest)
+    column <- which.max(apply(x[rows, , drop = FALSE], 2, stats::IQR))
+    sorted <- sort(x[rows, column])
+    n <- length(rows)
+    middle <- seq(max(1, n %/% 4), min(n - 1, ceiling(3 * n / 4)))
+    cut <- middle[which.max(diff(sorted)[middle])]
+    group[rows[x[rows, column] > sorted[cut]]] <- k + 1L
+  }
+  size <- tabulate(group, K)
+  mean <- rowsum(x, group) / size
+  sd <- sqrt(rowsum((x - mean[group, , drop = FALSE])^2, group) / size)
+  start <- mixture_parameters(mean, rep(1, ncol(x)), full, log(size / sum(size)))
+  log_sd <- log(pmax(sd, rep(pmax(floor, 1e-10), each = K)))
+  if (full) {
+    for (j in seq_len(ncol(x))) start$log_cholesky[j, j, ] <- log_sd[, j]
+  } else {
+    start$log_sd[] <- log_sd
+  }
+  start
+}
+
 # A hierarchical clustering (Ward 1963) of at most a thousand rows in units of their principal
 # components: starts of EM for every K (Fraley 1998).
 cluster_tree <- function(x, most = 1000) {

@@ -111,12 +111,12 @@ search_adjusted <- function(search, covariance) {
 fit_fold_mixture <- function(fold, K, structure, task) {
   set <- fold$mixture
   task$control$em_tolerance <- max(task$control$em_tolerance, 1e-5)
-  runs <- lapply(seq_len(if (K == 1) 1 else 2), function(i) {
-    from <- if (i == 1) {
-      tree_start(fold$tree, K, structure$full, task$floor)
-    } else {
-      em_start(set$x, K, structure$full, set$weights, task$floor)
-    }
+  runs <- lapply(seq_len(if (K == 1) 1 else 3), function(i) {
+    from <- switch(i,
+      tree_start(fold$tree, K, structure$full, task$floor),
+      em_start(set$x, K, structure$full, set$weights, task$floor),
+      split_start(fold$tree$x, K, structure$full, task$floor)
+    )
     if (!is.null(structure$adjust)) {
       return(em_adjusted(from, set, task, structure))
     }
