@@ -214,8 +214,8 @@ check_arguments <- function(grid, source, arguments, call) {
   do.call(check_dots_empty, c(arguments[unknown], list(call = call)), quote = TRUE)
   largest <- grid[[which.max(vapply(grid, `[[`, 0L, "K"))]]
   settings <- c(largest, list(
-    activation = "tanh", flow = "none", support = NULL, validation = NULL, start = NULL,
-    control = cwmix_control()
+    activation = "tanh", flow = "none", support = NULL, resolution = "auto", validation = NULL,
+    start = NULL, control = cwmix_control()
   ))
   settings[names(arguments)] <- arguments
   read_task(source, read_settings(settings, call), call)
