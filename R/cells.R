@@ -43,10 +43,13 @@ grid_scales <- list(
   root = list(to = function(x) x^2, from = sqrt)
 )
 
-# Differences by rounding, as between 0.1 + 0.2 and 0.3, make no new value.
+# Differences by rounding, as between 0.1 + 0.2 and 0.3, make no new value: beside the larger of
+# what lies around and the upper quartile, as one far value would make all others one.
 distinct_values <- function(x) {
   values <- sort(unique(x))
-  values[c(TRUE, diff(values) > 1e-13 * max(abs(values)))]
+  typical <- stats::quantile(abs(values), 0.75, names = FALSE)
+  size <- pmax(abs(values[-1]), abs(values[-length(values)]), typical)
+  values[c(TRUE, diff(values) > 1e-13 * size)]
 }
 
 # The smallest step between values if all are whole steps apart, or 0.

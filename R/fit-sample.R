@@ -193,7 +193,9 @@ standard_units <- function(y, weights) {
     u <- y[, j] - center
     largest <- max(abs(u), .Machine$double.xmin)
     scale <- largest * sqrt(sum((u / largest)^2 * w))
-    spreads <- c(1, quartile_range(u / scale, w) / 1.349, dense_scale(u / scale))
+    # Not of u, whose small differences a far row takes.
+    x <- y[, j] / scale
+    spreads <- c(1, quartile_range(x, w) / 1.349, dense_scale(x))
     c(center, scale, min(spreads[is.finite(spreads) & spreads > 0]))
   }, double(3))
   list(center = units[1, ], scale = units[2, ], core = units[3, ])

@@ -92,10 +92,13 @@ search_adjusted <- function(search, covariance) {
   name <- function(rank) paste0("full, ", plural(rank, "factor"))
   ranks <- c(1, 2, 3, 4, 5, 7, 10, 14, 20, 28, 40)
   # With d (d + 1) / 2 numbers there is nothing left to save.
-  ranks <- ranks[(d - ranks)^2 > d + ranks]
+  ranks <- ranks[ranks < d & (d - ranks)^2 > d + ranks]
   best <- climb(ranks, function(rank) {
     try_mixture(search, paste0(name(rank), ", tied"), factors(rank, TRUE), 1L)
   })$level
+  if (is.null(best)) {
+    return()
+  }
   for (tied in c(TRUE, FALSE)) {
     structure <- factors(best, tied)
     label <- paste0(name(best), if (tied) ", tied")
