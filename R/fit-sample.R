@@ -194,8 +194,9 @@ standard_units <- function(y, weights) {
     largest <- max(abs(u), .Machine$double.xmin)
     scale <- largest * sqrt(sum((u / largest)^2 * w))
     # Not of u, whose small differences a far row takes.
-    x <- y[, j] / scale
-    spreads <- c(1, quartile_range(x, w) / 1.349, dense_scale(x))
+    unit <- max(abs(y[, j]), .Machine$double.xmin)
+    x <- y[, j] / unit
+    spreads <- c(1, c(quartile_range(x, w) / 1.349, dense_scale(x)) / (scale / unit))
     c(center, scale, min(spreads[is.finite(spreads) & spreads > 0]))
   }, double(3))
   list(center = units[1, ], scale = units[2, ], core = units[3, ])
