@@ -27,10 +27,11 @@ column_cells <- function(x, counts, given) {
   for (scale in scales) {
     step <- grid_step(grid_scales[[scale]]$to(values))
     if (step > 0) {
-      return(utils::modifyList(cells, list(step = step, scale = scale)))
+      cells[c("step", "scale")] <- list(step, scale)
+      break
     }
   }
-  cells$atoms <- find_atoms(x, values, counts)
+  cells$atoms <- find_atoms(x, values, counts, cells$step)
   cells
 }
 
@@ -65,14 +66,15 @@ grid_step <- function(values) {
   if (count < 1e9 && all(abs(places - round(places)) < 0.01)) step else 0
 }
 
-# Values with at least 5 rows and five times what nine tenths of the values have. Their cells end
-# halfway to the next value, and are no wider than the median step.
-find_atoms <- function(x, values, counts) {
+# Values with at least 5 rows and five times what nine tenths of the values have. Their cells are
+# those of the grid, or end halfway to the next value and are no wider than the median step.
+find_atoms <- function(x, values, counts, step) {
   rows <- tabulate_by(findInterval(x, values), counts, length(values))
   least <- max(5, 5 * stats::quantile(rows, 0.9, names = FALSE, type = 1))
   at <- which(rows >= least)
   gaps <- diff(values)
   width <- pmin(c(Inf, gaps)[at], c(gaps, Inf)[at], stats::median(gaps))
+  if (step > 0) width <- rep(step, length(at))
   data.frame(value = values[at], width = width)
 }
 
@@ -81,7 +83,8 @@ tabulate_by <- function(group, counts, n) {
   replace(double(n), as.integer(rownames(sums)), sums)
 }
 
-# The ends of the cell of each value, list(lower, upper), both the value where it stands for itself.
+# The ends of the cell of each value, list(lower, upper, atom), both the value where it stands for
+# itself, and whether it is an atom.
 cell_ends <- function(x, cells, bounds) {
   width <- rep(cells$step, length(x))
   atom <- match(x, cells$atoms$value)
@@ -94,7 +97,7 @@ cell_ends <- function(x, cells, bounds) {
     if (cells$scale != "raw") at <- pmax(at, on_grid / 2)
     ifelse(width > 0, scale$from(at), x)
   }
-  list(lower = pmax(end(-1), bounds[1]), upper = pmin(end(1), bounds[2]))
+  list(lower = pmax(end(-1), bounds[1]), upper = pmin(end(1), bounds[2]), atom = !is.na(atom))
 }
 
 # The number of each row's group of identical rows; NULL where all differ.
@@ -146,11 +149,12 @@ are_repeats <- function(x, group, counts, cells) {
 }
 
 # The units of a fit, in cells within the `bounds` of columns, d x 2: list(row, weight, unit, lower,
-# upper, cells, repeats), `row` the row of x where each stands, `unit` the unit of each row, the
-# ends of the units' cells, one row each, and how many different rows are repeated and stand for no
-# cell. Rows that stand for cells in all columns are units of their own, as many as their weight
-# says where weights are counts; others are merged where they are identical. Sorted by their values
-# wherever there is a choice, so that rows and weights give the same units.
+# upper, atom, cells, repeats), `row` the row of x where each stands, `unit` the unit of each row,
+# the ends of the units' cells and whether these are of atoms, one row each, and how many different
+# rows are repeated and stand for no cell. Rows that stand for cells in all columns are units of
+# their own, as many as their weight says where weights are counts; others are merged where they are
+# identical. Sorted by their values wherever there is a choice, so that rows and weights give the
+# same units.
 find_units <- function(x, weights, bounds, steps = NULL) {
   n <- nrow(x)
   counted <- !is.null(weights) && all(weights == round(weights))
@@ -171,7 +175,7 @@ find_units <- function(x, weights, bounds, steps = NULL) {
   }
   c(units, list(
     lower = lower[units$row, , drop = FALSE], upper = upper[units$row, , drop = FALSE],
-    cells = cells
+    atom = side("atom")[units$row, , drop = FALSE], cells = cells
   ))
 }
 
@@ -200,8 +204,10 @@ merge_units <- function(x, weights, counted, group, in_cells) {
 }
 
 # Points spread over cells: in each column those of one cell take places in random order, one in
-# each of as many equal parts of it.
-spread_over_cells <- function(x, lower, upper) {
+# each of as many parts of it, evenly over a cell of a grid. Those of an atom lie as a normal
+# distribution does within three standard deviations, since components do (Ho et al. 2019,
+# variational dequantization): the tails of one over an even spread would leave the cell.
+spread_over_cells <- function(x, lower, upper, atom) {
   for (j in which(colSums(lower < upper) > 0)) {
     rows <- which(lower[, j] < upper[, j])
     cell <- match(x[rows, j], unique(x[rows, j]))
@@ -210,9 +216,16 @@ spread_over_cells <- function(x, lower, upper) {
     rank <- integer(length(rows))
     rank[shuffled[order(cell[shuffled])]] <- sequence(size)
     place <- (rank - stats::runif(length(rows))) / size[cell]
+    place <- ifelse(atom[rows, j], within_three_sd(place), place)
     x[rows, j] <- lower[rows, j] + place * (upper[rows, j] - lower[rows, j])
   }
   x
+}
+
+# The quantiles of a normal distribution between -3 and 3 standard deviations, on (0, 1).
+within_three_sd <- function(place) {
+  tail <- stats::pnorm(-3)
+  stats::qnorm(tail + place * (1 - 2 * tail)) / 6 + 0.5
 }
 
 # What a fit says of its columns: a data frame with a row a column.

@@ -59,7 +59,9 @@ unit_sample <- function(sample, steps = NULL) {
   log_jacobian <- sample$log_jacobian[units$row]
   if (!exact) {
     more$recorded <- list(y = y, log_jacobian = log_jacobian)
-    x <- spread_over_cells(x[units$row, , drop = FALSE], units$lower, units$upper)
+    x <- spread_over_cells(
+      x[units$row, , drop = FALSE], units$lower, units$upper, units$atom
+    )
     working <- to_working(x, support)
     y <- working$y
     log_jacobian <- working$log_jacobian
