@@ -359,6 +359,22 @@ glance_training.cwmix_stack <- function(x) {
   data.frame(best_epoch = NA_integer_, validation = x$held_out[["score"]])
 }
 
+# Each fold has components, and no row or component is of another.
+#' @export
+validate.cwmix_stack <- function(object) {
+  NextMethod()
+  folds <- object$folds
+  rows <- object$row_folds
+  components <- object$component_folds
+  demand(
+    is_whole(folds, 1) && is_fold_of(rows) && is_fold_of(components) &&
+      identical(as.double(length(rows)), object$fingerprint[1]) && all(rows <= folds) &&
+      length(components) == size(object)$K &&
+      identical(sort(setdiff(components, 0L)), seq_len(folds)),
+    "its `row_folds` and `component_folds` are not those of its rows, components and `folds`"
+  )
+}
+
 #' @export
 fit_needs.cwmix_stack <- function(object) c(common_fields, "candidates", "folds", "held_out")
 
