@@ -133,26 +133,32 @@ train_folds <- function(search, start, hidden, activation) {
 # from all others would decide alone.
 stacking_shares <- function(scores, weights, least = 0.005,
                             draws = max(3, min(10, 5000 %/% nrow(scores))),
-                            iterations = max(20, min(200, nrow(scores) %/% 10))) {
-  n <- nrow(scores)
-  relative <- exp(scores - row_max(scores))
-  bounded <- pmax(scores, row_max(scores) - 10)
+                            iterations = iterations_for(scores)) {
   shares <- vapply(seq_len(draws), function(b) {
-    a <- stats::rexp(n) * weights
-    a <- a / sum(a)
-    stacked <- rep(1 / ncol(scores), ncol(scores))
-    for (i in seq_len(iterations)) {
-      joint <- relative * rep(stacked, each = n)
-      stacked <- colSums(joint * (a / rowSums(joint)))
-    }
-    total <- n * colSums(bounded * a)
-    averaged <- exp(total - max(total))
-    (stacked + averaged / sum(averaged)) / 2
+    shares_by_rows(scores, stats::rexp(nrow(scores)) * weights, iterations)
   }, double(ncol(scores)))
   shares <- rowMeans(matrix(shares, ncol(scores)))
   shares[shares < min(least, max(shares))] <- 0
   shares / sum(shares)
 }
+
+# Both kinds of weights, averaged, for rows of the given weights.
+shares_by_rows <- function(scores, a, iterations) {
+  n <- nrow(scores)
+  a <- a / sum(a)
+  relative <- exp(scores - row_max(scores))
+  bounded <- pmax(scores, row_max(scores) - 10)
+  stacked <- rep(1 / ncol(scores), ncol(scores))
+  for (i in seq_len(iterations)) {
+    joint <- relative * rep(stacked, each = n)
+    stacked <- colSums(joint * (a / rowSums(joint)))
+  }
+  total <- n * colSums(bounded * a)
+  averaged <- exp(total - max(total))
+  (stacked + averaged / sum(averaged)) / 2
+}
+
+iterations_for <- function(scores) max(20, min(200, nrow(scores) %/% 10))
 
 # The average of the folds' fits of all candidates with a share.
 finish_stack <- function(search, settings, matched, kept) {
@@ -262,7 +268,8 @@ fold_densities.cwmix_stack <- function(object) {
 }
 
 # The mean held-out log density of the average at the values that were recorded, with its standard
-# error; far rows count as the bound of what a row can lose.
+# error. The shares for a fold are those that the other folds' rows give; far rows count as the bound
+# of what a row can lose.
 held_out_score <- function(search, candidates, shares, activation) {
   sample <- search$task$sample
   if (!is.null(sample$recorded)) sample[c("y", "log_jacobian")] <- sample$recorded
@@ -273,7 +280,7 @@ held_out_score <- function(search, candidates, shares, activation) {
       engine_density(engine_model(parameters, activation), x, "density", how)
     }, search$folds, candidate$fits))
   }, search$weights)
-  joint <- matrix(joint, length(search$weights)) + rep(log(shares), each = length(search$weights))
+  joint <- matrix(joint, length(search$weights)) + log(shares_of_others(search, candidates, shares))
   held <- unlist(lapply(search$folds, `[[`, "held"))
   scores <- log_row_sums(joint) + sample$log_jacobian[held]
   far <- far_share(search)
@@ -281,6 +288,20 @@ held_out_score <- function(search, candidates, shares, activation) {
   scores <- c(pmax(scores, least), if (far > 0) least) - sum(log(sample$scale))
   weights <- c((1 - far) * search$weights, if (far > 0) far)
   c(score = mean_score(scores, weights), se = score_error(scores, weights))
+}
+
+# A row of shares for each held-out row; those of all where there is one split.
+shares_of_others <- function(search, candidates, shares) {
+  fold <- rep(seq_along(search$folds), vapply(search$folds, function(fold) length(fold$held), 0L))
+  by_fold <- if (length(search$folds) == 1 || length(candidates) == 1) {
+    matrix(shares, max(fold), length(shares), byrow = TRUE)
+  } else {
+    scores <- vapply(candidates, `[[`, search$weights, "scores")
+    t(vapply(seq_along(search$folds), function(f) {
+      shares_by_rows(scores, search$weights * (fold != f), iterations_for(scores))
+    }, double(length(shares))))
+  }
+  by_fold[fold, , drop = FALSE]
 }
 
 stop_without_candidates <- function(search) {
