@@ -116,3 +116,100 @@ test_that("columns that determine each other are refused, with a far row and wit
     }
   }
 })
+
+# The spread of the tenth of the rows with the nearest neighbours, by a loop over rows.
+reference_dense_scale <- function(x) {
+  n <- length(x)
+  k <- max(5, floor(n / 50))
+  sorted <- sort(x)
+  apart <- numeric(0)
+  for (i in seq_len(n)) if (i + k <= n) apart <- c(apart, sorted[i + k] - sorted[i])
+  # 1 / p at the tenth of a normal distribution's rows with the most density
+  peak <- 1 / dnorm(qnorm(0.55))
+  quantile(apart, 0.1, names = FALSE) / (k / n) / peak
+}
+
+test_that("the scale of the densest rows is that of a loop, about 1 for a normal distribution", {
+  for (n in c(6, 50, 1000)) {
+    x <- with_fixed_seed(n, rexp(n))
+    expect_equal(dense_scale(x), reference_dense_scale(x), tolerance = 1e-2)
+    expect_equal(dense_scale(1e3 - 7 * x), 7 * dense_scale(-x))
+  }
+  expect_identical(dense_scale(1:5), NA_real_)
+  # the tenth of the distances is below that of the densities, by chance: the less the more rows
+  normal <- with_fixed_seed(1, replicate(20, dense_scale(rnorm(5000))))
+  expect_gt(min(normal), 0.8)
+  expect_lt(max(normal), 1.05)
+})
+
+test_that("the core of a column is the scale of its rows, not of those far out", {
+  core <- function(...) {
+    sample <- standard_units(cbind(c(...)), NULL)
+    sample$core * sample$scale
+  }
+  x <- with_fixed_seed(1, rnorm(500))
+  alone <- core(x)
+  expect_lt(alone, 1.1)
+  expect_gt(alone, 0.5)
+  for (far in c(1e3, 1e10, 1e20, 1e100)) expect_equal(core(x, far), alone, tolerance = 0.05)
+  # two narrow groups, whose quartiles are far apart
+  expect_lt(core(x / 100, x / 100 + 50), 0.02)
+  # change of units
+  expect_equal(core(x * 1e-3), alone * 1e-3)
+  expect_equal(core(x * 1e3 + 1e5), alone * 1e3, tolerance = 1e-8)
+  # at most the standard deviation, and never 0
+  ties <- standard_units(cbind(rep(1:2, c(90, 10))), NULL)
+  expect_identical(ties$core, 1)
+})
+
+# Rows far out by a loop: beside the whole, and beside their nearest five others.
+reference_far_rows <- function(x) {
+  units <- standard_units(cbind(x), NULL)
+  spread <- units$scale * units$core
+  out <- abs(x - median(x)) > 30 * spread
+  if (sum(out) > 0.05 * length(x)) {
+    return(integer())
+  }
+  far <- vapply(seq_along(x), function(i) {
+    # the narrowest range of six values with this one
+    apart <- sort(x)
+    at <- match(x[i], apart)
+    starts <- max(1, at - 5):min(at, length(x) - 5)
+    nearest <- min(vapply(starts, function(s) max(x[i] - apart[s], apart[s + 5] - x[i]), 0))
+    nearest > 10 * spread
+  }, NA)
+  which(out & far)
+}
+
+far_rows_of <- function(x, weights = NULL) {
+  x <- cbind(x)
+  far_rows(c(list(y = x), standard_units(x, weights)))
+}
+
+test_that("rows are far where they are beside the whole and beside their neighbours", {
+  x <- with_fixed_seed(1, rnorm(200))
+  cases <- list(
+    x, c(x, 1e6), c(x, -1e3, 1e3), c(x, 12), c(1e20, x), c(x, 1e5 + rnorm(7)),
+    c(x, 1e5 + 1e4 * 1:4), with_fixed_seed(1, rcauchy(200)), with_fixed_seed(1, rt(300, 2)),
+    c(x, 1e5 * 1:20)
+  )
+  for (i in seq_along(cases)) {
+    expect_identical(far_rows_of(cases[[i]]), reference_far_rows(cases[[i]]), info = i)
+  }
+  expect_identical(far_rows_of(c(x, 1e6)), 201L)
+  expect_identical(far_rows_of(c(1e20, x)), 1L)
+  expect_length(far_rows_of(c(x, 12)), 0)
+  # a group of more than five is one, as is more than a twentieth of the rows
+  expect_length(far_rows_of(cases[[6]]), 0)
+  expect_length(far_rows_of(cases[[10]]), 0)
+  # skewed and heavy-tailed data have none
+  expect_length(far_rows_of(with_fixed_seed(1, rexp(1000))), 0)
+  expect_length(far_rows_of(with_fixed_seed(1, rt(1000, 4))), 0)
+  # in any column, by any units
+  y <- cbind(x, rev(x))
+  y[5, 1] <- 1e4
+  y[9, ] <- -1e4
+  y[77, 2] <- 1e9
+  expect_identical(far_rows_of(y), c(5L, 9L, 77L))
+  expect_identical(far_rows_of(y * rep(c(1e-5, 1e5), each = 200)), c(5L, 9L, 77L))
+})

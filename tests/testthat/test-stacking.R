@@ -45,7 +45,15 @@ test_that("scores of candidates and of the stack are those of a loop over the ro
     expect_close(table$score, colSums(rows * share), 1e-10, floor = 1)
     spread <- function(row) sqrt(sum((share * (row - sum(row * share)))^2))
     expect_close(table$se, apply(rows, 2, spread), 1e-9)
-    stack <- log(exp(rows) %*% table$share)
+    # a row is scored with the shares that the rows of the other folds give
+    rows <- rows[, table$share > 0]
+    stack <- numeric(40)
+    for (fold in both$search$folds) {
+      others <- replace(share, fold$held, 0)
+      for (i in fold$held) {
+        stack[i] <- log(sum(reference_shares_by_rows(rows, others, 20) * exp(rows[i, ])))
+      }
+    }
     expect_close(
       both$fit$held_out, c(sum(stack * share), spread(stack)), 1e-9, info = is.null(weights)
     )
@@ -505,6 +513,57 @@ test_that("difficult data give a fit without a word, but for rows far from all o
       expect_true(all(is.finite(unlist(seen$value$held_out))), info = name)
     }
   }
+})
+
+test_that("rows far from all others are one broad component, which a warning names", {
+  x <- with_fixed_seed(1, rnorm(100))
+  seen <- catch_conditions(search_of(fit_stack(c(x, 1e6, 2e6))))
+  expect_length(seen$conditions, 1)
+  expect_s3_class(seen$conditions[[1]], c("cwmix_far_rows", "warning"))
+  expect_identical(
+    conditionMessage(seen$conditions[[1]]), paste(
+      "Rows 101, 102 are so far from all others that one broad component of share 0.02 stands for",
+      "them."
+    )
+  )
+  fit <- seen$value$fit
+  broad <- which(fit$component_folds == 0)
+  expect_length(broad, 1)
+  mixture <- fit$members[[1]]
+  # the mean and the standard deviation of all
+  all <- c(x, 1e6, 2e6)
+  expect_equal(mixture$mean[broad], mean(all))
+  expect_equal(mixture$sd[broad], sd(all) * sqrt(101 / 102))
+  expect_equal(exp(constant_log_weights(mixture))[broad], 2 / 102)
+  # the others are those of the other rows
+  alone <- fit_stack(x)
+  expect_equal(mixture$mean[-broad], alone$members[[1]]$mean[, 1])
+  expect_equal(predict(fit, x), predict(alone, x) * 100 / 102, tolerance = 1e-3)
+  expect_equal(pcwmix(c(-Inf, Inf), fit), c(0, 1))
+  expect_equal(sum(fit$shares), 1)
+  expect_equal(pcwmix(1e4, fit) - pcwmix(-1e4, fit), 0.98, tolerance = 1e-3)
+  draws <- simulate(fit, 5000, seed = 1)
+  expect_equal(mean(abs(draws) > 10), 2 / 102, tolerance = 0.3)
+  expect_equal(sd(draws[abs(draws) > 10]), mixture$sd[broad], tolerance = 0.3)
+  # they count as the bound of what a row can lose
+  expect_gt(fit$held_out[["score"]], alone$held_out[["score"]] - 1)
+  expect_lt(fit$held_out[["score"]], alone$held_out[["score"]])
+  # in several columns, and by weights
+  y <- ring(60)
+  y[c(7, 40), ] <- c(1e6, 3, 2, -1e6)
+  w <- rep(1:2, 30)
+  expect_warning(fit <- fit_stack(y, weights = w), "Rows 7, 40 are", class = "cwmix_far_rows")
+  expect_equal(
+    exp(constant_log_weights(fit$members[[1]]))[fit$component_folds == 0], 3 / 90
+  )
+  expect_warning(
+    fit_stack(c(x, 1e6 * c(-3, -2, 1, 2))), "Rows 101, 102, 103 and 1 more are",
+    class = "cwmix_far_rows"
+  )
+  # the scale of a narrow column is its own
+  narrow <- cbind(x, rev(x) * 1e-6)
+  narrow[3, 2] <- 1
+  expect_warning(fit_stack(narrow), "Row 3 is", class = "cwmix_far_rows")
 })
 
 test_that("a candidate whose fit breaks down is left out", {
