@@ -77,7 +77,7 @@ test_that("a value with many more rows than others is an atom", {
   expect_identical(columns_of(c(x, 0), c(rep(1, 100), 5))[[1]]$atoms$value, 0)
 })
 
-test_that("the cell of an atom ends halfway to its neighbours and is no wider than the median step", {
+test_that("the cell of an atom ends halfway to a neighbour, no wider than the median step", {
   x <- c(seq(0, 1, by = 0.1)^1.7, rep(0.5, 20))
   cells <- columns_of(x)[[1]]
   values <- sort(unique(x))
