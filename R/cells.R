@@ -17,8 +17,12 @@ find_cells <- function(x, counts, steps) {
 column_cells <- function(x, counts, given) {
   values <- distinct_values(x)
   cells <- list(distinct = length(values), step = 0, scale = "raw", atoms = no_atoms)
-  if (!is.na(given)) cells$step <- given
-  if (!is.na(given) || length(values) < 2) {
+  if (!is.na(given)) {
+    cells$step <- given
+    if (given > 0) cells$atoms <- find_atoms(x, values, counts, given)
+    return(cells)
+  }
+  if (length(values) < 2) {
     return(cells)
   }
   # A few values without ties stand on a grid by chance, and two on that of any scale.
@@ -66,11 +70,13 @@ grid_step <- function(values) {
   if (count < 1e9 && all(abs(places - round(places)) < 0.01)) step else 0
 }
 
-# Values with at least 5 rows and five times what nine tenths of the values have. Their cells are
-# those of the grid, or end halfway to the next value and are no wider than the median step.
+# Values with at least 5 rows and five times what nine tenths of the values have, half of them where
+# there are few. Their cells are those of the grid, or end halfway to the next value and are no
+# wider than the median step.
 find_atoms <- function(x, values, counts, step) {
   rows <- tabulate_by(findInterval(x, values), counts, length(values))
-  least <- max(5, 5 * stats::quantile(rows, 0.9, names = FALSE, type = 1))
+  usual <- if (length(values) < 20) 0.5 else 0.9
+  least <- max(5, 5 * stats::quantile(rows, usual, names = FALSE, type = 1))
   at <- which(rows >= least)
   gaps <- diff(values)
   width <- pmin(c(Inf, gaps)[at], c(gaps, Inf)[at], stats::median(gaps))
@@ -84,8 +90,8 @@ tabulate_by <- function(group, counts, n) {
 }
 
 # The ends of the cell of each value, list(lower, upper, atom), both the value where it stands for
-# itself, and whether it is an atom.
-cell_ends <- function(x, cells, bounds) {
+# itself, and whether it is an atom, as values on a bound are: their cells end at twice the inset.
+cell_ends <- function(x, cells, bounds, insets) {
   width <- rep(cells$step, length(x))
   atom <- match(x, cells$atoms$value)
   width[!is.na(atom)] <- cells$atoms$width[atom[!is.na(atom)]]
@@ -97,7 +103,15 @@ cell_ends <- function(x, cells, bounds) {
     if (cells$scale != "raw") at <- pmax(at, on_grid / 2)
     ifelse(width > 0, scale$from(at), x)
   }
-  list(lower = pmax(end(-1), bounds[1]), upper = pmin(end(1), bounds[2]), atom = !is.na(atom))
+  lower <- pmax(end(-1), bounds[1])
+  upper <- pmin(end(1), bounds[2])
+  at_lower <- insets[1] > 0 & x == bounds[1]
+  at_upper <- insets[2] > 0 & x == bounds[2]
+  lower[at_lower] <- bounds[1]
+  upper[at_lower] <- bounds[1] + 2 * insets[1]
+  lower[at_upper] <- bounds[2] - 2 * insets[2]
+  upper[at_upper] <- bounds[2]
+  list(lower = lower, upper = upper, atom = !is.na(atom) | at_lower | at_upper)
 }
 
 # The number of each row's group of identical rows; NULL where all differ.
@@ -148,19 +162,22 @@ are_repeats <- function(x, group, counts, cells) {
   mean(near) < 0.2
 }
 
-# The units of a fit, in cells within the `bounds` of columns, d x 2: list(row, weight, unit, lower,
+# The units of a fit, in cells within the `bounds` of columns, d x 2, with insets
+# (support.R): list(row, weight, unit, lower,
 # upper, atom, cells, repeats), `row` the row of x where each stands, `unit` the unit of each row,
 # the ends of the units' cells and whether these are of atoms, one row each, and how many different
 # rows are repeated and stand for no cell. Rows that stand for cells in all columns are units of
 # their own, as many as their weight says where weights are counts; others are merged where they are
 # identical. Sorted by their values wherever there is a choice, so that rows and weights give the
 # same units.
-find_units <- function(x, weights, bounds, steps = NULL) {
+find_units <- function(x, weights, bounds, insets = matrix(0, nrow(bounds), 2), steps = NULL) {
   n <- nrow(x)
   counted <- !is.null(weights) && all(weights == round(weights))
   counts <- if (counted) weights else rep(1, n)
   cells <- find_cells(x, counts, steps)
-  ends <- lapply(seq_len(ncol(x)), function(j) cell_ends(x[, j], cells[[j]], bounds[j, ]))
+  ends <- lapply(seq_len(ncol(x)), function(j) {
+    cell_ends(x[, j], cells[[j]], bounds[j, ], insets[j, ])
+  })
   side <- function(name) matrix(unlist(lapply(ends, `[[`, name)), n)
   lower <- side("lower")
   upper <- side("upper")

@@ -31,11 +31,13 @@
 #'   There fit models with `K`, and compare them on rows held out in blocks ([compare()], or labels
 #'   as `folds` of [cwmix_select()]).
 #' @param sd_floor A number of at least 0: the smallest standard deviation of a component, in any
-#'   direction, as a fraction of the column's (of its interquartile range over 1.349, where that
-#'   is positive and smaller). EM bounds it in every direction; training with full covariances
-#'   bounds the Cholesky factors' diagonal, the spread of each column given those before it. Behind
-#'   a flow it bounds components in units of u, not of the data: where F stretches, a component is
-#'   narrower there than the floor.
+#'   direction, as a fraction of the column's local scale, the smallest that is positive of three:
+#'   its standard deviation; its interquartile range over 1.349; and, for groups far apart, the
+#'   standard deviation of a normal distribution whose densest tenth of the rows is as close to its
+#'   neighbours. Without `K` a thousandth of that. EM bounds it in every direction; training with
+#'   full covariances bounds the Cholesky factors' diagonal, the spread of each column given those
+#'   before it. Behind a flow it bounds components in units of u, not of the data: where F
+#'   stretches, a component is narrower there than the floor.
 #' @param precision A string, `"single"` or `"double"`, of the training steps. Whatever is
 #'   reported is computed in double.
 #' @param threads A whole number of threads, or `NULL`; see [cwmix_info()]. Results do not depend
@@ -61,8 +63,11 @@
 #'   steps, at least 5 and at most 150 passes (50 with `optimiser = "lbfgs"`). Some settings are not
 #'   used or bounded: the learning rate is constant whatever `schedule` is; each EM has two starts,
 #'   from a hierarchical clustering and from k-means++, whatever `starts` is, and a tolerance of at
-#'   least 1e-5; no component is narrower than half the smallest distance between different values
-#'   of a column, whatever `sd_floor` is.
+#'   least 1e-5; EM for covariances of low rank plus diagonal runs for at most 100 iterations. The
+#'   floor is a thousandth of `sd_floor`: instead of it, values that tie are spread over cells (see
+#'   [cwmix_stack]), and components must hold rows of their own, 5, or 2d + 2 with full covariances
+#'   that are neither shrunk nor tied, so that those that hold fewer are dropped. Rows of unequal
+#'   weights count as (sum of w)^2 / (sum of w^2).
 #' @section Errors: A condition of class `"cwmix_input_error"`.
 #' @references Kingma and Ba (2015), Adam, ICLR. Loshchilov and Hutter (2019), Decoupled weight
 #'   decay regularization, ICLR. Shamir and Zhang (2013), Stochastic gradient descent for non-smooth

@@ -9,7 +9,9 @@
 #' the folds of a cross-validation; the densities of all these fits are averaged with weights that
 #' score well on the rows that each had not seen. The result is a [cwmix_stack], an average as of
 #' [cwmix_average()], with many components, and all of them constant in weight where networks add
-#' nothing. `vignette("defaults")` has the recipe and what it gains.
+#' nothing. Ties, repeated rows and rows far from all others are looked for first: [cwmix_stack]
+#' says how. `vignette("defaults")` has the recipe, what it gains and what it does with data of many
+#' kinds.
 #'
 #' **With `K`** (or `start`, `validation` or a flow) one model is fitted: EM for a Gaussian mixture
 #' first.
@@ -45,7 +47,8 @@
 #'   unless there is a flow to train with it. `"auto"` stands for `c(64, 64)`, without `K` on
 #'   at most 2,000 rows for `c(32, 32)`.
 #' @param covariance A string: the components' covariances, `"diagonal"` or `"full"` (without `K`
-#'   also spherical, shrunk and tied ones). `"auto"` stands for diagonal ones, without `K` for both.
+#'   also spherical, shrunk and tied ones, and in six columns and more some between diagonal and
+#'   full, which count as full). `"auto"` stands for diagonal ones, without `K` for both.
 #' @param activation A string, `"tanh"`, `"relu"` or `"silu"`.
 #' @param flow A string: no flow before the components (`"none"`), or one for all of them,
 #'   `"realnvp"` or `"spline"`; or a [cwmix_flow()] with the flow's settings, or with those of one
@@ -73,8 +76,7 @@
 #' @param keep_data A flag: keep the data in the fit, for `update()` and `plot()` where the data
 #'   cannot be found by the call.
 #' @return Without `K` a [cwmix_stack]. Otherwise an object of class `"cwmix"`, a density, which is
-#' a
-#'   plain list with the fields
+#'   a plain list with the fields
 #'   - `mean` (K x d), `sd` (K x d) or `cholesky` (d x d x K, lower triangular factors of the
 #'     covariances) and `classifier`; with a flow instead `flow`, as in [flow_realnvp()], and
 #'     `base`, the density of u that has these;
@@ -101,16 +103,18 @@
 #' @section Errors and warnings: A condition of class `"cwmix_input_error"` names the argument, what
 #'   is needed and what was given: anything not numeric or of a class that gives its numbers
 #'   another meaning, a formula that leaves no column, missing or infinite values, constant or
-#'   exactly collinear columns, fewer rows than components (without `K` fewer than 10), points
-#'   outside the support. One of class `"cwmix_numerical_error"`
-#'   when EM loses a component's spread, which a positive `sd_floor` prevents, or without `K` when
-#'   every mixture gives some held-out row a density of 0. An interrupt returns the best so
-#'   far with a warning of class `"cwmix_interrupted"`, an error of that class without `K` before
-#'   the first candidate; a diverging run ends with one of class `"cwmix_numerical_warning"`; one of
-#'   class `"cwmix_not_converged"` says that L-BFGS or, with constant weights and no flow, EM did
-#'   not converge. With constant weights and no flow one of class `"cwmix_degenerate"` names the
-#'   components that are at `sd_floor` in some direction, as where rows are tied, or rest on fewer
-#'   than d + 1 rows: such a likelihood says little.
+#'   exactly collinear columns, no more rows than columns (without `K` they may be fewer), fewer
+#'   rows than components (without `K` fewer than 10), points outside the support. One of class
+#'   `"cwmix_numerical_error"` when EM loses a component's spread, which a positive `sd_floor`
+#'   prevents, or without `K` when every mixture gives a tenth of the held-out rows a density of 0.
+#'   Without `K` a warning of class `"cwmix_far_rows"` names rows so far from all others that one
+#'   broad component stands for them.
+#'   An interrupt returns the best so far with a warning of class `"cwmix_interrupted"`, an error of
+#'   that class without `K` before the first candidate; a diverging run ends with one of class
+#'   `"cwmix_numerical_warning"`; one of class `"cwmix_not_converged"` says that L-BFGS or, with
+#'   constant weights and no flow, EM did not converge. With constant weights and no flow one of
+#'   class `"cwmix_degenerate"` names the components that are at `sd_floor` in some direction, as
+#'   where rows are tied, or rest on fewer than d + 1 rows: such a likelihood says little.
 #' @references Argouarc'h, Desbouvries, Barat, Kawasaki and Dautremer (2025), Classifier Weighted
 #'   Mixture models, arXiv:2501.02989, equations (12) and (16).
 #'

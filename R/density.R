@@ -66,7 +66,8 @@
 #   summands(object, share): list(parts, shares), what stands in a sum for a density that has this
 #     share. Default: itself, bare.
 #   fold_densities(object): list(fold, densities), the fold of each row of its data, 0 where none
-#     holds it out, and what judges the rows of folds 0, 1, ... For rows = "held-out". Default: NULL.
+#     holds it out, and what judges the rows of folds 0, 1, ... For rows = "held-out". Default:
+#     NULL.
 #   as_mixture(object): itself where it is a normal mixture with constant weights, which sums make
 #     one. Default: NULL.
 #   describe_parts(object): further lines of print(). Default: none.

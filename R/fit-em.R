@@ -46,9 +46,10 @@ reseed_empty <- function(parameters, counts, x, weights, threads) {
   parameters
 }
 
-# Without the smaller half of the components that hold fewer rows than `least`; NULL where none
-# does. Rows of unequal weights count as (sum w)^2 / sum w^2 equal ones (Kish 1965).
-drop_smallest <- function(parameters, counts, set, least, threads) {
+# Without the smaller half of the components that hold fewer rows than `least`, or all of them with
+# `half` FALSE, but one; NULL where none does. Rows of unequal weights count as (sum w)^2 / sum w^2
+# equal ones (Kish 1965).
+drop_smallest <- function(parameters, counts, set, least, threads, half = TRUE) {
   if (length(counts) == 1 || least <= 0) {
     return(NULL)
   }
@@ -62,7 +63,8 @@ drop_smallest <- function(parameters, counts, set, least, threads) {
   if (length(small) == 0) {
     return(NULL)
   }
-  gone <- small[order(counts[small])][seq_len(ceiling(length(small) / 2))]
+  most <- min(length(counts) - 1, if (half) ceiling(length(small) / 2) else length(small))
+  gone <- small[order(counts[small])][seq_len(most)]
   order_components(parameters, seq_along(counts)[-gone])
 }
 
@@ -87,6 +89,10 @@ em_run <- function(parameters, set, task, pooling = pool(), least = 0) {
     run$trace <<- c(run$trace[-length(run$trace)], step$log_likelihood)
     run$converged <<- step$converged
     if (length(run$trace) > control$em_iterations) {
+      run$parameters <<- drop_smallest(
+        run$parameters, step$counts, set, least, control$threads,
+        half = FALSE
+      ) %||% run$parameters
       return(TRUE)
     }
     if (!step$converged) {

@@ -41,7 +41,9 @@ em_adjusted <- function(parameters, set, task, structure) {
   control <- task$control
   last <- -Inf
   unique <- list()
-  for (iteration in seq_len(min(control$em_iterations, 100))) {
+  tolerance <- max(control$em_tolerance, 1e-4)
+  most <- min(control$em_iterations, 100)
+  for (iteration in seq_len(most)) {
     step <- em_steps(
       parameters, set$x, set$weights, 1,
       floor = task$floor, pooling = structure$pooling, threads = control$threads
@@ -53,8 +55,11 @@ em_adjusted <- function(parameters, set, task, structure) {
     parameters <- c(step[c("mean", "log_cholesky")], list(weights = list()), step["biases"])
     gain <- step$log_likelihood[1] - last
     last <- step$log_likelihood[1]
-    if (length(step$counts) > 1 && gain >= control$em_tolerance) next
-    left <- drop_smallest(parameters, step$counts, set, structure$least, control$threads)
+    if (length(step$counts) > 1 && gain >= tolerance && iteration < most) next
+    left <- drop_smallest(
+      parameters, step$counts, set, structure$least, control$threads,
+      half = iteration < most
+    )
     if (is.null(left)) break
     parameters <- left
     unique <- list()

@@ -49,7 +49,8 @@ unit_sample <- function(sample, steps = NULL) {
   support <- sample$frame$support
   x <- sample$x %||% sample$y
   counts <- if (!is.null(sample$weights)) zap_rounding(sample$weights * sample$unit)
-  units <- find_units(x, counts, support, steps)
+  insets <- sample$frame$inset %||% matrix(0, nrow(support), 2)
+  units <- find_units(x, counts, support, insets, steps)
   more <- list(unit_of = units$unit, found = units[c("cells", "repeats")])
   exact <- all(units$lower == units$upper)
   if (is.null(sample$weights) && units$repeats == 0 && exact) {
@@ -90,26 +91,20 @@ some_units <- function(sample, rows) {
   sample
 }
 
-# The numbers of rows so far out in a column that they alone would set its scale: more than thirty
-# times the spread of its middle half from the median, and ten times that from the nearest five
-# rows.
+# The numbers of rows that alone would set a column's scale: at most five, a hundred times as far
+# from the median as the next one, and as the spread of the middle half. Heavy tails have no such
+# gap.
 far_rows <- function(sample) {
   n <- nrow(sample$y)
-  far <- logical(n)
-  for (j in seq_len(ncol(sample$y))) {
+  far <- lapply(seq_len(ncol(sample$y)), function(j) {
     x <- sample$y[, j]
-    spread <- sample$scale[j] * sample$core[j]
-    out <- which(abs(x - stats::median(x)) > 30 * spread)
-    if (length(out) > 0.05 * n) next
-    sorted <- sort(x)
-    at <- match(x[out], sorted)
-    for (i in which(!far[out])) {
-      first <- seq(max(1, at[i] - 5), min(at[i], n - 5))
-      apart <- pmax(x[out[i]] - sorted[first], sorted[first + 5] - x[out[i]])
-      far[out[i]] <- min(apart) > 10 * spread
-    }
-  }
-  which(far)
+    apart <- abs(x - stats::median(x))
+    outer <- order(apart, decreasing = TRUE)[seq_len(min(6, n))]
+    next_in <- c(apart[outer[-1]], Inf)
+    gap <- which(apart[outer] > 100 * pmax(next_in, stats::IQR(x) / 1.349))
+    outer[seq_len(max(gap, 0))]
+  })
+  sort(unique(unlist(far)))
 }
 
 # Whole numbers that a product has left by rounding.
@@ -227,9 +222,14 @@ quartile_range <- function(x, w) {
 }
 
 # What no density exists for.
-check_sample <- function(sample, call) {
+check_sample <- function(sample, call, wide = FALSE) {
   labels <- frame_names(sample$frame)
   check_varying(sample$y, labels, call)
+  # Where there may be no more rows than columns, they say nothing of each other.
+  if (wide && nrow(sample$y) <= ncol(sample$y)) {
+    return(check_finite_scale(sample, labels, call))
+  }
+  check_more_rows(sample$y, call)
   check_scale(sample, labels, call)
 }
 
@@ -242,6 +242,9 @@ check_varying <- function(y, labels, call) {
       call = call
     )
   }
+}
+
+check_more_rows <- function(y, call) {
   if (nrow(y) <= ncol(y)) {
     stop_input("`x` must have more rows than columns, not ", plural(nrow(y), "row"), " and ",
       plural(ncol(y), "column"), ".",
@@ -251,7 +254,7 @@ check_varying <- function(y, labels, call) {
 }
 
 # Scales whose inverses leave the range of doubles, and columns that determine each other.
-check_scale <- function(sample, labels, call) {
+check_finite_scale <- function(sample, labels, call) {
   bad <- which(!is.finite(sample$scale) | !is.finite(1 / sample$scale))
   if (length(bad) > 0) {
     stop_input(
@@ -261,6 +264,10 @@ check_scale <- function(sample, labels, call) {
       call = call
     )
   }
+}
+
+check_scale <- function(sample, labels, call) {
+  check_finite_scale(sample, labels, call)
   d <- ncol(sample$y)
   products <- sum_over_rows(sample, d, function(rows) {
     crossprod(standardised(sample, rows) * sqrt(weights_at(sample, rows)))

@@ -6,6 +6,7 @@ new_search <- function(task, resolution) {
   search <- new.env(parent = emptyenv())
   search$rows <- task$sample
   search$units <- unit_sample(task$sample, resolution)
+  check_units(search$units)
   far <- far_rows(search$units)
   search$near <- setdiff(seq_len(nrow(search$units$y)), far)
   task$sample <- if (length(far) > 0) some_units(search$units, search$near) else search$units
@@ -20,6 +21,17 @@ new_search <- function(task, resolution) {
   search$interrupted <- FALSE
   search$progress <- progress_bar("{cli::pb_spin} [{cli::pb_elapsed}]", NA, task$control)
   search
+}
+
+check_units <- function(units) {
+  n <- nrow(units$y)
+  if (n < 10) {
+    stop_input(
+      "`K` must be given for fewer than 10 different rows, not NULL for ", n,
+      ", which stand for themselves.",
+      call = NULL
+    )
+  }
 }
 
 default_folds <- function(n) {
@@ -77,4 +89,9 @@ add_candidate <- function(search, fits, covariance, K, hidden = NULL, epochs = N
 # EM and training end in good order at an interrupt; a search then ends too.
 interrupt_again <- function() {
   signalCondition(structure(list(message = "", call = NULL), class = c("interrupt", "condition")))
+}
+
+best_candidate <- function(search) {
+  score <- vapply(search$candidates, function(c) mean_score(c$scores, search$weights), 0)
+  search$candidates[[which.max(score)]]
 }

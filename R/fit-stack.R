@@ -8,33 +8,76 @@
 #' [cwmix_average()], of the folds' fits of all candidates that have a share.
 #'
 #' `df` is `NA`, as are AIC and BIC: the members were not fitted together, and the number of their
-#' parameters says nothing. The components are no clusters. `at_floor` counts components at the
-#' larger of `sd_floor` and half the smallest distance between different values of a column, below
-#' which no component is narrower.
+#' parameters says nothing. The components are no clusters.
 #'
+#' @section What rows stand for: A stack is made from *units*, which ties tell:
+#'   - **A grid.** Where all values of a column are whole multiples of a step apart (of what they
+#'     were before a logarithm or a root, too), a value stands for the *cell* of one step around it.
+#'   - **Atoms.** A value with at least five rows, and five times as many as nine tenths of the
+#'     values have, is an atom. Its cell is that of the grid; without one it ends halfway to its
+#'     neighbours, and is no wider than the median step between values.
+#'   - **Repeats.** Identical rows that do not stand for cells in all columns are one unit with the
+#'     sum of their weights, so that no fold has seen what another holds out. So are rows on a grid
+#'     too fine to explain why they are identical. Rows and whole weights give the same fit.
+#'
+#'   Units are spread evenly over their cells (dequantisation), as many as there are rows in each;
+#'   those of an atom as a normal distribution is within three standard deviations, so that
+#'   components can lie in the cell (Ho et al. 2019). Their mean log density is a lower bound of the
+#'   log probability of the cell less the log of its width (Theis, van den Oord and Bethge 2016): a
+#'   value that many rows share has the probability that they say, and no spike. `resolution` of
+#'   [cwmix()] gives the steps instead, 0 for values that stand for themselves; a column with a
+#'   given step has no atoms. Cells end at the bounds of `support`.
+#' @section Far rows: Rows that alone would set the scale of a column are set aside: those more than
+#'   thirty times its local scale (see `sd_floor` of [cwmix_control()]) from the median and ten
+#'   times that from the nearest five rows, unless more than a twentieth of the rows is so far from
+#'   the median. One broad component with the means and standard deviations of all rows stands for
+#'   them, with their share, and a warning of class `"cwmix_far_rows"` names them. Where candidates
+#'   are compared a row's log density counts at most ten times as far below the median as the
+#'   lowest tenth begins (or ten nats, if that is more): a row far from all others would decide
+#'   alone. In `held_out` far rows count as that bound.
 #' @section Value: An object of class `c("cwmix_stack", "cwmix_sum", "cwmix_density")`, a plain list
 #'   with the fields
-#'   - `members`, a list of densities, and `shares`, one a member, as in [cwmix_average()]: all
-#'     Gaussian mixtures are one member, the last, each network is one;
-#'   - `averaged`, the shares of all fits that went in, one a fold of each candidate with a share;
+#'   - `members`, a list of densities, and `shares`, a numeric vector, one a member, as in
+#'     [cwmix_average()]: all Gaussian mixtures are one member, the last, each network is one;
+#'   - `averaged`, a numeric vector, the shares of all fits that went in, one a fold of each
+#'     candidate with a share, and that of far rows at the end;
 #'   - `candidates`, a data frame with a row a candidate, the best first: `covariance` (`"full"`,
-#'     `"diagonal"` or `"spherical"`, where pooled followed by `", shrunk"` or `", tied"`), `K`,
-#'     `hidden` (`"constant"` for `NULL`, `"linear"` for `integer(0)`), `epochs` (`NA` without a
-#'     network), its mean held-out log density `score` with standard error `se`, and its `share` in
-#'     the average. Candidates that break down, or give a held-out row a density of 0, are not
-#'     among them, nor are networks that do not gain;
-#'   - `folds`, their number (1 for one split), and `held_out`, the mean held-out log density of
-#'     the average with its standard error, somewhat optimistic as the same rows chose the shares;
-#'   - `frame`, `proportions` (member by member), `at_floor`, `log_likelihood`, `df`, `nobs`,
-#'     `weight_sum`, `fingerprint`, `hidden`, `control`, `call` and `data` as in [cwmix()].
+#'     `"diagonal"` or `"spherical"`, where pooled followed by `", shrunk"` or `", tied"`; in six
+#'     columns and more also between diagonal and full: `"full, damped 0.1"` with correlations a
+#'     tenth smaller, `"full, 3 factors"` of low rank plus diagonal, and `"full, 3 factors, tied"`),
+#'     `K`, `hidden` (`"constant"` for `NULL`, `"linear"` for `integer(0)`), `epochs` (`NA` without
+#'     a network), its mean held-out log density `score` over the units in their cells, with
+#'     standard error `se`, and its `share` in the average. Candidates that break down, or give a
+#'     tenth of the held-out rows a density of 0, are not among them, nor are networks that do not
+#'     gain;
+#'   - `held_out`, a numeric vector with the names `score` and `se`: the mean held-out log density
+#'     of the average at the values that were recorded, with its standard error. The shares for each
+#'     fold are those that the other folds' rows give (with one split, those of all rows); it is a
+#'     little optimistic, as the same rows chose the candidates and the epochs of networks. On a
+#'     grid it differs from the scores of the candidates;
+#'   - `folds`, a whole number (1 for one split); `row_folds`, an integer vector, the fold that
+#'     holds out each row of the data, 0 where none does; `component_folds`, an integer vector, the
+#'     fold that each component was fitted outside of, 0 for that of far rows. By these
+#'     [predict()][predict.cwmix_density] with `rows = "held-out"` judges each row by what has not
+#'     seen it, and rows that no fold holds out by all folds;
+#'   - `recorded`, a data frame with a row a column, what ties said: `column`, the number of
+#'     `distinct` values, the `spacing` of their grid (0 for none), its `scale` (`"raw"`, or
+#'     `"log"`, `"log10"`, `"log2"` or `"root"` for that before one; `NA` without a grid) and
+#'     `atoms`, a string of their values;
+#'   - `at_floor`, a whole number, the components of all fits that went in that are as narrow, in
+#'     some direction, as a thousandth of `sd_floor` allows (see [cwmix_control()]);
+#'   - `frame`, `proportions` (member by member), `log_likelihood`, `df`, `nobs`, `weight_sum`,
+#'     `fingerprint`, `hidden`, `control`, `call` and `data` as in [cwmix()].
 #' @references Smyth and Wolpert (1999), Linearly combining density estimators via stacking, Machine
-#'   Learning 36, 59-83.
+#'   Learning 36, 59-83. Theis, van den Oord and Bethge (2016), A note on the evaluation of
+#'   generative models, ICLR. Ho, Chen, Srinivas, Duan and Abbeel (2019), Flow++, ICML.
 #' @seealso [cwmix()], [plot()][plot.cwmix_density] with `what = "candidates"`.
 #' @examples
 #' set.seed(1)
 #' fit <- cwmix(faithful$eruptions, hidden = NULL)
 #' class(fit)
 #' fit$held_out
+#' fit$recorded
 #' length(fit$members)
 #' @name cwmix_stack
 NULL
@@ -150,8 +193,7 @@ shares_by_rows <- function(scores, a, iterations) {
   bounded <- pmax(scores, row_max(scores) - 10)
   stacked <- rep(1 / ncol(scores), ncol(scores))
   for (i in seq_len(iterations)) {
-    joint <- relative * rep(stacked, each = n)
-    stacked <- colSums(joint * (a / rowSums(joint)))
+    stacked <- stacked * crossprod(relative, a / (relative %*% stacked))[, 1]
   }
   total <- n * colSums(bounded * a)
   averaged <- exp(total - max(total))
@@ -268,8 +310,8 @@ fold_densities.cwmix_stack <- function(object) {
 }
 
 # The mean held-out log density of the average at the values that were recorded, with its standard
-# error. The shares for a fold are those that the other folds' rows give; far rows count as the bound
-# of what a row can lose.
+# error. The shares for a fold are those that the other folds' rows give; far rows count as the
+# bound of what a row can lose.
 held_out_score <- function(search, candidates, shares, activation) {
   sample <- search$task$sample
   if (!is.null(sample$recorded)) sample[c("y", "log_jacobian")] <- sample$recorded
@@ -309,7 +351,7 @@ stop_without_candidates <- function(search) {
     stop_cwmix("Interrupted before any mixture was fitted.", "cwmix_interrupted", NULL)
   }
   stop_cwmix(
-    "Every mixture gives some held-out rows, far from all others, a density of 0: give `K`.",
+    "Every mixture gives a tenth of the held-out rows a density of 0: give `K`.",
     "cwmix_numerical_error", NULL
   )
 }

@@ -87,7 +87,7 @@ search_adjusted <- function(search, covariance) {
     adjust <- function(S, unique) {
       factor_covariance(S, rank, unique, if (is.null(unique)) 200 else 1)
     }
-    adjusted(pool(if (tied) Inf else 0), adjust, if (tied) 0 else d)
+    adjusted(pool(if (tied) Inf else d + 2), adjust, if (tied) 0 else 2 * d + 2)
   }
   name <- function(rank) paste0("full, ", plural(rank, "factor"))
   ranks <- c(1, 2, 3, 4, 5, 7, 10, 14, 20, 28, 40)
@@ -100,6 +100,8 @@ search_adjusted <- function(search, covariance) {
     return()
   }
   for (tied in c(TRUE, FALSE)) {
+    # Where no mixture of several components is ahead, one with more parameters will not be.
+    if (!tied && best_candidate(search)$K == 1) break
     structure <- factors(best, tied)
     label <- paste0(name(best), if (tied) ", tied")
     climb(setdiff(sizes_for(search, structure), 1L), function(K) {

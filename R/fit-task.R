@@ -6,15 +6,15 @@ read_task <- function(source, settings, call) {
   control <- validate_control(settings$control, call)
   start <- settings$start
   if (inherits(start, "cwmix_density")) validate_density(start, "start", call)
-  closed <- isTRUE(settings$stacked)
-  sample <- read_sample(source$points, settings$support, source$weights, call, closed)
+  stacked <- isTRUE(settings$stacked)
+  sample <- read_sample(source$points, settings$support, source$weights, call, stacked)
   n <- nrow(sample$y)
   K <- settings$K %||% start_components(settings$start) %||% default_components(n)
   K <- check_count(K, "K", call)
   if (n < K) {
     stop_input("`K` must be at most the number of rows, ", n, ", not ", K, ".", call = call)
   }
-  check_sample(sample, call)
+  check_sample(sample, call, wide = stacked)
   shape <- settings$shape
   if (!is.null(shape)) check_flow_size(shape, ncol(sample$y), K, call)
   floor <- control$sd_floor * sample$core

@@ -131,9 +131,9 @@ log_inside_slope_gradient <- function(y, support) {
   slope
 }
 
-# How far inside its cell a value on a bound is taken to be, d x 2, 0 where no value is on one: a
-# quarter of the column's step or of the distance to the next value, the middle of the half of the
-# cell that is inside. NULL where no value is on a bound.
+# How far inside a value on a bound is taken to be, d x 2, 0 where no value is on one: a hundredth
+# of the column's step or of the distance to the next value, as means should not move. NULL where no
+# value is on a bound.
 bound_insets <- function(x, support) {
   insets <- matrix(0, nrow(support), 2)
   for (j in which(rowSums(is.finite(support)) > 0)) {
@@ -143,7 +143,7 @@ bound_insets <- function(x, support) {
     step <- grid_step(values)
     gaps <- diff(values)
     ends <- if (step > 0) c(step, step) else pmin(gaps[c(1, length(gaps))], stats::median(gaps))
-    insets[j, ] <- ifelse(on, ends / 4, 0)
+    insets[j, ] <- ifelse(on, ends / 100, 0)
   }
   if (any(insets > 0)) insets
 }
