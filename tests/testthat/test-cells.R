@@ -41,16 +41,16 @@ test_that("a grid may have been taken to logs or roots", {
     expect_identical(cells$scale, scale)
     expect_equal(cells$step, 1, tolerance = 1e-6)
     # their ends are those of the counts, taken there
-    ends <- cell_ends(forms[[scale]](counts), cells, c(-Inf, Inf))
+    ends <- cell_ends(forms[[scale]](counts), cells, c(-Inf, Inf), c(0, 0))
     expect_equal(ends$lower, forms[[scale]](counts - 0.5))
     expect_equal(ends$upper, forms[[scale]](counts + 0.5))
   }
   # below a log there is nothing: the cell of the smallest value is half as wide there
   cells <- columns_of(log(rep(1:20, 5) / 4))[[1]]
-  ends <- cell_ends(log(c(0.25, 0.5)), cells, c(-Inf, Inf))
+  ends <- cell_ends(log(c(0.25, 0.5)), cells, c(-Inf, Inf), c(0, 0))
   expect_equal(exp(ends$lower), c(0.125, 0.375))
   wide <- utils::modifyList(cells, list(step = 0.6))
-  expect_equal(exp(cell_ends(log(0.25), wide, c(-Inf, Inf))$lower), 0.125)
+  expect_equal(exp(cell_ends(log(0.25), wide, c(-Inf, Inf), c(0, 0))$lower), 0.125)
 })
 
 test_that("differences by rounding make no value, and a far value takes none away", {
@@ -84,7 +84,7 @@ test_that("the cell of an atom ends halfway to a neighbour, no wider than the me
   gaps <- diff(values)
   i <- match(0.5, values)
   expect_equal(cells$atoms$width, min(gaps[c(i - 1, i)], median(gaps)))
-  ends <- cell_ends(c(0.5, 1), cells, c(-Inf, Inf))
+  ends <- cell_ends(c(0.5, 1), cells, c(-Inf, Inf), c(0, 0))
   expect_equal(ends$lower, c(0.5 - cells$atoms$width / 2, 1))
   expect_equal(ends$upper, c(0.5 + cells$atoms$width / 2, 1))
   # alone far out
@@ -93,12 +93,17 @@ test_that("the cell of an atom ends halfway to a neighbour, no wider than the me
   expect_lt(far$atoms$width, 0.1)
 })
 
-test_that("cells end at the bounds of their column", {
+test_that("cells end at the bounds of their column, those on a bound at twice the inset", {
   x <- rep(0:4, 10)
   cells <- columns_of(x)[[1]]
-  ends <- cell_ends(c(0, 2, 4), cells, c(0, 4))
-  expect_equal(ends$lower, c(0, 1.5, 3.5))
-  expect_equal(ends$upper, c(0.5, 2.5, 4))
+  ends <- cell_ends(c(0, 2, 4), cells, c(-0.2, 4.1), c(0, 0))
+  expect_equal(ends$lower, c(-0.2, 1.5, 3.5))
+  expect_equal(ends$upper, c(0.5, 2.5, 4.1))
+  expect_identical(ends$atom, rep(FALSE, 3))
+  ends <- cell_ends(c(0, 2, 4), cells, c(0, 4), c(0.01, 0.02))
+  expect_equal(ends$lower, c(0, 1.5, 3.96))
+  expect_equal(ends$upper, c(0.02, 2.5, 4))
+  expect_identical(ends$atom, c(TRUE, FALSE, TRUE))
 })
 
 test_that("rows in cells are units of their own, those repeated elsewhere are one", {
@@ -224,8 +229,8 @@ test_that("cells of bounded columns are spread inside the bounds", {
   sample <- units_of(x, support = c(0, 4))
   inside <- from_working(sample$y, sample$frame$support)[, 1]
   recorded <- from_working(sample$recorded$y, sample$frame$support)[, 1]
-  expect_equal(sort(unique(recorded)), c(0.25, 1, 2, 3, 3.75))
-  ends <- list(c(0, 0.5), c(0.5, 1.5), c(1.5, 2.5), c(2.5, 3.5), c(3.5, 4))
+  expect_equal(sort(unique(recorded)), c(0.01, 1, 2, 3, 3.99))
+  ends <- list(c(0, 0.02), c(0.5, 1.5), c(1.5, 2.5), c(2.5, 3.5), c(3.98, 4))
   for (i in 1:5) {
     own <- inside[abs(recorded - sort(unique(recorded))[i]) < 0.1]
     expect_length(own, 10)

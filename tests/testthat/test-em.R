@@ -481,6 +481,11 @@ test_that("the smaller half of the components with too few rows goes", {
   expect_identical(kept$mean, p$mean[c(1, 2, 3, 6), ])
   expect_identical(kept$log_sd, p$log_sd[c(1, 2, 3, 6), ])
   expect_identical(kept$biases[[1]], p$biases[[1]][c(1, 2, 3, 6)])
+  # all of them at the end of the iterations, but one component stays
+  whole <- drop_smallest(p, counts, set, 5, NULL, half = FALSE)
+  expect_identical(whole$mean, p$mean[c(1, 3, 6), ])
+  one <- drop_smallest(p, counts, set, 50, NULL, half = FALSE)
+  expect_identical(one$mean, p$mean[1, , drop = FALSE])
   # one alone goes too
   expect_identical(nrow(drop(counts, 1.5, set)$mean), 5L)
   expect_null(drop(counts, 1, set))

@@ -162,49 +162,46 @@ test_that("the core of a column is the scale of its rows, not of those far out",
   expect_identical(ties$core, 1)
 })
 
-# Rows far out by a loop: beside the whole, and beside their nearest five others.
+# Rows far out by a loop over how many they may be: those before the last gap of a hundred times.
 reference_far_rows <- function(x) {
-  units <- standard_units(cbind(x), NULL)
-  spread <- units$scale * units$core
-  out <- abs(x - median(x)) > 30 * spread
-  if (sum(out) > 0.05 * length(x)) {
-    return(integer())
+  apart <- abs(x - median(x))
+  from_far <- sort(apart, decreasing = TRUE)
+  count <- 0
+  for (m in 1:5) {
+    beside <- max(from_far[m + 1], IQR(x) / 1.349)
+    if (from_far[m] > 100 * beside) count <- m
   }
-  far <- vapply(seq_along(x), function(i) {
-    # the narrowest range of six values with this one
-    apart <- sort(x)
-    at <- match(x[i], apart)
-    starts <- max(1, at - 5):min(at, length(x) - 5)
-    nearest <- min(vapply(starts, function(s) max(x[i] - apart[s], apart[s + 5] - x[i]), 0))
-    nearest > 10 * spread
-  }, NA)
-  which(out & far)
+  which(rank(-apart, ties.method = "first") <= count)
 }
 
 far_rows_of <- function(x, weights = NULL) {
   x <- cbind(x)
-  far_rows(c(list(y = x), standard_units(x, weights)))
+  as.integer(far_rows(c(list(y = x), standard_units(x, weights))))
 }
 
-test_that("rows are far where they are beside the whole and beside their neighbours", {
+test_that("rows are far where at most five lie behind a gap of a hundred times", {
   x <- with_fixed_seed(1, rnorm(200))
   cases <- list(
-    x, c(x, 1e6), c(x, -1e3, 1e3), c(x, 12), c(1e20, x), c(x, 1e5 + rnorm(7)),
-    c(x, 1e5 + 1e4 * 1:4), with_fixed_seed(1, rcauchy(200)), with_fixed_seed(1, rt(300, 2)),
-    c(x, 1e5 * 1:20)
+    x, c(x, 1e6), c(x, -1e3, 1e3), c(x, 20), c(1e20, x), c(x, 1e5 * 1:4), c(x, 1e5 * 1:5),
+    c(x, 1e5 * 1:6), c(x, 1e4, -1e8), with_fixed_seed(1, rcauchy(200)),
+    with_fixed_seed(1, rt(300, 2))
   )
   for (i in seq_along(cases)) {
     expect_identical(far_rows_of(cases[[i]]), reference_far_rows(cases[[i]]), info = i)
   }
   expect_identical(far_rows_of(c(x, 1e6)), 201L)
   expect_identical(far_rows_of(c(1e20, x)), 1L)
-  expect_length(far_rows_of(c(x, 12)), 0)
-  # a group of more than five is one, as is more than a twentieth of the rows
-  expect_length(far_rows_of(cases[[6]]), 0)
-  expect_length(far_rows_of(cases[[10]]), 0)
-  # skewed and heavy-tailed data have none
-  expect_length(far_rows_of(with_fixed_seed(1, rexp(1000))), 0)
-  expect_length(far_rows_of(with_fixed_seed(1, rt(1000, 4))), 0)
+  expect_identical(far_rows_of(c(x, 1e4, -1e8)), 201:202)
+  expect_length(far_rows_of(c(x, 20)), 0)
+  # six are a group
+  expect_length(far_rows_of(c(x, 1e5 * 1:5)), 5)
+  expect_length(far_rows_of(c(x, 1e5 * 1:6)), 0)
+  # skewed and heavy-tailed data have no such gap
+  for (seed in 1:5) {
+    expect_length(far_rows_of(with_fixed_seed(seed, rexp(1000))), 0)
+    expect_length(far_rows_of(with_fixed_seed(seed, rt(1000, 2))), 0)
+    expect_length(far_rows_of(with_fixed_seed(seed, rlnorm(1000, sdlog = 2))), 0)
+  }
   # in any column, by any units
   y <- cbind(x, rev(x))
   y[5, 1] <- 1e4

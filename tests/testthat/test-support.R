@@ -220,18 +220,18 @@ test_that("its gradient is the derivative", {
   )
 })
 
-test_that("values on a bound count as in the middle of the half of their cell that is inside", {
+test_that("values on a bound count as a hundredth of a step inside", {
   insets <- function(x, lower = 0, upper = Inf) {
     bound_insets(cbind(x), matrix(c(lower, upper), 1, dimnames = list(NULL, c("lower", "upper"))))
   }
-  expect_identical(insets(rep(0:4, 3)), matrix(c(0.25, 0), 1))
-  expect_identical(insets(rep(0:4, 3), 0, 4), matrix(0.25, 1, 2))
-  expect_identical(insets(rep(0:4, 3), -1, 4), matrix(c(0, 0.25), 1))
+  expect_identical(insets(rep(0:4, 3)), matrix(c(0.01, 0), 1))
+  expect_identical(insets(rep(0:4, 3), 0, 4), matrix(0.01, 1, 2))
+  expect_identical(insets(rep(0:4, 3), -1, 4), matrix(c(0, 0.01), 1))
   expect_null(insets(1:4))
   expect_null(insets(rep(0:4, 3), -Inf))
   # without a grid the next value, or the median step where that is less
   x <- c(0, 0, 0.3, 0.4, pi / 7, 0.63)
-  expect_equal(insets(x)[1], min(0.3, median(diff(unique(x)))) / 4)
+  expect_equal(insets(x)[1], min(0.3, median(diff(unique(x)))) / 100)
   expect_null(insets(c(0, 0, 0)))
   frame <- list(
     support = rbind(c(0, 1), c(-Inf, Inf)), inset = rbind(c(0.1, 0.2), c(0, 0))
@@ -243,8 +243,8 @@ test_that("values on a bound count as in the middle of the half of their cell th
 test_that("a fit without K takes values on closed bounds, and has a density there", {
   x <- with_fixed_seed(1, rbinom(200, 10, 0.1))
   fit <- fit_stack(x, support = c(0, 10))
-  expect_identical(fit$frame$inset, matrix(c(0.25, 0), 1))
-  expect_identical(predict(fit, 0), predict(fit, 0.25))
+  expect_identical(fit$frame$inset, matrix(c(0.01, 0), 1))
+  expect_identical(predict(fit, 0), predict(fit, 0.01))
   expect_gt(predict(fit, 0), 0)
   # no value stood on the other bound, and outside there is nothing
   expect_identical(predict(fit, c(10, -0.1, 10.1)), c(0, 0, 0))
