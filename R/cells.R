@@ -48,10 +48,13 @@ grid_scales <- list(
   root = list(to = function(x) x^2, from = sqrt)
 )
 
-# Differences by rounding, as between 0.1 + 0.2 and 0.3, make no new value.
+# Differences by rounding, as between 0.1 + 0.2 and 0.3, make no new value: beside the larger of
+# what lies around and the upper quartile, as one far value would make all others one.
 distinct_values <- function(x) {
   values <- sort(unique(x))
-  values[c(TRUE, diff(values) > 1e-13 * max(abs(values)))]
+  typical <- stats::quantile(abs(values), 0.75, names = FALSE)
+  size <- pmax(abs(values[-1]), abs(values[-length(values)]), typical)
+  values[c(TRUE, diff(values) > 1e-13 * size)]
 }
 
 # The smallest step between values if all are whole steps apart, or 0.
@@ -90,7 +93,7 @@ tabulate_by <- function(group, counts, n) {
 # itself, and whether it is an atom, as values on a bound are: their cells end at twice the inset.
 cell_ends <- function(x, cells, bounds, insets) {
   width <- rep(cells$step, length(x))
-  atom <- match(x, cells$atoms$value)
+  atom <- match_nearly(x, cells$atoms$value)
   width[!is.na(atom)] <- cells$atoms$width[atom[!is.na(atom)]]
   scale <- grid_scales[[cells$scale]]
   on_grid <- scale$to(x)
@@ -109,6 +112,14 @@ cell_ends <- function(x, cells, bounds, insets) {
   lower[at_upper] <- bounds[2] - 2 * insets[2]
   upper[at_upper] <- bounds[2]
   list(lower = lower, upper = upper, atom = !is.na(atom) | at_lower | at_upper)
+}
+
+# Which of some rising values each x is, up to rounding; NA where it is none.
+match_nearly <- function(x, values) {
+  rounding <- 1e-13 * abs(values)
+  at <- findInterval(x, values - rounding)
+  at[at == 0] <- NA
+  replace(at, which(x > (values + rounding)[at]), NA)
 }
 
 # The number of each row's group of identical rows; NULL where all differ.

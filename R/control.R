@@ -70,10 +70,11 @@
 #'   weights count as (sum of w)^2 / (sum of w^2).
 #' @section Errors: A condition of class `"cwmix_input_error"`.
 #' @references Biernacki, Celeux and Govaert (2003), Choosing starting values for the EM algorithm,
-#'   Computational Statistics and Data Analysis 41, 561-575. Kingma and Ba (2015), Adam, ICLR. Loshchilov and Hutter (2019), Decoupled weight
-#'   decay regularization, ICLR. Shamir and Zhang (2013), Stochastic gradient descent for non-smooth
-#'   optimization, ICML. Smith, Kindermans, Ying and Le (2018), Don't decay the learning rate,
-#'   increase the batch size, ICLR. Smith and Topin (2019), Super-convergence, SPIE 11006.
+#'   Computational Statistics and Data Analysis 41, 561-575. Kingma and Ba (2015), Adam, ICLR.
+#'   Loshchilov and Hutter (2019), Decoupled weight decay regularization, ICLR. Shamir and Zhang
+#'   (2013), Stochastic gradient descent for non-smooth optimization, ICML. Smith, Kindermans, Ying
+#'   and Le (2018), Don't decay the learning rate, increase the batch size, ICLR. Smith and Topin
+#'   (2019), Super-convergence, SPIE 11006.
 #' @examples
 #' cwmix_control(epochs = 50, optimiser = "adam")
 #' @export

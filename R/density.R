@@ -457,9 +457,12 @@ validate_density <- function(object, arg, call, fit = FALSE) {
       demand_density(object)
       if (fit) demand_fit(object)
     },
-    cwmix_invalid = function(e) refuse(conditionMessage(e)),
     # What cannot even be asked does not hold.
-    error = function(e) refuse(paste0("it is not whole: ", sub("[.]$", "", conditionMessage(e))))
+    error = function(e) {
+      asked <- inherits(e, "cwmix_invalid")
+      reason <- conditionMessage(e)
+      refuse(if (asked) reason else paste0("it is not whole: ", sub("[.]$", "", reason)))
+    }
   )
   invisible(object)
 }

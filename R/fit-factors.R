@@ -3,9 +3,9 @@
 
 # The nearest covariance L L' + Psi to S with L of `rank` columns and Psi diagonal, by likelihood:
 # given Psi the factors are those of the eigenvectors of Psi^-1/2 S Psi^-1/2, and given them Psi is
-# what the diagonal lacks (Joereskog 1967, Psychometrika 32, 443-482). Unique variances stay above a
-# two hundredth of the whole, as in factanal(). `unique` are those to start from, as shares of the
-# whole: list(covariance, unique).
+# what the diagonal lacks (Joereskog 1967, Psychometrika 32, 443-482). While it is found, unique
+# variances stay above a two hundredth of the whole, as in factanal(). `unique` are those to start
+# from, as shares of the whole: list(covariance, unique).
 factor_covariance <- function(covariance, rank, unique = NULL, steps = 200) {
   d <- ncol(covariance)
   scale <- sqrt(diag(covariance))
@@ -63,7 +63,7 @@ em_adjusted <- function(parameters, set, task, structure) {
     if (is.null(left)) break
     parameters <- left
     unique <- list()
-    last <- -Inf
+    if (iteration < most) last <- -Inf
   }
   list(parameters = parameters, log_likelihood = last, interrupted = FALSE)
 }

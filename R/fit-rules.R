@@ -14,9 +14,8 @@ common_fit_rules <- function(K, steps) {
     held_rows = function(x) is_rising(x) && all(x > 0),
     hidden = function(x) is.integer(x) && !anyNA(x),
     folds = function(x) is_whole(x, 1), held_out = has_estimate("score"),
-    row_folds = is_fold_of, recorded = is.data.frame,
-    component_folds = function(x) is_fold_of(x) && length(x) == K,
-    candidates = is_candidates, control = function(x) inherits(x, "cwmix_control"),
+    recorded = is_recorded, candidates = is_candidates,
+    control = function(x) inherits(x, "cwmix_control"),
     call = is.call, fingerprint = is.double, data = is.list,
     optimiser = is_optimiser
   )
@@ -41,6 +40,12 @@ has_estimate <- function(name) {
 }
 
 is_fold_of <- function(x) is.integer(x) && !anyNA(x) && all(x >= 0)
+
+is_recorded <- function(x) {
+  is.data.frame(x) && is.character(x$column) && is.integer(x$distinct) && is.double(x$spacing) &&
+    is.character(x$atoms) && (is.character(x$scale) || all(is.na(x$scale))) &&
+    !anyNA(x[c("distinct", "spacing", "atoms")])
+}
 
 is_candidates <- function(x) {
   if (!is.data.frame(x) || nrow(x) == 0) {

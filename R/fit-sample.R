@@ -190,7 +190,10 @@ standard_units <- function(y, weights) {
     u <- y[, j] - center
     largest <- max(abs(u), .Machine$double.xmin)
     scale <- largest * sqrt(sum((u / largest)^2 * w))
-    spreads <- c(1, quartile_range(u / scale, w) / 1.349, dense_scale(u / scale, w))
+    # Not of u, whose small differences a far row takes.
+    unit <- max(abs(y[, j]), .Machine$double.xmin)
+    x <- y[, j] / unit
+    spreads <- c(1, c(quartile_range(x, w) / 1.349, dense_scale(x, w)) / (scale / unit))
     c(center, scale, min(spreads[is.finite(spreads) & spreads > 0]))
   }, double(3))
   list(center = units[1, ], scale = units[2, ], core = units[3, ])

@@ -6,7 +6,7 @@ new_search <- function(task, resolution) {
   search <- new.env(parent = emptyenv())
   search$rows <- task$sample
   search$units <- unit_sample(task$sample, resolution)
-  check_units(search$units)
+  check_units(search)
   far <- far_rows(search$units)
   search$near <- setdiff(seq_len(nrow(search$units$y)), far)
   task$sample <- if (length(far) > 0) some_units(search$units, search$near) else search$units
@@ -23,12 +23,13 @@ new_search <- function(task, resolution) {
   search
 }
 
-check_units <- function(units) {
-  n <- nrow(units$y)
-  if (n < 10) {
+check_units <- function(search) {
+  n <- nrow(search$rows$y)
+  units <- nrow(search$units$y)
+  if (units < 10) {
     stop_input(
-      "`K` must be given for fewer than 10 different rows, not NULL for ", n,
-      ", which stand for themselves.",
+      "`K` must be given for fewer than 10 rows", if (n >= 10) " that differ", ", not NULL for ",
+      if (n >= 10) units else plural(n, "row"), ".",
       call = NULL
     )
   }

@@ -84,12 +84,6 @@ NULL
 
 fit_stack <- function(task, settings, kept, matched, call) {
   n <- nrow(task$sample$y)
-  if (n < 10) {
-    stop_input(
-      "`K` must be given for fewer than 10 rows, not NULL for ", plural(n, "row"), ".",
-      call = call
-    )
-  }
   if (identical(settings$hidden, "auto")) settings$hidden <- default_widths(n)
   search <- new_search(task, settings$resolution)
   on.exit(search$progress$done())
@@ -244,7 +238,7 @@ stack_parts <- function(search, candidates, shares, activation, far) {
   shares <- rep(shares / count, each = count)
   folds <- rep(seq_len(count), length(candidates))
   if (far > 0) {
-    densities <- c(densities, list(broad_density(search$units)))
+    densities <- c(densities, list(broad_density(search)))
     shares <- c((1 - far) * shares, far)
     folds <- c(folds, 0L)
   }
@@ -252,7 +246,8 @@ stack_parts <- function(search, candidates, shares, activation, far) {
   mixture <- lengths(lapply(densities, as_mixture)) > 0
   merged <- rep(folds[mixture], sizes[mixture])
   if (any(mixture)) {
-    merged <- merged[order(-merged_log_weights(densities[mixture], shares[mixture]))]
+    within <- shares[mixture] / sum(shares[mixture])
+    merged <- merged[order(-merged_log_weights(densities[mixture], within))]
   }
   list(
     densities = densities, shares = shares,
@@ -260,12 +255,15 @@ stack_parts <- function(search, candidates, shares, activation, far) {
   )
 }
 
-# One normal with the means and variances of all units.
-broad_density <- function(units) {
+# One normal about the middle of the near units, as wide as the far ones are away.
+broad_density <- function(search) {
+  near <- search$task$sample
+  far <- search$units$y[-search$near, , drop = FALSE]
+  apart <- colMeans((far - rep(near$center, each = nrow(far)))^2)
   parameters <- mixture_parameters(
-    matrix(units$center, 1), units$scale, FALSE, 0
+    matrix(near$center, 1), pmax(sqrt(apart), near$scale), FALSE, 0
   )
-  normal_of(parameters, "tanh", units$frame, "cwmix_model")
+  normal_of(parameters, "tanh", near$frame, "cwmix_model")
 }
 
 # The weight of the units that were set aside.
@@ -410,7 +408,7 @@ describe_training.cwmix_stack <- function(object) {
     sum(object$candidates$share > 0), plural(nrow(object$candidates), "candidate"),
     if (object$folds == 1) "one split" else plural(object$folds, "fold"),
     fixed(object$held_out[["score"]], 4), fixed(object$held_out[["se"]], 4)
-  ))
+  ), describe_floor(object))
 }
 
 # What ties said of the columns, three of them.
@@ -439,6 +437,22 @@ plural_each <- function(counts, noun) vapply(counts, plural, "", noun)
 #' @export
 glance_training.cwmix_stack <- function(x) {
   data.frame(best_epoch = NA_integer_, validation = x$held_out[["score"]])
+}
+
+# Each fold has components, and no row or component is of another.
+#' @export
+validate.cwmix_stack <- function(object) {
+  NextMethod()
+  folds <- object$folds
+  rows <- object$row_folds
+  components <- object$component_folds
+  demand(
+    is_whole(folds, 1) && is_fold_of(rows) && is_fold_of(components) &&
+      identical(as.double(length(rows)), object$fingerprint[1]) && all(rows <= folds) &&
+      length(components) == size(object)$K &&
+      identical(sort(setdiff(components, 0L)), seq_len(folds)),
+    "its `row_folds` and `component_folds` are not those of its rows, components and `folds`"
+  )
 }
 
 #' @export

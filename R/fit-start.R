@@ -1,21 +1,20 @@
 # Where EM starts by itself: at far points (k-means++), at groups of a tree.
 
 # Far points as centres, with one covariance for all. For full covariances distances are in units of
-# the covariance of the rows, so that columns that depend on each other count once and the start does
-# not hang on the axes.
+# the covariance of the rows, so that columns that depend on each other count once and the start
+# does not hang on the axes.
 em_start <- function(x, K, full, weights, floor) {
   root <- if (full && ncol(x) > 1) covariance_root(x, weights)
   if (is.null(root)) {
     return(far_points(x, K, full, weights, floor))
   }
   whitened <- t(forwardsolve(root, t(x)))
-  start <- far_points(whitened, K, TRUE, weights, 0 * floor)
-  sd <- exp(start$log_cholesky[1, 1, 1])
-  start$mean <- tcrossprod(start$mean, root)
-  factor <- sd * root
+  parameters <- far_points(whitened, K, TRUE, weights, 0 * floor)
+  factor <- exp(parameters$log_cholesky[1, 1, 1]) * root
   diag(factor) <- pmax(diag(factor), floor)
-  start$log_cholesky <- log_diagonal(array(factor, dim(start$log_cholesky)))
-  start
+  parameters$mean <- tcrossprod(parameters$mean, root)
+  parameters$log_cholesky <- log_diagonal(array(factor, dim(parameters$log_cholesky)))
+  parameters
 }
 
 # The Cholesky factor of the rows' covariance, NULL where that is singular or nearly so.
@@ -60,8 +59,8 @@ tree_start <- function(tree, K, full, floor) {
   mixture_parameters(mean, pmax(sqrt(colMeans(within^2)), floor, 1e-3), full, log(size / sum(size)))
 }
 
-# Means, shares and own diagonal covariances of K groups, the largest split again and again where its
-# column of most spread has the widest gap for its place among the rows: groups of any scale.
+# Means, shares and own diagonal covariances of K groups, the largest split again and again where
+# its column of most spread has the widest gap for its place among the rows: groups of any scale.
 split_start <- function(x, K, full, floor) {
   group <- rep(1L, nrow(x))
   for (k in seq_len(K - 1)) {
@@ -77,14 +76,14 @@ split_start <- function(x, K, full, floor) {
   size <- tabulate(group, K)
   mean <- rowsum(x, group) / size
   sd <- sqrt(rowsum((x - mean[group, , drop = FALSE])^2, group) / size)
-  start <- mixture_parameters(mean, rep(1, ncol(x)), full, log(size / sum(size)))
+  parameters <- mixture_parameters(mean, rep(1, ncol(x)), full, log(size / sum(size)))
   log_sd <- log(pmax(sd, rep(pmax(floor, 1e-10), each = K)))
   if (full) {
-    for (j in seq_len(ncol(x))) start$log_cholesky[j, j, ] <- log_sd[, j]
+    for (j in seq_len(ncol(x))) parameters$log_cholesky[j, j, ] <- log_sd[, j]
   } else {
-    start$log_sd[] <- log_sd
+    parameters$log_sd[] <- log_sd
   }
-  start
+  parameters
 }
 
 # A hierarchical clustering (Ward 1963) of at most a thousand rows in units of their principal

@@ -96,6 +96,9 @@ search_adjusted <- function(search, covariance) {
   best <- climb(ranks, function(rank) {
     try_mixture(search, paste0(name(rank), ", tied"), factors(rank, TRUE), 1L)
   })$level
+  if (is.null(best)) {
+    return()
+  }
   for (tied in c(TRUE, FALSE)) {
     # Where no mixture of several components is ahead, one with more parameters will not be.
     if (!tied && best_candidate(search)$K == 1) break
@@ -107,16 +110,20 @@ search_adjusted <- function(search, covariance) {
   }
 }
 
-# EM from the tree and from k-means++: the better one's parameters.
+# EM from two starts, the tree and one that suits the structure: where components have spreads of
+# their own groups of any scale, else far points. The better one's parameters.
 fit_fold_mixture <- function(fold, K, structure, task) {
   set <- fold$mixture
   task$control$em_tolerance <- max(task$control$em_tolerance, 1e-5)
-  runs <- lapply(seq_len(if (K == 1) 1 else 3), function(i) {
-    from <- switch(i,
-      tree_start(fold$tree, K, structure$full, task$floor),
-      em_start(set$x, K, structure$full, set$weights, task$floor),
+  own <- structure$pooling$rows == 0 && is.null(structure$adjust)
+  runs <- lapply(seq_len(if (K == 1) 1 else 2), function(i) {
+    from <- if (i == 1) {
+      tree_start(fold$tree, K, structure$full, task$floor)
+    } else if (own) {
       split_start(fold$tree$x, K, structure$full, task$floor)
-    )
+    } else {
+      em_start(set$x, K, structure$full, set$weights, task$floor)
+    }
     if (!is.null(structure$adjust)) {
       return(em_adjusted(from, set, task, structure))
     }

@@ -63,6 +63,9 @@ order_components <- function(parameters, order) {
 
 # The components that have a standard deviation at the floor, up to rounding, in some direction.
 which_at_floor <- function(floor, parameters) {
+  if (!any(floor > 0)) {
+    return(integer())
+  }
   K <- nrow(parameters$mean)
   least <- vapply(seq_len(K), function(k) {
     if (!is.null(parameters$log_sd)) {

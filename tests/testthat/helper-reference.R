@@ -418,32 +418,37 @@ reference_average_gradient <- function(x, ps, shares, a = rep(1, nrow(x))) {
   }, ps, shares)
 }
 
-# The mean, over draws of weights of the rows, of the stacking weights (iterations of EM for the
-# weights of a mixture from equal ones) and of those in proportion to exp(total score); what is
-# smaller than `least` is left out.
+# The mean, over draws of weights of the rows, of what shares these give; what is smaller than
+# `least` is left out.
 reference_stacking_shares <- function(scores, weights, draws, iterations, least) {
-  n <- nrow(scores)
-  candidates <- ncol(scores)
-  shares <- numeric(candidates)
+  shares <- numeric(ncol(scores))
   for (b in seq_len(draws)) {
-    a <- rexp(n) * weights
-    a <- a / sum(a)
-    stacked <- rep(1 / candidates, candidates)
-    for (iteration in seq_len(iterations)) {
-      posterior <- matrix(0, n, candidates)
-      for (i in seq_len(n)) {
-        posterior[i, ] <- exp(reference_log_softmax(log(stacked) + scores[i, ]))
-      }
-      for (m in seq_len(candidates)) stacked[m] <- sum(a * posterior[, m])
-    }
-    total <- numeric(candidates)
-    # a row says at most 10 nats against a candidate
-    bounded <- pmax(scores, apply(scores, 1, max) - 10)
-    for (m in seq_len(candidates)) total[m] <- n * sum(a * bounded[, m])
-    shares <- shares + (stacked + exp(reference_log_softmax(total))) / 2 / draws
+    a <- rexp(nrow(scores)) * weights
+    shares <- shares + reference_shares_by_rows(scores, a, iterations) / draws
   }
   shares <- ifelse(shares < least, 0, shares)
   shares / sum(shares)
+}
+
+# The mean of the stacking weights (iterations of EM for the weights of a mixture from equal ones)
+# and of those in proportion to exp(total score).
+reference_shares_by_rows <- function(scores, a, iterations) {
+  n <- nrow(scores)
+  candidates <- ncol(scores)
+  a <- a / sum(a)
+  stacked <- rep(1 / candidates, candidates)
+  for (iteration in seq_len(iterations)) {
+    posterior <- matrix(0, n, candidates)
+    for (i in seq_len(n)) {
+      posterior[i, ] <- exp(reference_log_softmax(log(stacked) + scores[i, ]))
+    }
+    for (m in seq_len(candidates)) stacked[m] <- sum(a * posterior[, m])
+  }
+  total <- numeric(candidates)
+  # a row says at most 10 nats against a candidate
+  bounded <- pmax(scores, apply(scores, 1, max) - 10)
+  for (m in seq_len(candidates)) total[m] <- n * sum(a * bounded[, m])
+  (stacked + exp(reference_log_softmax(total))) / 2
 }
 
 # Log densities of the rows of x, on the scale of the data, under the fits of a candidate to all

@@ -323,7 +323,7 @@ test_that("tables, prints and summaries are there, and a kind that lacks one say
     expect_identical(nrow(tidy(object)), K, info = name)
     expect_identical(nrow(summary(object)$components), K, info = name)
     expect_type(coef(object), "list")
-    augmented <- augment(object, kind$points)
+    augmented <- augment(object, kind$points, rows = "new")
     expect_identical(augmented$.density, unname(predict(object, kind$points)), info = name)
     expect_identical(
       utils::tail(names(augmented), 3), c(".density", ".class", ".uncertainty"),

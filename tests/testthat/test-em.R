@@ -471,3 +471,66 @@ test_that("a fit with weights of two is the fit with rows repeated", {
     expect_close(coef(weighted), coef(repeated), 1e-5, floor = 1)
   }
 })
+
+test_that("the smaller half of the components with too few rows goes", {
+  p <- em_parameters(make_parameters(2, 6))
+  set <- list(x = make_points(50, 2), weights = NULL)
+  drop <- function(counts, least, set) drop_smallest(p, counts, set, least, NULL)
+  counts <- c(20, 3, 10, 1, 2, 14)
+  kept <- drop(counts, 5, set)
+  expect_identical(kept$mean, p$mean[c(1, 2, 3, 6), ])
+  expect_identical(kept$log_sd, p$log_sd[c(1, 2, 3, 6), ])
+  expect_identical(kept$biases[[1]], p$biases[[1]][c(1, 2, 3, 6)])
+  # all of them at the end of the iterations, but one component stays
+  whole <- drop_smallest(p, counts, set, 5, NULL, half = FALSE)
+  expect_identical(whole$mean, p$mean[c(1, 3, 6), ])
+  one <- drop_smallest(p, counts, set, 50, NULL, half = FALSE)
+  expect_identical(one$mean, p$mean[1, , drop = FALSE])
+  # one alone goes too
+  expect_identical(nrow(drop(counts, 1.5, set)$mean), 5L)
+  expect_null(drop(counts, 1, set))
+  expect_null(drop(counts, 0, set))
+  one <- lapply(p[c("mean", "log_sd")], function(part) part[1, , drop = FALSE])
+  expect_null(drop_smallest(c(one, list(biases = list(0))), 1, set, 5, NULL))
+  full <- em_parameters(make_parameters(2, 6, covariance = "full"))
+  expect_identical(
+    drop_smallest(full, counts, set, 5, NULL)$log_cholesky, full$log_cholesky[, , c(1, 2, 3, 6)]
+  )
+})
+
+test_that("rows of unequal weights count as fewer", {
+  # two groups far apart, so that posteriors are 0 or 1
+  x <- cbind(c(with_fixed_seed(1, rnorm(20)), with_fixed_seed(2, rnorm(20)) + 100))
+  p <- list(mean = cbind(c(0, 100)), log_sd = cbind(c(0, 0)), biases = list(log(c(0.5, 0.5))))
+  p <- c(p[1:2], list(weights = list()), p[3])
+  w <- c(rep(1, 20), 15, rep(5 / 19, 19))
+  kish <- sum(w[21:40])^2 / sum(w[21:40]^2)
+  set <- list(x = x, weights = w)
+  # as many rows by their weights' sum
+  expect_equal(sum(w[21:40]), 20)
+  expect_lt(kish, 2)
+  expect_null(drop_smallest(p, c(20, 20), set, kish * 0.99, NULL))
+  expect_identical(drop_smallest(p, c(20, 20), set, kish * 1.01, NULL)$mean, cbind(0))
+  # equal weights are none
+  set$weights <- rep(1, 40)
+  expect_null(drop_smallest(p, c(20, 20), set, 19.9, NULL))
+  expect_identical(nrow(drop_smallest(p, c(20, 20), set, 20.1, NULL)$mean), 1L)
+})
+
+test_that("components end with the rows that they must hold, in EM for candidates", {
+  x <- scale(make_points(60, 2))
+  w <- with_fixed_seed(1, runif(60, 0.1, 3))
+  task <- list(floor = c(1e-6, 1e-6), control = cwmix_control(em_tolerance = 1e-5))
+  for (weights in list(NULL, w / mean(w))) {
+    start <- tree_start(cluster_tree(x), 12, TRUE, task$floor)
+    run <- em_run(start, list(x = x, weights = weights), task, pool(), least = 8)
+    expect_true(run$converged)
+    p <- c(run$parameters, list(activation = "tanh"))
+    K <- nrow(p$mean)
+    expect_lt(K, 12)
+    posterior <- exp(reference_log_posterior(x, p))
+    a <- if (is.null(weights)) rep(1, 60) else weights
+    expect_gte(min(colSums(posterior * a)^2 / colSums(posterior * a^2)), 8 * (1 - 1e-2))
+    expect_equal(sum(exp(p$biases[[1]])), 1)
+  }
+})

@@ -116,3 +116,97 @@ test_that("columns that determine each other are refused, with a far row and wit
     }
   }
 })
+
+# The spread of the tenth of the rows with the nearest neighbours, by a loop over rows.
+reference_dense_scale <- function(x) {
+  n <- length(x)
+  k <- max(5, floor(n / 50))
+  sorted <- sort(x)
+  apart <- numeric(0)
+  for (i in seq_len(n)) if (i + k <= n) apart <- c(apart, sorted[i + k] - sorted[i])
+  # 1 / p at the tenth of a normal distribution's rows with the most density
+  peak <- 1 / dnorm(qnorm(0.55))
+  quantile(apart, 0.1, names = FALSE) / (k / n) / peak
+}
+
+test_that("the scale of the densest rows is that of a loop, about 1 for a normal distribution", {
+  for (n in c(6, 50, 1000)) {
+    x <- with_fixed_seed(n, rexp(n))
+    expect_equal(dense_scale(x), reference_dense_scale(x), tolerance = 1e-2)
+    expect_equal(dense_scale(1e3 - 7 * x), 7 * dense_scale(-x))
+  }
+  expect_identical(dense_scale(1:5), NA_real_)
+  # the tenth of the distances is below that of the densities, by chance: the less the more rows
+  normal <- with_fixed_seed(1, replicate(20, dense_scale(rnorm(5000))))
+  expect_gt(min(normal), 0.8)
+  expect_lt(max(normal), 1.05)
+})
+
+test_that("the core of a column is the scale of its rows, not of those far out", {
+  core <- function(...) {
+    sample <- standard_units(cbind(c(...)), NULL)
+    sample$core * sample$scale
+  }
+  x <- with_fixed_seed(1, rnorm(500))
+  alone <- core(x)
+  expect_lt(alone, 1.1)
+  expect_gt(alone, 0.5)
+  for (far in c(1e3, 1e10, 1e20, 1e100)) expect_equal(core(x, far), alone, tolerance = 0.05)
+  # two narrow groups, whose quartiles are far apart
+  expect_lt(core(x / 100, x / 100 + 50), 0.02)
+  # change of units
+  expect_equal(core(x * 1e-3), alone * 1e-3)
+  expect_equal(core(x * 1e3 + 1e5), alone * 1e3, tolerance = 1e-8)
+  # at most the standard deviation, and never 0
+  ties <- standard_units(cbind(rep(1:2, c(90, 10))), NULL)
+  expect_identical(ties$core, 1)
+})
+
+# Rows far out by a loop over how many they may be: those before the last gap of a hundred times.
+reference_far_rows <- function(x) {
+  apart <- abs(x - median(x))
+  from_far <- sort(apart, decreasing = TRUE)
+  count <- 0
+  for (m in 1:5) {
+    beside <- max(from_far[m + 1], IQR(x) / 1.349)
+    if (from_far[m] > 100 * beside) count <- m
+  }
+  which(rank(-apart, ties.method = "first") <= count)
+}
+
+far_rows_of <- function(x, weights = NULL) {
+  x <- cbind(x)
+  as.integer(far_rows(c(list(y = x), standard_units(x, weights))))
+}
+
+test_that("rows are far where at most five lie behind a gap of a hundred times", {
+  x <- with_fixed_seed(1, rnorm(200))
+  cases <- list(
+    x, c(x, 1e6), c(x, -1e3, 1e3), c(x, 20), c(1e20, x), c(x, 1e5 * 1:4), c(x, 1e5 * 1:5),
+    c(x, 1e5 * 1:6), c(x, 1e4, -1e8), with_fixed_seed(1, rcauchy(200)),
+    with_fixed_seed(1, rt(300, 2))
+  )
+  for (i in seq_along(cases)) {
+    expect_identical(far_rows_of(cases[[i]]), reference_far_rows(cases[[i]]), info = i)
+  }
+  expect_identical(far_rows_of(c(x, 1e6)), 201L)
+  expect_identical(far_rows_of(c(1e20, x)), 1L)
+  expect_identical(far_rows_of(c(x, 1e4, -1e8)), 201:202)
+  expect_length(far_rows_of(c(x, 20)), 0)
+  # six are a group
+  expect_length(far_rows_of(c(x, 1e5 * 1:5)), 5)
+  expect_length(far_rows_of(c(x, 1e5 * 1:6)), 0)
+  # skewed and heavy-tailed data have no such gap
+  for (seed in 1:5) {
+    expect_length(far_rows_of(with_fixed_seed(seed, rexp(1000))), 0)
+    expect_length(far_rows_of(with_fixed_seed(seed, rt(1000, 2))), 0)
+    expect_length(far_rows_of(with_fixed_seed(seed, rlnorm(1000, sdlog = 2))), 0)
+  }
+  # in any column, by any units
+  y <- cbind(x, rev(x))
+  y[5, 1] <- 1e4
+  y[9, ] <- -1e4
+  y[77, 2] <- 1e9
+  expect_identical(far_rows_of(y), c(5L, 9L, 77L))
+  expect_identical(far_rows_of(y * rep(c(1e-5, 1e5), each = 200)), c(5L, 9L, 77L))
+})

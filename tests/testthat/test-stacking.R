@@ -1,16 +1,30 @@
 best_first <- function(candidates, scores) candidates[order(scores, decreasing = TRUE)]
 
-test_that("every row is held out once, and what is fitted for it has not seen it", {
-  found <- search_of(fit_stack(faithful, folds = 3))$search
-  held <- lapply(found$folds, `[[`, "held")
-  expect_length(held, 3)
-  expect_identical(sort(unlist(held)), seq_len(272))
-  expect_lte(diff(range(lengths(held))), 1)
-  u <- scale(as.matrix(faithful)) * sqrt(272 / 271)
-  for (fold in found$folds) {
-    expect_equal(fold$training$x, u[-fold$held, ], ignore_attr = TRUE)
-    expect_equal(fold$validation$x, u[fold$held, ], ignore_attr = TRUE)
-    expect_identical(fold$mixture, fold$training)
+test_that("every unit is held out once, and what is fitted for it has not seen it", {
+  # rows in cells are units of their own; repeated rows of other values are one
+  repeated <- ring(100)[rep(1:100, rep(1:3, length.out = 100)), ]
+  for (case in list(list(x = faithful, units = 272), list(x = repeated, units = 100))) {
+    both <- search_of(fit_stack(case$x, folds = 3))
+    found <- both$search
+    held <- lapply(found$folds, `[[`, "held")
+    expect_length(held, 3)
+    expect_identical(sort(unlist(held)), seq_len(case$units))
+    expect_lte(diff(range(lengths(held))), 1)
+    y <- found$task$sample$y
+    w <- found$task$sample$weights
+    moments <- cov.wt(y, if (is.null(w)) rep(1 / case$units, case$units) else w / sum(w), TRUE,
+      method = "ML"
+    )
+    u <- scale(y, moments$center, sqrt(diag(moments$cov)))
+    for (fold in found$folds) {
+      expect_equal(fold$training$x, u[-fold$held, ], ignore_attr = TRUE)
+      expect_equal(fold$validation$x, u[fold$held, ], ignore_attr = TRUE)
+      expect_identical(fold$mixture, fold$training)
+    }
+    for (f in 1:3) {
+      rows <- which(found$units$unit_of %in% held[[f]])
+      expect_identical(which(both$fit$row_folds == f), rows)
+    }
   }
 })
 
@@ -20,7 +34,10 @@ test_that("scores of candidates and of the stack are those of a loop over the ro
   control <- cwmix_control(folds = 3, epochs = 4, batch_size = 8, learning_rate = 0.01)
   for (weights in list(NULL, w)) {
     both <- search_of(fit_stack(x, hidden = 3, weights = weights, control = control))
-    share <- (weights %||% rep(1, 40)) / sum(weights %||% rep(1, 40))
+    # units are sorted where there are weights
+    units <- both$search$units
+    share <- (units$weights %||% rep(1, 40)) / 40
+    expect_equal(share[units$unit_of], (weights %||% rep(1, 40)) / sum(weights %||% rep(1, 40)))
     rows <- vapply(both$search$candidates, reference_held_out, double(40), search = both$search)
     scores <- colSums(rows * share)
     rows <- rows[, order(scores, decreasing = TRUE)]
@@ -28,7 +45,15 @@ test_that("scores of candidates and of the stack are those of a loop over the ro
     expect_close(table$score, colSums(rows * share), 1e-10, floor = 1)
     spread <- function(row) sqrt(sum((share * (row - sum(row * share)))^2))
     expect_close(table$se, apply(rows, 2, spread), 1e-9)
-    stack <- log(exp(rows) %*% table$share)
+    # a row is scored with the shares that the rows of the other folds give
+    rows <- rows[, table$share > 0]
+    stack <- numeric(40)
+    for (fold in both$search$folds) {
+      others <- replace(share, fold$held, 0)
+      for (i in fold$held) {
+        stack[i] <- log(sum(reference_shares_by_rows(rows, others, 20) * exp(rows[i, ])))
+      }
+    }
     expect_close(
       both$fit$held_out, c(sum(stack * share), spread(stack)), 1e-9, info = is.null(weights)
     )
@@ -120,7 +145,7 @@ test_that("rows count by their weights in the shares", {
   expect_equal(shares(rep(c(1, 3), c(300, 100))), c(0.5, 0.5), tolerance = 0.3)
 })
 
-test_that("structures are those that are asked for, each with its number of parameters", {
+test_that("structures are those that are asked for, each with the rows that a component needs", {
   expect_named(structures(1, "auto"), names(structures(1, "full")))
   expect_false(any(vapply(structures(1, "full"), `[[`, NA, "full")))
   for (covariance in c("full", "diagonal")) {
@@ -131,16 +156,15 @@ test_that("structures are those that are asked for, each with its number of para
   expect_identical(structures(3, "auto")[names(both)], both)
   expect_length(structures(3, "auto"), length(both))
 
+  # what a component must hold tells a covariance of its own
   for (d in c(1, 3)) {
-    for (K in c(1, 4)) {
-      count <- function(covariance) count_parameters(make_model(d, K, covariance = covariance))
-      expect_equal(structure_df("full", K, d), count("full"))
-      expect_equal(structure_df("full, tied", K, d), count("full") - (K - 1) * d * (d + 1) / 2)
-      expect_equal(structure_df("diagonal", K, d), count("diagonal"))
-      expect_equal(structure_df("diagonal, tied", K, d), count("diagonal") - (K - 1) * d)
-      expect_equal(structure_df("spherical", K, d), count("diagonal") - K * (d - 1))
-      expect_equal(structure_df("spherical, tied", K, d), count("diagonal") - K * d + 1)
-    }
+    all <- structures(d, "auto")
+    least <- vapply(all, `[[`, 0, "least")
+    tied <- vapply(all, function(one) one$pooling$rows == Inf, NA)
+    expect_identical(tied, setNames(grepl("tied", names(all)), names(all)))
+    expect_true(all(least[tied] == 0))
+    expect_true(all(least[!tied] >= 5))
+    if (d > 1) expect_identical(least[["full"]], 2 * d + 2)
   }
 })
 
@@ -151,11 +175,15 @@ test_that("members have the structure of their candidate", {
   for (candidate in found$candidates) {
     for (p in candidate$fits) {
       kind <- candidate$covariance
-      expect_identical(dim(p$mean), c(candidate$K, 2L))
+      # components that hold too few rows of their own are gone
+      tied <- grepl("tied", kind)
+      expect_identical(ncol(p$mean), 2L)
+      expect_lte(nrow(p$mean), candidate$K)
+      if (tied) expect_identical(nrow(p$mean), candidate$K)
       expect_identical(is.null(p$log_sd), startsWith(kind, "full"))
       scales <- if (is.null(p$log_sd)) t(matrix(p$log_cholesky, 4)) else p$log_sd
-      if (grepl("tied", kind)) expect_identical(unique(scales), scales[1, , drop = FALSE])
-      if (candidate$K > 1 && !grepl("tied", kind)) expect_gt(nrow(unique(scales)), 1)
+      if (tied) expect_identical(unique(scales), scales[1, , drop = FALSE])
+      if (nrow(p$mean) > 1 && !tied) expect_gt(nrow(unique(scales)), 1)
       if (startsWith(kind, "spherical")) expect_identical(scales[, 1], scales[, 2])
     }
   }
@@ -241,34 +269,6 @@ test_that("patience ends the training of networks", {
     "held_out_scores", count, with_fixed_seed(1, train_folds(found, start, 8L, "tanh"))
   )
   expect_equal(rounds, best$epochs + 3)
-})
-
-test_that("no component is narrower than half the unit that data are rounded to", {
-  sharp <- round(with_fixed_seed(1, c(rnorm(60, sd = 0.3), rnorm(60, 5))) * 2) / 2
-  expect_gte(min(fit_stack(sharp)$members[[1]]$sd), 0.25 * (1 - 1e-9))
-  both <- unname(cbind(sharp, rev(sharp) / 10))
-  fit <- fit_stack(both)$members[[1]]
-  for (k in seq_len(nrow(fit$mean))) {
-    in_units <- diag(1 / c(0.25, 0.025)) %*% reference_factor(list(
-      mean = fit$mean, log_cholesky = {
-        l <- fit$cholesky
-        for (j in 1:2) l[j, j, ] <- log(l[j, j, ])
-        l
-      }
-    ), k)
-    expect_gte(min(svd(in_units)$d), 1 - 1e-6)
-  }
-})
-
-test_that("the rounding unit is the smallest distance, rounding errors and far values apart", {
-  unit <- function(y, scale = rep(1, NCOL(y))) rounding_unit(list(y = cbind(y), scale = scale))
-  expect_equal(unit(c(3, 1, 1.5, 3, 3.5)), 0.5)
-  expect_equal(unit(c(3, 1, 1.5, 3, 3.5), 2), 0.25)
-  expect_equal(unit(cbind(c(1, 2, 4), c(0.1, 0.4, 0.7))), c(1, 0.3))
-  expect_equal(unit(c(0.3, 0.1 + 0.2, 0.1, 0.5)), 0.2)
-  expect_equal(unit(c(1, 1.5, 3, 4, 5, 6, 7, 1e13)), 0.5)
-  expect_equal(unit(c(0, 0, 0, 1)), 1)
-  expect_equal(unit(c(-1.7e308, 1.7e308), 1e308), 3.4)
 })
 
 test_that("EM starts from the groups of a hierarchical clustering", {
@@ -398,7 +398,15 @@ test_that("a support is kept to", {
   expect_identical(predict(fit, c(-1, 0)), c(0, 0))
   expect_gt(min(simulate(fit, 500, seed = 1)), 0)
   logged <- fit_stack(log(rivers))
-  expect_equal(predict(fit, 1:9 * 100), predict(logged, log(1:9 * 100)) / (1:9 * 100))
+  # the logs stand on a grid before the log, of which rounding has left a little
+  points <- 1:9 * 100
+  expect_equal(predict(fit, points), predict(logged, log(points)) / points, tolerance = 1e-5)
+  held_out <- function(fit, x) predict(fit, x, log = TRUE, rows = "held-out")
+  expect_close(held_out(fit, rivers), held_out(logged, log(rivers)) - log(rivers), 1e-4)
+  expect_equal(fit$candidates$se, logged$candidates$se, tolerance = 1e-5)
+  fit <- fit_stack(rivers, support = c(0, Inf), resolution = 0)
+  logged <- fit_stack(log(rivers), resolution = 0)
+  expect_equal(predict(fit, points), predict(logged, log(points)) / points)
   expect_equal(fit$held_out[["score"]], logged$held_out[["score"]] - mean(log(rivers)))
   expect_equal(fit$candidates$se, logged$candidates$se)
   square <- fit_stack(plogis(make_points(60, 2)), support = c(0, 1))
@@ -475,15 +483,20 @@ test_that("fewer than ten rows are too few, as are columns that do not vary", {
   )
   expect_error(cwmix(rep(1, 20)), "constant", class = "cwmix_input_error")
   expect_error(cwmix(cbind(1:20, 2:21)), "collinear", class = "cwmix_input_error")
-  expect_error(cwmix(matrix(rnorm(100), 10)), "more rows than columns", class = "cwmix_input_error")
+  # rows may be fewer than columns, but not for one model
+  expect_error(
+    cwmix(matrix(rnorm(100), 10), K = 1), "more rows than columns",
+    class = "cwmix_input_error"
+  )
   expect_error(cwmix(c(1:20, NA)), "missing", class = "cwmix_input_error")
 })
 
-test_that("difficult data give a fit without a word", {
+test_that("difficult data give a fit without a word, but for rows far from all others", {
   set.seed(1)
   two <- c(rnorm(30), rnorm(30, 100, 1e-3))
   difficult <- list(
     "ten rows" = rnorm(10), "ten rows in nine columns" = matrix(rnorm(90), 10),
+    "ten rows in twelve columns" = matrix(rnorm(120), 10),
     "thirty rows in six columns" = matrix(rnorm(180), 30), "ties" = rep(1:3, 20),
     "two values" = rep(0:1, c(19, 1)), "a far outlier" = c(rnorm(99), 1e10),
     "a very far outlier" = c(rnorm(99), 1e100), "two equal clusters" = rep(two, 2),
@@ -492,17 +505,70 @@ test_that("difficult data give a fit without a word", {
     "nearly collinear" = cbind(1:40, 1:40 + 1e-4 * rnorm(40)),
     "integers" = rpois(60, 3), "tiny" = 1e-300 * rnorm(30), "huge" = 1e300 * rnorm(30)
   )
+  far <- c("a far outlier", "a very far outlier")
   for (name in names(difficult)) {
     for (sd_floor in c(1e-3, 0)) {
       control <- cwmix_control(folds = 3, sd_floor = sd_floor, epochs = 2)
       seen <- catch_conditions(fit_stack(difficult[[name]], hidden = 3, control = control))
-      said <- vapply(seen$conditions, conditionMessage, "")
-      expect_identical(said, character(), info = name)
+      said <- vapply(seen$conditions, function(condition) class(condition)[1], "")
+      expected <- if (name %in% far) "cwmix_far_rows" else character()
+      expect_identical(said, expected, info = name)
       expect_equal(sum(seen$value$candidates$share), 1, info = name)
       expect_true(is.finite(seen$value$log_likelihood), info = name)
       expect_true(all(is.finite(unlist(seen$value$held_out))), info = name)
     }
   }
+})
+
+test_that("rows far from all others are one broad component, which a warning names", {
+  x <- with_fixed_seed(1, rnorm(100))
+  seen <- catch_conditions(search_of(fit_stack(c(x, 1e6, 2e6))))
+  expect_length(seen$conditions, 1)
+  expect_s3_class(seen$conditions[[1]], c("cwmix_far_rows", "warning"))
+  expect_identical(
+    conditionMessage(seen$conditions[[1]]), paste(
+      "Rows 101, 102 are so far from all others that one broad component of share 0.02 stands for",
+      "them."
+    )
+  )
+  fit <- seen$value$fit
+  broad <- which(fit$component_folds == 0)
+  expect_length(broad, 1)
+  mixture <- fit$members[[1]]
+  # the mean and the standard deviation of all
+  all <- c(x, 1e6, 2e6)
+  expect_equal(mixture$mean[broad], mean(all))
+  expect_equal(mixture$sd[broad], sd(all) * sqrt(101 / 102))
+  expect_equal(exp(constant_log_weights(mixture))[broad], 2 / 102)
+  # the others are those of the other rows
+  alone <- fit_stack(x)
+  expect_equal(mixture$mean[-broad], alone$members[[1]]$mean[, 1])
+  expect_equal(predict(fit, x), predict(alone, x) * 100 / 102, tolerance = 1e-3)
+  expect_equal(pcwmix(c(-Inf, Inf), fit), c(0, 1))
+  expect_equal(sum(fit$shares), 1)
+  expect_equal(pcwmix(1e4, fit) - pcwmix(-1e4, fit), 100 / 102, tolerance = 2e-3)
+  draws <- simulate(fit, 5000, seed = 1)
+  expect_equal(mean(abs(draws) > 10), 2 / 102, tolerance = 0.3)
+  expect_equal(sd(draws[abs(draws) > 10]), mixture$sd[broad], tolerance = 0.3)
+  # they count as the bound of what a row can lose
+  expect_gt(fit$held_out[["score"]], alone$held_out[["score"]] - 1)
+  expect_lt(fit$held_out[["score"]], alone$held_out[["score"]])
+  # in several columns, and by weights
+  y <- ring(60)
+  y[c(7, 40), ] <- c(1e6, 3, 2, -1e6)
+  w <- rep(1:2, 30)
+  expect_warning(fit <- fit_stack(y, weights = w), "Rows 7, 40 are", class = "cwmix_far_rows")
+  expect_equal(
+    exp(constant_log_weights(fit$members[[1]]))[fit$component_folds == 0], 3 / 90
+  )
+  expect_warning(
+    fit_stack(c(x, 1e6 * c(-3, -2, 1, 2))), "Rows 101, 102, 103 and 1 more are",
+    class = "cwmix_far_rows"
+  )
+  # the scale of a narrow column is its own
+  narrow <- unname(cbind(x, rev(x) * 1e-6))
+  narrow[3, 2] <- 1
+  expect_warning(fit_stack(narrow), "Row 3 is", class = "cwmix_far_rows")
 })
 
 test_that("a candidate whose fit breaks down is left out", {
@@ -514,10 +580,10 @@ test_that("a candidate whose fit breaks down is left out", {
   fit <- with_replaced("em_run", broken, fit_stack(faithful))
   expect_identical(3L %in% fit$candidates$K, FALSE)
   expect_gt(max(fit$candidates$K), 1)
-  # no number is as small as the density at the last row
-  control <- cwmix_control(folds = 3, sd_floor = 0)
+  # one row alone is set aside, but where a tenth of the rows has no density nothing is left
+  nowhere <- function(scores, weights) replace(scores, seq_len(length(scores) / 5), -Inf)
   expect_error(
-    fit_stack(c(make_points(60, 1), 1e200), control = control), "density of 0",
+    with_replaced("bounded_scores", nowhere, fit_stack(faithful)), "density of 0",
     class = "cwmix_numerical_error"
   )
 })

@@ -219,3 +219,66 @@ test_that("its gradient is the derivative", {
     ignore_attr = TRUE
   )
 })
+
+test_that("values on a bound count as a hundredth of a step inside", {
+  insets <- function(x, lower = 0, upper = Inf) {
+    bound_insets(cbind(x), matrix(c(lower, upper), 1, dimnames = list(NULL, c("lower", "upper"))))
+  }
+  expect_identical(insets(rep(0:4, 3)), matrix(c(0.01, 0), 1))
+  expect_identical(insets(rep(0:4, 3), 0, 4), matrix(0.01, 1, 2))
+  expect_identical(insets(rep(0:4, 3), -1, 4), matrix(c(0, 0.01), 1))
+  expect_null(insets(1:4))
+  expect_null(insets(rep(0:4, 3), -Inf))
+  # without a grid the next value, or the median step where that is less
+  x <- c(0, 0, 0.3, 0.4, pi / 7, 0.63)
+  expect_equal(insets(x)[1], min(0.3, median(diff(unique(x)))) / 100)
+  expect_null(insets(c(0, 0, 0)))
+  frame <- list(
+    support = rbind(c(0, 1), c(-Inf, Inf)), inset = rbind(c(0.1, 0.2), c(0, 0))
+  )
+  x <- cbind(c(0, 0.05, 1, -1, NA), 0)
+  expect_identical(move_inside(x, frame), cbind(c(0.1, 0.05, 0.8, -1, NA), 0))
+})
+
+test_that("a fit without K takes values on closed bounds, and has a density there", {
+  x <- with_fixed_seed(1, rbinom(200, 10, 0.1))
+  fit <- fit_stack(x, support = c(0, 10))
+  expect_identical(fit$frame$inset, matrix(c(0.01, 0), 1))
+  expect_identical(predict(fit, 0), predict(fit, 0.01))
+  expect_gt(predict(fit, 0), 0)
+  # no value stood on the other bound, and outside there is nothing
+  expect_identical(predict(fit, c(10, -0.1, 10.1)), c(0, 0, 0))
+  expect_true(all(is.finite(residuals(fit, x))))
+  expect_true(is.finite(fit$log_likelihood))
+  expect_equal(fit$log_likelihood, sum(predict(fit, x, log = TRUE)))
+  draws <- simulate(fit, 200, seed = 1)
+  expect_gt(min(draws), 0)
+  expect_lt(max(draws), 10)
+  expect_equal(pcwmix(c(0, 10), fit), c(0, 1))
+  expect_equal(pcwmix(0.5, fit), mean(x == 0), tolerance = 0.1)
+  # one model has none
+  expect_error(
+    cwmix(x, K = 2, support = c(0, 10)), "strictly inside",
+    class = "cwmix_input_error"
+  )
+})
+
+test_that("insets that are none are refused", {
+  fit <- fit_stack(rep(0:4, 10), support = c(0, Inf))
+  expect_silent(validate_frame(fit$frame))
+  bad <- list(
+    matrix(c(-0.1, 0), 1), matrix(c(NA, 0), 1), matrix(c(Inf, 0), 1), matrix(c(0.25, 0.25), 1),
+    c(0.25, 0), matrix(0, 2, 2), "a", matrix(c(1L, 0L), 1), list(1)
+  )
+  for (inset in bad) {
+    broken <- fit
+    broken$frame$inset <- inset
+    expect_error(
+      predict(broken, 1), "`frame\\$inset` are no distances inside its bounds",
+      class = "cwmix_input_error"
+    )
+  }
+  narrow <- fit_stack(rep(0:4, 10), support = c(0, 4))$frame
+  narrow$inset[1] <- 4
+  expect_error(validate_frame(narrow), class = "cwmix_invalid")
+})

@@ -1,0 +1,297 @@
+# The sample of units of some data.
+units_of <- function(x, weights = NULL, support = NULL, steps = NULL, seed = 1) {
+  x <- as.matrix(unname(x))
+  sample <- read_sample(list(x = x, type = "matrix"), support, weights, NULL, closed = TRUE)
+  with_fixed_seed(seed, unit_sample(sample, steps))
+}
+
+columns_of <- function(x, counts = rep(1, NROW(x)), steps = NULL) {
+  find_cells(cbind(x), counts, steps)
+}
+
+# Values with every digit, in no column twice.
+exact_values <- function(n, d = 1) with_fixed_seed(1, matrix(rnorm(n * d), n))
+
+test_that("values a whole number of steps apart stand on a grid", {
+  expect_step <- function(x, step, scale = "raw") {
+    cells <- columns_of(x)[[1]]
+    expect_equal(cells$step, step, tolerance = 1e-6)
+    expect_identical(cells$scale, scale)
+    expect_identical(cells$distinct, length(distinct_values(x)))
+  }
+  expect_step(rep(1:3, 20), 1)
+  expect_step(c(0, 2, 2, 8), 2)
+  expect_step(round(exact_values(200), 1), 0.1)
+  # places are whole to a hundredth of a step: so are sums of rounded values
+  expect_step(cumsum(rep(0.1, 50))[c(1:50, 1:50)], 0.1)
+  expect_step(c(1e6 + 1:20, 1e6 + 1:20), 1)
+  expect_step(exact_values(50), 0)
+  expect_step(rep(exact_values(50), 2), 0)
+  # few values without ties stand on a grid by chance
+  expect_step(c(1, 2, 4), 0)
+  expect_step(c(1, 2, 4, 1), 1)
+  expect_step(rep(5, 4), 0)
+})
+
+test_that("a grid may have been taken to logs or roots", {
+  counts <- with_fixed_seed(1, rpois(200, 30))
+  forms <- list(log = log, log10 = log10, log2 = log2, root = sqrt)
+  for (scale in names(forms)) {
+    cells <- columns_of(forms[[scale]](counts))[[1]]
+    expect_identical(cells$scale, scale)
+    expect_equal(cells$step, 1, tolerance = 1e-6)
+    # their ends are those of the counts, taken there
+    ends <- cell_ends(forms[[scale]](counts), cells, c(-Inf, Inf), c(0, 0))
+    expect_equal(ends$lower, forms[[scale]](counts - 0.5))
+    expect_equal(ends$upper, forms[[scale]](counts + 0.5))
+  }
+  # below a log there is nothing: the cell of the smallest value is half as wide there
+  cells <- columns_of(log(rep(1:20, 5) / 4))[[1]]
+  ends <- cell_ends(log(c(0.25, 0.5)), cells, c(-Inf, Inf), c(0, 0))
+  expect_equal(exp(ends$lower), c(0.125, 0.375))
+  wide <- utils::modifyList(cells, list(step = 0.6))
+  expect_equal(exp(cell_ends(log(0.25), wide, c(-Inf, Inf), c(0, 0))$lower), 0.125)
+})
+
+test_that("differences by rounding make no value, and a far value takes none away", {
+  expect_identical(distinct_values(c(3, 1, 2, 1)), c(1, 2, 3))
+  expect_length(distinct_values(c(0.3, 0.1 + 0.2, 0.1)), 2)
+  expect_identical(columns_of(c(0.3, 0.1 + 0.2, 0.1, 0.5, 0.1))[[1]]$step, (0.5 - 0.1) / 2)
+  x <- exact_values(99)[, 1]
+  for (far in c(1e10, 1e14, 1e20, 1e100)) {
+    expect_length(distinct_values(c(x, far)), 100)
+    expect_identical(columns_of(c(x, far))[[1]]$step, 0)
+  }
+})
+
+test_that("a value with many more rows than others is an atom", {
+  x <- exact_values(100)[, 1]
+  values <- function(...) columns_of(c(...))[[1]]$atoms$value
+  expect_identical(values(x, rep(0, 5)), 0)
+  expect_identical(values(x, rep(0, 4)), double())
+  expect_identical(values(x, rep(c(0, 1), c(30, 50))), c(0, 1))
+  # five times what nine tenths of the values have
+  expect_identical(values(rep(x, 2), rep(0, 9)), double())
+  expect_identical(values(rep(x, 2), rep(0, 10)), 0)
+  # rows or their numbers
+  expect_identical(columns_of(c(x, 0), c(rep(1, 100), 5))[[1]]$atoms$value, 0)
+})
+
+test_that("the cell of an atom ends halfway to a neighbour, no wider than the median step", {
+  x <- c(seq(0, 1, by = 0.1)^1.7, rep(0.5, 20))
+  cells <- columns_of(x)[[1]]
+  values <- sort(unique(x))
+  gaps <- diff(values)
+  i <- match(0.5, values)
+  expect_equal(cells$atoms$width, min(gaps[c(i - 1, i)], median(gaps)))
+  ends <- cell_ends(c(0.5, 1), cells, c(-Inf, Inf), c(0, 0))
+  expect_equal(ends$lower, c(0.5 - cells$atoms$width / 2, 1))
+  expect_equal(ends$upper, c(0.5 + cells$atoms$width / 2, 1))
+  # alone far out
+  far <- columns_of(c(seq(0, 1, by = 0.01)^1.7, rep(100, 20)))[[1]]
+  expect_equal(far$atoms$value, 100)
+  expect_lt(far$atoms$width, 0.1)
+})
+
+test_that("cells end at the bounds of their column, those on a bound at twice the inset", {
+  x <- rep(0:4, 10)
+  cells <- columns_of(x)[[1]]
+  ends <- cell_ends(c(0, 2, 4), cells, c(-0.2, 4.1), c(0, 0))
+  expect_equal(ends$lower, c(-0.2, 1.5, 3.5))
+  expect_equal(ends$upper, c(0.5, 2.5, 4.1))
+  expect_identical(ends$atom, rep(FALSE, 3))
+  ends <- cell_ends(c(0, 2, 4), cells, c(0, 4), c(0.01, 0.02))
+  expect_equal(ends$lower, c(0, 1.5, 3.96))
+  expect_equal(ends$upper, c(0.02, 2.5, 4))
+  expect_identical(ends$atom, c(TRUE, FALSE, TRUE))
+})
+
+test_that("rows in cells are units of their own, those repeated elsewhere are one", {
+  counts <- rep(1:5, c(2, 5, 9, 5, 2))
+  sample <- units_of(counts)
+  expect_identical(nrow(sample$y), 23L)
+  expect_null(sample$weights)
+  expect_identical(sample$found$repeats, 0L)
+  # identical() as what is spread has been recorded
+  expect_setequal(sample$recorded$y, counts)
+
+  x <- exact_values(20, 2)[rep(1:20, rep(1:4, 5)), ]
+  sample <- units_of(x)
+  expect_identical(nrow(sample$y), 20L)
+  expect_identical(sample$found$repeats, 15L)
+  expect_null(sample$recorded)
+  expect_equal(sample$y[sample$unit_of, ], x)
+  expect_equal(sample$weights * 50 / 20, tabulate(sample$unit_of))
+
+  # nothing is known of values without ties
+  x <- exact_values(30, 2)
+  sample <- units_of(x)
+  expect_identical(sample$y, x)
+  expect_identical(sample$unit_of, 1:30)
+  # a grid in one column alone: that one is spread, no row is merged
+  sample <- units_of(cbind(x[, 1], rep(1:3, 10)))
+  expect_identical(sample$y[, 1], x[, 1])
+  expect_gt(length(unique(sample$y[, 2])), 3)
+})
+
+test_that("rows on a grid that repeat each other by more than the grid are repeats", {
+  x <- with_fixed_seed(1, cbind(runif(60), runif(60)))
+  rounded <- round(x, 4)
+  # each three times, far from the next by the grid's step
+  expect_identical(nrow(units_of(rounded[rep(1:60, 3), ])$y), 60L)
+  # where the grid is so wide that cells have neighbours, ties are the grid's
+  expect_identical(nrow(units_of(round(x, 1)[rep(1:60, 3), ])$y), 180L)
+})
+
+test_that("rows and weights give the same units, spread alike", {
+  # `found` also tells how many rows came repeated
+  seen <- function(sample) {
+    fields <- c("y", "log_jacobian", "weights", "recorded", "center", "scale", "core")
+    c(sample[fields], sample$found["cells"])
+  }
+  x <- exact_values(12)
+  tables <- list(
+    "a grid" = list(x = 1:6, w = c(4, 9, 2, 1, 7, 3)),
+    "an atom" = list(x = c(x, 0.1), w = c(rep(1, 12), 30)),
+    "repeats" = list(x = x, w = rep(1:3, 4)),
+    "a grid and more" = list(x = cbind(rep(1:3, 4), x), w = rep(1:2, 6))
+  )
+  for (name in names(tables)) {
+    table <- tables[[name]]
+    x <- as.matrix(table$x)
+    w <- table$w
+    weighted <- units_of(x, w)
+    rows <- rep(seq_along(w), w)
+    repeated <- units_of(x[rows, , drop = FALSE])
+    expect_identical(seen(repeated), seen(weighted), info = name)
+    # in another order
+    mixed <- with_fixed_seed(2, sample(rows))
+    shuffled <- units_of(x[mixed, , drop = FALSE])
+    expect_identical(seen(shuffled), seen(weighted), info = name)
+    # some of the rows with a weight, the first apart
+    first <- which.max(w)
+    rest <- replace(w, first, w[first] - 1)
+    partly <- units_of(x[c(first, seq_along(w)), , drop = FALSE], c(1, rest))
+    expect_identical(seen(partly), seen(weighted), info = name)
+  }
+})
+
+test_that("a table of counts has as many units as its weights say, at most a hundred thousand", {
+  expect_identical(nrow(units_of(0:5, c(1, 5, 10, 10, 5, 1))$y), 32L)
+  many <- units_of(1:10, rep(1e9, 10))
+  expect_lte(nrow(many$y), 1e5 + 10)
+  expect_gte(nrow(many$y), 1e5)
+  # weights that are no counts say nothing of ties: a row is a unit
+  some <- units_of(1:10, seq(0.5, 5, by = 0.5))
+  expect_identical(nrow(some$y), 10L)
+  expect_equal(some$weights, seq(0.5, 5, by = 0.5) / 2.75)
+})
+
+test_that("units are spread over their cells, as many in each equal part of one", {
+  x <- rep(c(0, 1, 5), c(7, 20, 13))
+  sample <- units_of(x)
+  recorded <- sample$recorded$y[, 1]
+  place <- sample$y[, 1] - recorded + 0.5
+  expect_gte(min(place), 0)
+  expect_lte(max(place), 1)
+  for (value in unique(x)) {
+    own <- sort(place[recorded == value])
+    n <- length(own)
+    expect_identical(ceiling(own * n), as.double(seq_len(n)))
+  }
+  # in no order, and anew with another seed only
+  expect_true(is.unsorted(place[recorded == 1]))
+  expect_identical(units_of(x), sample)
+  expect_false(identical(units_of(x, seed = 2)$y, sample$y))
+  set.seed(1)
+  before <- .Random.seed
+  units_of(x)
+  expect_identical(.Random.seed, before)
+  # columns are spread apart from each other
+  both <- units_of(cbind(x, x))
+  expect_gt(mean(abs(both$y[, 1] - both$y[, 2])), 0.1)
+  # the mean over places is the cell's
+  expect_equal(mean(place), 0.5, tolerance = 0.02)
+})
+
+test_that("an atom is spread within its cell, other values stay where they are", {
+  x <- c(exact_values(50)[, 1], rep(0, 50))
+  sample <- units_of(x)
+  at <- sample$recorded$y[, 1] == 0
+  expect_identical(sort(sample$y[!at, 1]), sort(x[1:50]))
+  width <- sample$found$cells[[1]]$atoms$width
+  expect_lte(max(abs(sample$y[at, 1])), width / 2)
+  expect_identical(anyDuplicated(sample$y[at, 1]), 0L)
+})
+
+test_that("cells of bounded columns are spread inside the bounds", {
+  x <- rep(0:4, 10)
+  sample <- units_of(x, support = c(0, 4))
+  inside <- from_working(sample$y, sample$frame$support)[, 1]
+  recorded <- from_working(sample$recorded$y, sample$frame$support)[, 1]
+  expect_equal(sort(unique(recorded)), c(0.01, 1, 2, 3, 3.99))
+  ends <- list(c(0, 0.02), c(0.5, 1.5), c(1.5, 2.5), c(2.5, 3.5), c(3.98, 4))
+  for (i in 1:5) {
+    own <- inside[abs(recorded - sort(unique(recorded))[i]) < 0.1]
+    expect_length(own, 10)
+    expect_gte(min(own), ends[[i]][1])
+    expect_lte(max(own), ends[[i]][2])
+  }
+})
+
+test_that("`resolution` gives the width of cells, by position or by name", {
+  x <- data.frame(a = exact_values(60)[, 1], b = rep(1:6, 10))
+  spacing <- function(resolution) {
+    fit_stack(x, resolution = resolution, covariance = "diagonal")$recorded$spacing
+  }
+  expect_identical(spacing("auto"), c(0, 1))
+  expect_identical(spacing(0.5), c(0.5, 0.5))
+  expect_identical(spacing(c(0.25, 0)), c(0.25, 0))
+  expect_identical(spacing(c(b = 3)), c(0, 3))
+  expect_identical(spacing(c(b = 0, a = 0.1)), c(0.1, 0))
+  # what stands for itself is as it came
+  sample <- units_of(x, steps = c(0, 0))
+  expect_null(sample$recorded)
+  expect_equal(sample$y, as.matrix(unname(x)))
+  # a given cell holds what is spread over it
+  sample <- units_of(x, steps = c(0.5, 0))
+  expect_lte(max(abs(sample$y[, 1] - sample$recorded$y[, 1])), 0.25)
+  expect_gt(max(abs(sample$y[, 1] - sample$recorded$y[, 1])), 0.2)
+})
+
+test_that("a `resolution` that is none is refused", {
+  x <- data.frame(a = 1:20, b = c(1:10, 1:10))
+  bad <- list(
+    NULL, -1, NA, NA_real_, NaN, Inf, "fine", TRUE, list(1), 1:3, double(), c(c = 1),
+    c(a = 1, a = 2), factor(1), matrix("a"), c(1, -1), mean
+  )
+  for (resolution in bad) {
+    expect_error(
+      cwmix(x, resolution = resolution), "`resolution` must be",
+      class = "cwmix_input_error", info = deparse(resolution)[1]
+    )
+  }
+  # where one model is asked for values are taken as they stand
+  for (one in list(list(K = 2), list(validation = 0.1), list(flow = "spline"))) {
+    expect_error(
+      do.call(cwmix, c(list(x, resolution = 1), one)), "`resolution` must be \"auto\"",
+      class = "cwmix_input_error"
+    )
+  }
+  expect_error(
+    cwmix_select(faithful, K = 1, resolution = 1), "`resolution`", class = "cwmix_input_error"
+  )
+})
+
+test_that("a fit says what ties said of its columns", {
+  x <- data.frame(
+    exact = exact_values(60)[, 1], grid = rep(1:6, 10), atom = c(exact_values(30)[, 1], rep(0, 30)),
+    logs = log(rep(11:30, 3))
+  )
+  recorded <- fit_stack(x, covariance = "diagonal")$recorded
+  expect_identical(recorded$column, names(x))
+  expect_identical(recorded$distinct, c(60L, 6L, 31L, 20L))
+  expect_equal(recorded$spacing, c(0, 1, 0, 1), tolerance = 1e-6)
+  expect_identical(recorded$scale, c(NA, "raw", NA, "log"))
+  expect_identical(recorded$atoms, c("", "", "0", ""))
+})

@@ -1,0 +1,128 @@
+# What fits without K are for: data as they come, with ties, in many columns, with errors.
+
+test_that("a share of zeros stays at zero, and the rest is where it was", {
+  x <- with_fixed_seed(3, c(rep(0, 400), rexp(100, 1 / 3)))
+  fit <- fit_stack(x, folds = 5)
+  # within 2.5 standard errors of the shares of the rows
+  near <- diff(pcwmix(c(-0.1, 0.1), fit))
+  share <- mean(abs(x) < 0.1)
+  expect_lte(abs(near - share), 2.5 * sqrt(share * (1 - share) / 500))
+  expect_lte(pcwmix(-1, fit), 2.5 * sqrt(1 / 500 * (1 - 1 / 500) / 500))
+  expect_lte(abs(1 - pcwmix(3, fit) - mean(x > 3)), 2.5 * sqrt(0.07 / 500))
+  expect_identical(fit$recorded$atoms, "0")
+  expect_match(format(fit), "101 distinct values, rows of their own at 0", all = FALSE)
+})
+
+test_that("counts have their mean and their share of zeros", {
+  x <- with_fixed_seed(1, rnbinom(400, size = 1.5, mu = 4))
+  for (support in list(NULL, c(-0.5, Inf), c(0, Inf))) {
+    fit <- fit_stack(x, support = support, folds = 5)
+    expect_lte(abs(mean(fit) - mean(x)), 2.5 * sd(x) / 20)
+    zero <- mean(x == 0)
+    expect_lte(abs(pcwmix(0.5, fit) - zero), 2.5 * sqrt(zero * (1 - zero) / 400))
+    expect_identical(fit$recorded$spacing, 1)
+  }
+})
+
+test_that("answers on three levels keep their shares", {
+  x <- with_fixed_seed(1, cbind(
+    sample(1:3, 300, TRUE, c(0.5, 0.2, 0.3)), sample(c(0, 10), 300, TRUE)
+  ))
+  fit <- fit_stack(x[, 1])
+  shares <- diff(pcwmix(c(-Inf, 1.5, 2.5, Inf), fit))
+  expect_equal(shares, as.vector(table(x[, 1])) / 300, tolerance = 0.1)
+  fit <- fit_stack(x)
+  draws <- simulate(fit, 4000, seed = 1)
+  for (first in 1:3) {
+    for (second in c(0, 10)) {
+      share <- mean(x[, 1] == first & x[, 2] == second)
+      drawn <- mean(abs(draws[, 1] - first) < 0.5 & abs(draws[, 2] - second) < 5)
+      expect_lte(abs(drawn - share), 2.5 * sqrt(share * (1 - share) * (1 / 300 + 1 / 4000)) + 0.01)
+    }
+  }
+})
+
+test_that("rows and weights give identical fits", {
+  exact <- with_fixed_seed(1, rnorm(40))
+  tables <- list(
+    counts = list(x = 0:10, w = c(30, 50, 42, 28, 17, 9, 4, 1, 2, 0, 1)),
+    repeats = list(x = exact, w = rep(1:4, 10)),
+    atom = list(x = c(exact, 0), w = c(rep(1, 40), 60)),
+    answers = list(x = cbind(rep(1:3, 4), rep(1:4, each = 3)), w = c(3:9, 9:5))
+  )
+  for (name in names(tables)) {
+    x <- as.matrix(tables[[name]]$x)
+    w <- tables[[name]]$w
+    weighted <- fit_stack(x, weights = w, folds = 3)
+    repeated <- fit_stack(x[rep(seq_along(w), w), , drop = FALSE], folds = 3)
+    for (field in c("members", "shares", "candidates", "held_out", "component_folds")) {
+      expect_identical(weighted[[field]], repeated[[field]], info = paste(name, field))
+    }
+    expect_equal(weighted$log_likelihood, repeated$log_likelihood, info = name)
+  }
+})
+
+test_that("there may be few rows for the columns", {
+  wide <- with_fixed_seed(1, matrix(rnorm(40 * 30), 40))
+  fit <- fit_stack(wide, folds = 5)
+  expect_true(all(is.finite(predict(fit, wide, log = TRUE))))
+  # independent columns are better told alone than with all their covariances
+  expect_gt(fit$held_out[["score"]], -30 * 1.6)
+  one <- with_fixed_seed(1, matrix(rnorm(100 * 12), 100))
+  fit <- without_degenerate(fit_mixture(one, 1, covariance = "full"))
+  expect_equal(fit$mean[1, ], colMeans(one), ignore_attr = TRUE)
+  expect_equal(tcrossprod(fit$cholesky[, , 1]), cov(one) * 99 / 100, ignore_attr = TRUE)
+  stack <- fit_stack(one, covariance = "full", folds = 5)
+  expect_true("full" %in% stack$candidates$covariance)
+  expect_gt(stack$held_out[["score"]], -12 * 1.6)
+})
+
+test_that("one value far off leaves the rest as it was, with a warning", {
+  x <- with_fixed_seed(1, rnorm(300))
+  expect_warning(fit <- fit_stack(c(x, 1e6), folds = 5), "Row 301", class = "cwmix_far_rows")
+  expect_equal(fit$held_out[["score"]], -1.4, tolerance = 0.1)
+  inside <- (pcwmix(1, fit) - pcwmix(-1, fit))
+  expect_lte(abs(inside - mean(abs(x) < 1)), 2.5 * sqrt(0.22 / 300))
+  # what the held-out densities point at
+  expect_identical(which.min(predict(fit, c(x, 1e6), log = TRUE, rows = "held-out")), 301L)
+})
+
+test_that("nearly collinear columns keep their distance", {
+  for (sd in c(1e-2, 1e-4)) {
+    x <- with_fixed_seed(1, {
+      a <- rnorm(300)
+      data.frame(a = a, b = 2.5 * a + rnorm(300, sd = sd))
+    })
+    fit <- fit_stack(x)
+    draws <- simulate(fit, 5000, seed = 1)
+    expect_equal(sd(draws$b - 2.5 * draws$a), sd(x$b - 2.5 * x$a), tolerance = 0.1)
+  }
+})
+
+test_that("one seed gives one fit on tied data, with any number of threads", {
+  x <- with_fixed_seed(1, cbind(rpois(600, 3), round(rnorm(600), 1)))
+  fit_at <- function(threads) {
+    fit_stack(x, control = cwmix_control(folds = 2, threads = threads, em_iterations = 50))
+  }
+  without_limits({
+    one <- fit_at(1)
+    two <- fit_at(2)
+  })
+  expect_identical(fit_at(1), one)
+  two$control <- one$control
+  two$call <- one$call
+  expect_identical(two, one)
+})
+
+test_that("saving and loading keeps a fit", {
+  file <- tempfile(fileext = ".rds")
+  on.exit(unlink(file))
+  x <- with_fixed_seed(1, c(rpois(100, 2), 1e6))
+  expect_warning(fit <- fit_stack(x), class = "cwmix_far_rows")
+  saveRDS(fit, file)
+  again <- readRDS(file)
+  expect_identical(again, fit)
+  expect_silent(validate_density(again, "again", NULL, fit = TRUE))
+  expect_identical(predict(again, x, rows = "held-out"), predict(fit, x, rows = "held-out"))
+  expect_identical(format(again), format(fit))
+})
