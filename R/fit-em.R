@@ -151,18 +151,39 @@ em_fit <- function(set, start, task) {
 # 2003, CSDA 41, 561-575).
 em_from_short_runs <- function(set, task) {
   count <- task$control$starts
-  fresh <- function(i) em_start(set$x, task$K, task$full, set$weights, task$floor)
+  fresh <- function(i) {
+    if (task$full && ncol(set$x) > 1 && i %% 2 == 0) {
+      whitened_start(set$x, task$K, set$weights, task$floor)
+    } else {
+      em_start(set$x, task$K, task$full, set$weights, task$floor)
+    }
+  }
   if (task$K == 1) {
     return(em_runs(count, fresh, set, task))
   }
-  briefly <- task
-  briefly$control$em_iterations <- min(10, task$control$em_iterations)
-  short <- em_runs(3 * count, fresh, set, briefly)
+  with_iterations <- function(most) {
+    task$control$em_iterations <- most
+    task
+  }
+  most <- task$control$em_iterations
+  short <- em_runs(3 * count, fresh, set, with_iterations(min(10, most)))
+  best <- order(vapply(short, `[[`, 0, "log_likelihood"), decreasing = TRUE)
   if (short[[length(short)]]$interrupted) {
     return(short)
   }
-  best <- order(vapply(short, `[[`, 0, "log_likelihood"), decreasing = TRUE)
-  em_runs(count, function(i) short[[best[i]]]$parameters, set, task)
+  best <- short[best[seq_len(count)]]
+  if (most <= 10) {
+    return(best)
+  }
+  long <- em_runs(count, function(i) best[[i]]$parameters, set, with_iterations(most - 10))
+  # What a run began with belongs to its trace.
+  Map(function(run, began) {
+    if (length(run$trace) == 0) {
+      return(began)
+    }
+    run$trace <- c(began$trace[-length(began$trace)], run$trace)
+    run
+  }, long, best[seq_along(long)])
 }
 
 em_runs <- function(count, from, set, task) {

@@ -408,7 +408,9 @@ describe_training.cwmix_stack <- function(object) {
     sum(object$candidates$share > 0), plural(nrow(object$candidates), "candidate"),
     if (object$folds == 1) "one split" else plural(object$folds, "fold"),
     fixed(object$held_out[["score"]], 4), fixed(object$held_out[["se"]], 4)
-  ), describe_floor(object))
+  ), if (object$at_floor > 0) {
+    paste("  at floor   ", plural(object$at_floor, "component"))
+  })
 }
 
 # What ties said of the columns, three of them.

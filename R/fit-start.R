@@ -1,34 +1,8 @@
 # Where EM starts by itself: at far points (k-means++), at groups of a tree.
 
-# Far points as centres, with one covariance for all. For full covariances distances are in units of
-# the covariance of the rows, so that columns that depend on each other count once and the start
-# does not hang on the axes.
-em_start <- function(x, K, full, weights, floor) {
-  root <- if (full && ncol(x) > 1) covariance_root(x, weights)
-  if (is.null(root)) {
-    return(far_points(x, K, full, weights, floor))
-  }
-  whitened <- t(forwardsolve(root, t(x)))
-  parameters <- far_points(whitened, K, TRUE, weights, 0 * floor)
-  factor <- exp(parameters$log_cholesky[1, 1, 1]) * root
-  diag(factor) <- pmax(diag(factor), floor)
-  parameters$mean <- tcrossprod(parameters$mean, root)
-  parameters$log_cholesky <- log_diagonal(array(factor, dim(parameters$log_cholesky)))
-  parameters
-}
-
-# The Cholesky factor of the rows' covariance, NULL where that is singular or nearly so.
-covariance_root <- function(x, weights) {
-  w <- (weights %||% rep(1, nrow(x))) / sum(weights %||% nrow(x))
-  centred <- x - rep(colSums(x * w), each = nrow(x))
-  covariance <- crossprod(centred * sqrt(w))
-  root <- tryCatch(t(chol(covariance)), error = function(e) NULL)
-  if (!is.null(root) && min(diag(root)^2 / diag(covariance)) > 1e-10) root
-}
-
 # Centres by k-means++ (Arthur and Vassilvitskii 2007): each far from those before. All start
 # with one isotropic standard deviation, the root mean square distance to the nearest centre.
-far_points <- function(x, K, full, weights, floor) {
+em_start <- function(x, K, full, weights, floor) {
   n <- nrow(x)
   d <- ncol(x)
   blocks <- row_blocks(n, d)
@@ -48,6 +22,32 @@ far_points <- function(x, K, full, weights, floor) {
   }
   sd <- pmax(sqrt(total / sum(weights %||% n) / d), floor, 1e-8)
   mixture_parameters(x[chosen, , drop = FALSE], sd, full, rep(-log(K), K))
+}
+
+# As em_start(), with distances in units of the covariance of the rows, full, so that columns that
+# depend on each other count once: a start that does not hang on the axes, but may miss groups that
+# the covariance comes from.
+whitened_start <- function(x, K, weights, floor) {
+  root <- covariance_root(x, weights)
+  if (is.null(root)) {
+    return(em_start(x, K, TRUE, weights, floor))
+  }
+  whitened <- t(forwardsolve(root, t(x)))
+  parameters <- em_start(whitened, K, TRUE, weights, 0 * floor)
+  factor <- exp(parameters$log_cholesky[1, 1, 1]) * root
+  diag(factor) <- pmax(diag(factor), floor)
+  parameters$mean <- tcrossprod(parameters$mean, root)
+  parameters$log_cholesky <- log_diagonal(array(factor, dim(parameters$log_cholesky)))
+  parameters
+}
+
+# The Cholesky factor of the rows' covariance, NULL where that is singular or nearly so.
+covariance_root <- function(x, weights) {
+  w <- (weights %||% rep(1, nrow(x))) / sum(weights %||% nrow(x))
+  centred <- x - rep(colSums(x * w), each = nrow(x))
+  covariance <- crossprod(centred * sqrt(w))
+  root <- tryCatch(t(chol(covariance)), error = function(e) NULL)
+  if (!is.null(root) && min(diag(root)^2 / diag(covariance)) > 1e-10) root
 }
 
 # Means and shares of K groups of the tree, with one covariance, diagonal, for all.

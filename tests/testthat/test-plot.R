@@ -118,7 +118,7 @@ test_that("the candidates of a fit without K are drawn and returned", {
   fits <- list(ring_fit(), fit_stack(rivers), fit_stack(faithful, covariance = "full"))
   # of one that was interrupted one candidate may be all there is
   expect_warning(
-    alone <- with_interrupt("em_steps", 3, fit_stack(rivers)), class = "cwmix_interrupted"
+    alone <- with_interrupt("em_steps", 25, fit_stack(rivers)), class = "cwmix_interrupted"
   )
   expect_identical(nrow(alone$candidates), 1L)
   expect_identical(alone$candidates$share, 1)
