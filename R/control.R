@@ -62,7 +62,7 @@
 #' @section Without K: In a fit of [cwmix()] without `K`, `epochs = NULL` stands for about 10,000
 #'   steps, at least 5 and at most 150 passes (50 with `optimiser = "lbfgs"`). Some settings are not
 #'   used or bounded: the learning rate is constant whatever `schedule` is; each EM has two starts,
-#'   from a hierarchical clustering and from k-means++, whatever `starts` is, and a tolerance of at
+#'   from a hierarchical clustering and one more, whatever `starts` is, and a tolerance of at
 #'   least 1e-5; EM for covariances of low rank plus diagonal runs for at most 100 iterations. The
 #'   floor is a thousandth of `sd_floor`: instead of it, values that tie are spread over cells (see
 #'   [cwmix_stack]), and components must hold rows of their own, 5, or 2d + 2 with full covariances

@@ -108,7 +108,8 @@
 #'   `"cwmix_numerical_error"` when EM loses a component's spread, which a positive `sd_floor`
 #'   prevents, or without `K` when every mixture gives a tenth of the held-out rows a density of 0.
 #'   Without `K` a warning of class `"cwmix_far_rows"` names rows so far from all others that one
-#'   broad component stands for them.
+#'   broad component stands for them, and one of class `"cwmix_few_rows"` says where few rows would
+#'   decide the held-out score, were they not counted as a bound.
 #'   An interrupt returns the best so far with a warning of class `"cwmix_interrupted"`, an error of
 #'   that class without `K` before the first candidate; a diverging run ends with one of class
 #'   `"cwmix_numerical_warning"`; one of class `"cwmix_not_converged"` says that L-BFGS or, with

@@ -325,8 +325,9 @@ held_out_score <- function(search, candidates, shares, activation) {
   scores <- log_row_sums(joint) + sample$log_jacobian[held]
   far <- far_share(search)
   least <- score_bound(scores, search$weights)
-  if (far == 0) warn_few_rows(scores, least, search)
-  scores <- c(pmax(scores, least), if (far > 0) least) - sum(log(sample$scale))
+  shift <- sum(log(sample$scale))
+  if (far == 0) warn_few_rows(scores - shift, least - shift, search)
+  scores <- c(pmax(scores, least), if (far > 0) least) - shift
   weights <- c((1 - far) * search$weights, if (far > 0) far)
   c(score = mean_score(scores, weights), se = score_error(scores, weights))
 }

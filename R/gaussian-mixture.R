@@ -1,13 +1,14 @@
 #' Gaussian mixtures by EM
 #'
-#' Maximum likelihood by EM from several k-means++ starts. It is what [cwmix()] starts from, and
-#' what to compare it with.
+#' Maximum likelihood by EM from the best of many short runs (Biernacki et al. 2003), which begin at
+#' k-means++ centres; for full covariances every other one in units of the rows' covariance. It is
+#' what [cwmix()] starts from, and what to compare it with.
 #'
 #' @inheritParams cwmix
 #' @param K A whole number of components, or `NULL` for those of `start` or else one in 25 rows, at
 #'   most 10.
 #' @param covariance A string, `"diagonal"` or `"full"`: the components' covariances.
-#' @param start `NULL` for k-means++ starts, or where EM begins: a Gaussian mixture with the same
+#' @param start `NULL` for those, or where EM begins: a Gaussian mixture with the same
 #'   K and covariances, a K x d matrix of means, or the draws of a density of another kind.
 #' @return An object of class `c("gaussian_mixture", "cwmix_normal", "cwmix_density")`, a plain
 #'   list. The fields are those of a [cwmix()] fit with `K` but for `best_epoch`, `stopped`,
@@ -19,6 +20,8 @@
 #'   than d + 1 rows: a larger `sd_floor`, fewer components or diagonal covariances may help.
 #' @references Dempster, Laird and Rubin (1977), Maximum likelihood from incomplete data via the
 #'   EM algorithm, JRSS B 39, 1-38. Arthur and Vassilvitskii (2007), k-means++, SODA.
+#'   Biernacki, Celeux and Govaert (2003), Choosing starting values for the EM algorithm,
+#'   Computational Statistics and Data Analysis 41, 561-575.
 #' @examples
 #' fit <- gaussian_mixture(faithful, K = 2, covariance = "full")
 #' fit

@@ -117,29 +117,39 @@ test_that("columns that determine each other are refused, with a far row and wit
   }
 })
 
-# The spread of the tenth of the rows with the nearest neighbours, by a loop over rows.
-reference_dense_scale <- function(x) {
-  n <- length(x)
-  k <- max(5, floor(n / 50))
-  sorted <- sort(x)
-  apart <- numeric(0)
-  for (i in seq_len(n)) if (i + k <= n) apart <- c(apart, sorted[i + k] - sorted[i])
+# The distance of each row to the nearest one with a tenth of the weight between them, its own not
+# counted: the level that a tenth of the rows that have one stay below, by a loop over rows.
+reference_dense_scale <- function(x, w = rep(1, length(x))) {
+  apart <- share <- numeric(0)
+  for (i in seq_along(x)) {
+    needed <- sum(w[x <= x[i]]) + 0.1 * sum(w)
+    reached <- vapply(sort(x), function(at) sum(w[x <= at]) >= needed * (1 - 1e-10), NA)
+    if (any(reached)) {
+      apart <- c(apart, sort(x)[which(reached)[1]] - x[i])
+      share <- c(share, w[i])
+    }
+  }
+  order <- order(apart)
+  level <- apart[order][which(cumsum(share[order]) >= 0.1 * sum(share) * (1 - 1e-10))[1]]
   # 1 / p at the tenth of a normal distribution's rows with the most density
-  peak <- 1 / dnorm(qnorm(0.55))
-  quantile(apart, 0.1, names = FALSE) / (k / n) / peak
+  10 * level / (1 / dnorm(qnorm(0.55)))
 }
 
 test_that("the scale of the densest rows is that of a loop, about 1 for a normal distribution", {
-  for (n in c(6, 50, 1000)) {
+  for (n in c(6, 50, 200)) {
     x <- with_fixed_seed(n, rexp(n))
-    expect_equal(dense_scale(x), reference_dense_scale(x), tolerance = 1e-2)
-    expect_equal(dense_scale(1e3 - 7 * x), 7 * dense_scale(-x))
+    w <- with_fixed_seed(n, sample(1:4, n, TRUE))
+    expect_equal(dense_scale(x, rep(1, n)), reference_dense_scale(x), tolerance = 2e-3)
+    expect_equal(dense_scale(x, w), reference_dense_scale(x, w), tolerance = 2e-3)
+    # weights are rows
+    expect_equal(dense_scale(x, w), dense_scale(rep(x, w), rep(1, sum(w))))
+    expect_equal(dense_scale(7 * x, w), 7 * dense_scale(x, w))
   }
-  expect_identical(dense_scale(1:5), NA_real_)
+  expect_identical(dense_scale(1, 1), NA_real_)
   # the tenth of the distances is below that of the densities, by chance: the less the more rows
-  normal <- with_fixed_seed(1, replicate(20, dense_scale(rnorm(5000))))
+  normal <- with_fixed_seed(1, replicate(20, dense_scale(rnorm(5000), 1)))
   expect_gt(min(normal), 0.8)
-  expect_lt(max(normal), 1.05)
+  expect_lt(max(normal), 1.1)
 })
 
 test_that("the core of a column is the scale of its rows, not of those far out", {
