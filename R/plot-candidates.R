@@ -4,7 +4,7 @@ draw_candidates <- function(view, dots) {
   view_panel(view, dots, log = "x", yaxs = "r")
   table <- view$data
   colour <- line_colours(nlevels(view$shape))[view$shape]
-  type <- match(view$pooling, c("", "shrunk", "tied"))
+  type <- as.integer(view$pooling)
   graphics::abline(h = view$held_out, col = "grey70", lwd = 2)
   for (rows in view$lines) {
     first <- rows[1]
@@ -24,15 +24,16 @@ draw_candidates <- function(view, dots) {
 candidate_legend <- function(view) {
   shapes <- levels(view$shape)
   used <- shapes %in% view$shape
-  pooled <- c("shrunk", "tied") %in% view$pooling
+  kinds <- setdiff(levels(view$pooling), "own")
+  pooled <- kinds %in% view$pooling
   n <- sum(used)
   m <- sum(pooled)
   graphics::legend(
     paste0("top", view$corner),
-    c(shapes[used], c("shrunk", "tied")[pooled], "network", "all, stacked"),
+    c(shapes[used], kinds[pooled], "network", "all, stacked"),
     inset = 0.02, bg = "white", box.col = NA, cex = 0.85, text.col = ink,
     col = c(line_colours(length(shapes))[used], rep(ink, m + 1), "grey70"),
-    lty = c(rep(1, n), (2:3)[pooled], 0, 1), pt.lwd = 2, lwd = 1.5,
+    lty = c(rep(1, n), (seq_along(kinds) + 1)[pooled], 0, 1), pt.lwd = 2, lwd = 1.5,
     pch = c(rep(NA, n + m), 21, NA)
   )
 }

@@ -1,7 +1,7 @@
 # Held-out scores of the candidates of a fit without K against K. data: their table. By row of it,
-# `shape` (a factor) and `pooling` ("", "shrunk", "tied") of the covariances and whether it is a
-# `network`; `lines`, the rows of each kind of covariances by K, without networks; `held_out`, the
-# score of all of them stacked; `corner`, "left" or "right", which of the upper ones is free.
+# `shape` and `pooling` (factors) of the covariances and whether it is a `network`; `lines`, the rows
+# of each kind of covariances by K, without networks; `held_out`, the score of all of them stacked;
+# `corner`, "left" or "right", which of the upper ones is free.
 view_candidates <- function(object) {
   table <- object$candidates
   if (is.null(table)) {
@@ -19,7 +19,7 @@ view_candidates <- function(object) {
   shown <- c(stats::quantile(table$score, 1 / 3), table$score[1], held_out)
   list(
     data = table, shape = factor(sub(",.*", "", table$covariance), covariance_shapes),
-    pooling = sub("^[a-z]*(, )?", "", table$covariance), network = network,
+    pooling = pooling_of(table$covariance), network = network,
     lines = unname(lapply(mixtures, function(rows) rows[order(table$K[rows])])),
     held_out = held_out,
     # Scores rise towards the best size.
@@ -30,3 +30,12 @@ view_candidates <- function(object) {
 }
 
 covariance_shapes <- c("full", "diagonal", "spherical")
+
+poolings <- c("own", "shrunk", "tied", "damped", "factors")
+
+# What covariances have in common, or are between.
+pooling_of <- function(covariance) {
+  word <- sub("^[a-z]+(, )?", "", covariance)
+  word <- ifelse(grepl("factor", word), "factors", sub(" .*", "", word))
+  factor(ifelse(nzchar(word), word, "own"), poolings)
+}

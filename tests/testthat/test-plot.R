@@ -122,7 +122,12 @@ test_that("the candidates of a fit without K are drawn and returned", {
   )
   expect_identical(nrow(alone$candidates), 1L)
   expect_identical(alone$candidates$share, 1)
-  for (fit in c(fits, list(alone))) {
+  # with covariances between diagonal and full
+  wide <- with_fixed_seed(1, fit_stack(matrix(rnorm(300), 50), hidden = NULL))
+  expect_setequal(
+    as.character(view_candidates(wide)$pooling), c("own", "shrunk", "tied", "damped", "factors")
+  )
+  for (fit in c(fits, list(alone, wide))) {
     expect_silent(drawn <- plot(fit, what = "candidates"))
     expect_identical(drawn, fit$candidates)
   }
