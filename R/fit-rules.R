@@ -13,7 +13,7 @@ common_fit_rules <- function(K, steps) {
     converged = function(x) is.logical(x) && length(x) == 1,
     held_rows = function(x) is_rising(x) && all(x > 0),
     hidden = function(x) is.integer(x) && !anyNA(x),
-    folds = function(x) is_whole(x, 1), held_out = has_estimate("score"),
+    folds = function(x) is_whole(x, 1), held_out = function(x) has_estimate("score")(x) && all(is.finite(x)),
     recorded = is_recorded, candidates = is_candidates,
     control = function(x) inherits(x, "cwmix_control"),
     call = is.call, fingerprint = is.double, data = is.list,
