@@ -1,7 +1,7 @@
 # Held-out scores of the candidates of a fit without K against K. data: their table. By row of it,
-# `shape` and `pooling` (factors) of the covariances and whether it is a `network`; `lines`, the rows
-# of each kind of covariances by K, without networks; `held_out`, the score of all of them stacked;
-# `corner`, "left" or "right", which of the upper ones is free.
+# `shape` and `pooling` (factors) of the covariances and whether it is a `network`; `lines`, the
+# rows of each kind of covariances by K, without networks; `held_out`, the score of all of them
+# stacked; `corner`, "left" or "right", which of the upper ones is free.
 view_candidates <- function(object) {
   table <- object$candidates
   if (is.null(table)) {
