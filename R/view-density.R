@@ -13,9 +13,12 @@ density_curve <- function(object, points, limits) {
   x <- column_grid(object, points, limits)
   y <- quantity_at(object, x, "density")
   bars <- if (!is.null(points)) weighted_histogram(points, value_range(object))
+  # A family's own function may know no number somewhere.
+  known <- y[is.finite(y)]
   list(
     data = list(x = x, y = y), title = "Density", labels = c(curve_label(object), "Density"),
-    xlim = range(x), ylim = c(0, 1.04 * max(y, bars$density)), bars = bars, rug = rug_points(points)
+    xlim = range(x), ylim = c(0, 1.04 * max(known, bars$density, 0)), bars = bars,
+    rug = rug_points(points)
   )
 }
 

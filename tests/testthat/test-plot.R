@@ -531,3 +531,15 @@ test_that("an error within a plot has the call of the plot", {
     expect_identical(e$call[[1]], quote(plot))
   }
 })
+
+test_that("a density that is no number in places is drawn where it is one", {
+  grDevices::pdf(NULL)
+  on.exit(grDevices::dev.off())
+  # dweibull() overflows above its scale
+  model <- cwmix_model(
+    components = list(weibull = list(shape = 2^31, scale = 2), gamma = list(shape = 2, rate = 1)),
+    classifier = c(0.5, 0.5)
+  )
+  expect_warning(drawn <- plot(model), class = "cwmix_warning")
+  expect_true(anyNA(drawn$y) && any(drawn$y > 0, na.rm = TRUE))
+})
