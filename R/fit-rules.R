@@ -43,20 +43,28 @@ has_estimate <- function(name) {
 is_fold_of <- function(x) is.integer(x) && !anyNA(x) && all(x >= 0)
 
 is_recorded <- function(x) {
-  is.data.frame(x) && is.character(x$column) && is.integer(x$distinct) && is.double(x$spacing) &&
+  is_table(x) && is.character(x$column) && is.integer(x$distinct) && is.double(x$spacing) &&
     is.character(x$atoms) && (is.character(x$scale) || all(is.na(x$scale))) &&
     !anyNA(x[c("distinct", "spacing", "atoms")])
 }
 
 is_candidates <- function(x) {
-  if (!is.data.frame(x) || nrow(x) == 0) {
+  words <- c("covariance", "hidden")
+  numbers <- c("K", "score", "se", "share")
+  if (!is_table(x) || nrow(x) == 0 || !all(c(words, numbers) %in% names(x))) {
     return(FALSE)
   }
-  numbers <- c("K", "score", "se", "share")
-  is_finite_column <- function(column) is_column_of(column, nrow(x)) && all(is.finite(column))
-  all(c("covariance", "hidden", numbers) %in% names(x)) &&
-    is.character(x$covariance) && is.character(x$hidden) &&
-    all(vapply(x[numbers], is_finite_column, NA)) && all(vapply(x$K, is_whole, NA, 1))
+  all(vapply(x[words], is.character, NA)) && !anyNA(x[words]) &&
+    all(vapply(x[numbers], is.numeric, NA)) && all(is.finite(as.matrix(x[numbers]))) &&
+    all(vapply(x$K, is_whole, NA, 1))
+}
+
+# A data frame with a vector a column, each as long as the others.
+is_table <- function(x) {
+  is_vector <- function(column) {
+    is.atomic(column) && is.null(dim(column)) && length(column) == nrow(x)
+  }
+  is.data.frame(x) && all(vapply(x, is_vector, NA))
 }
 
 # list(state, template, ...): what update() goes on from.

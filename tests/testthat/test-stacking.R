@@ -686,3 +686,18 @@ test_that("a line shows what is tried and goes away", {
   expect_match(paste(output, collapse = "\n"), "covariances, [0-9]+ component")
   expect_length(grep("candidates: [0-9]+", output), 1)
 })
+
+test_that("a table of candidates that was edited is refused where it is used", {
+  fit <- fit_stack(log(rivers))
+  edits <- list(
+    function(table) replace(table, "hidden", list(rep(NA_character_, nrow(table)))),
+    function(table) replace(table, "K", list(diag(nrow(table)))),
+    function(table) replace(table, "score", list(replace(table$score, 1, -Inf))),
+    function(table) table[0, ], function(table) as.list(table), function(table) table["K"]
+  )
+  for (edit in edits) {
+    edited <- replace(fit, "candidates", list(edit(fit$candidates)))
+    class(edited) <- class(fit)
+    expect_error(plot(edited, what = "candidates"), "`candidates`", class = "cwmix_input_error")
+  }
+})
