@@ -167,11 +167,11 @@ em_from_short_runs <- function(set, task) {
   }
   most <- task$control$em_iterations
   short <- em_runs(3 * count, fresh, set, with_iterations(min(10, most)))
-  best <- order(vapply(short, `[[`, 0, "log_likelihood"), decreasing = TRUE)
   if (short[[length(short)]]$interrupted) {
     return(short)
   }
-  best <- short[best[seq_len(count)]]
+  reached <- vapply(short, `[[`, 0, "log_likelihood")
+  best <- short[order(reached, decreasing = TRUE)[seq_len(count)]]
   if (most <= 10) {
     return(best)
   }

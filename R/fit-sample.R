@@ -100,8 +100,8 @@ far_rows <- function(sample) {
     x <- sample$y[, j]
     apart <- abs(x - stats::median(x))
     outer <- order(apart, decreasing = TRUE)[seq_len(min(6, n))]
-    next_in <- c(apart[outer[-1]], Inf)
-    gap <- which(apart[outer] > 100 * pmax(next_in, stats::IQR(x) / 1.349))
+    next_in <- pmax(c(apart[outer[-1]], Inf), stats::IQR(x) / 1.349)
+    gap <- which(apart[outer] > 100 * next_in)
     outer[seq_len(max(gap, 0))]
   })
   sort(unique(unlist(far)))

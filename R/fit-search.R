@@ -110,7 +110,8 @@ interrupt_again <- function() {
   signalCondition(structure(list(message = "", call = NULL), class = c("interrupt", "condition")))
 }
 
-best_candidate <- function(search) {
-  score <- vapply(search$candidates, function(c) mean_score(c$scores, search$weights), 0)
-  search$candidates[[which.max(score)]]
+candidate_scores <- function(search) {
+  vapply(search$candidates, function(one) mean_score(one$scores, search$weights), 0)
 }
+
+best_candidate <- function(search) search$candidates[[which.max(candidate_scores(search))]]

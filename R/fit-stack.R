@@ -101,66 +101,6 @@ fit_stack <- function(task, settings, kept, matched, call) {
   finish_stack(search, settings, matched, kept)
 }
 
-default_widths <- function(n) if (n <= 2000) c(32L, 32L) else c(64L, 64L)
-
-# Networks that start from the best mixture of at most 40 components, and from small ones, whose
-# components leave more to the network: the best of at most 7 with full covariances, and the best
-# with others.
-search_networks <- function(search, hidden, activation) {
-  sizes <- vapply(search$candidates, `[[`, 0L, "K")
-  means <- vapply(search$candidates, function(c) mean_score(c$scores, search$weights), 0)
-  full <- grepl("^full", vapply(search$candidates, `[[`, "", "covariance"))
-  best_of <- function(some) some[which.max(means[some])]
-  small <- sizes > 1 & sizes <= 7
-  starts <- c(
-    best_of(which(sizes > 1 & sizes <= 40)), best_of(which(small & full)),
-    best_of(which(small & !full))
-  )
-  for (start in search$candidates[unique(starts)]) {
-    trained <- train_folds(search, start, hidden, activation)
-    if (trained$epochs > 0) {
-      add_candidate(
-        search, trained$fits, start$covariance, start$K, hidden, trained$epochs, activation
-      )
-    }
-  }
-}
-
-# Trains a network in every fold, all by the same number of epochs: that with the best mean held-out
-# score.
-train_folds <- function(search, start, hidden, activation) {
-  task <- search$task
-  task$control[c("schedule", "verbose")] <- list("constant", FALSE)
-  runs <- Map(function(fold, parameters) {
-    template <- add_network(parameters, hidden, activation)
-    list(template = template, sets = fold["training"], state = new_state(template), trace = NULL)
-  }, search$folds, start$fits)
-  n <- nrow(search$folds[[1]]$training$x)
-  epochs <- task$control$epochs %||% default_epochs(n, task$control, steps = 1e4, most = 150)
-  best <- list(epochs = 0L, score = mean_score(start$scores, search$weights))
-  epoch <- 0L
-  while (epoch < epochs && epoch - best$epochs < task$control$patience) {
-    more <- min(max(1L, epochs %/% 40L), epochs - epoch)
-    runs <- lapply(runs, function(run) {
-      run[c("state", "trace", "stopped")] <- train(
-        run$state, run$template, run$sets, activation, task, more, run$trace
-      )
-      run
-    })
-    stopped <- vapply(runs, `[[`, "", "stopped")
-    if ("interrupt" %in% stopped) interrupt_again()
-    if ("diverged" %in% stopped) break
-    epoch <- epoch + more
-    status <- paste0("network from ", plural(start$K, "component"), ", epoch ", epoch)
-    search$progress$at(NULL, status)
-    fits <- lapply(runs, function(run) unflatten(run$state$average, run$template))
-    scores <- held_out_scores(search, fits, activation)
-    score <- mean_score(bounded_scores(scores, search$weights), search$weights)
-    if (isTRUE(score > best$score)) best <- list(fits = fits, epochs = epoch, score = score)
-  }
-  best
-}
-
 # How much each candidate counts: the mean of the stacking weights (Smyth and Wolpert 1999), which
 # maximise the mean log of the weighted held-out densities, by EM for the weights of a mixture, and
 # of the Bayesian analogue of exponentiated total scores, pseudo-BMA+; both are averaged over
