@@ -37,5 +37,5 @@ check_rows <- function(rows, object, x, call) {
   if (!is.null(rows)) {
     return(check_choice(rows, c("held-out", "new"), "rows", call))
   }
-  if (!is.null(fold_densities(object)) && is_data_of(object, x)) "held-out" else "new"
+  if (is_data_of(object, x) && !is.null(fold_densities(object))) "held-out" else "new"
 }
