@@ -253,15 +253,46 @@ within_three_sd <- function(place) {
   stats::qnorm(tail + place * (1 - 2 * tail)) / 6 + 0.5
 }
 
-# What a fit says of its columns: a data frame with a row a column.
-cells_table <- function(cells, labels) {
+# What a fit says of its columns: a data frame with a row a column, NULL where values were taken as
+# they stand.
+recorded_table <- function(sample) {
+  cells <- sample$found$cells
+  if (is.null(cells)) {
+    return(NULL)
+  }
   atoms <- lapply(cells, function(column) column$atoms$value)
   step <- vapply(cells, `[[`, 0, "step")
   data.frame(
-    column = as.character(labels), distinct = vapply(cells, `[[`, 0L, "distinct"), spacing = step,
+    column = as.character(column_labels(sample$frame)), distinct = vapply(cells, `[[`, 0L, "distinct"), spacing = step,
     scale = ifelse(step > 0, vapply(cells, `[[`, "", "scale"), NA),
     atoms = vapply(atoms, function(values) {
       paste(format(values, trim = TRUE, digits = 7), collapse = ", ")
     }, "")
   )
 }
+
+# What ties said of the columns, three of them.
+describe_recorded <- function(recorded) {
+  if (is.null(recorded)) {
+    return()
+  }
+  spacing <- recorded$spacing > 0
+  what <- ifelse(
+    spacing,
+    sprintf(
+      "spacing %s%s", format(recorded$spacing, digits = 4, trim = TRUE),
+      ifelse(recorded$scale %in% c(NA, "raw"), "", paste(" before the", recorded$scale))
+    ),
+    paste("rows of their own at", recorded$atoms)
+  )
+  told <- which(spacing | nzchar(recorded$atoms))
+  if (length(told) > 0) {
+    lines <- sprintf(
+      "%s: %s, %s", recorded$column, plural_each(recorded$distinct, "distinct value"), what
+    )[told]
+    more <- if (length(lines) > 3) "..."
+    paste("  recorded   ", paste(c(utils::head(lines, 3), more), collapse = "; "))
+  }
+}
+
+plural_each <- function(counts, noun) vapply(counts, plural, "", noun)

@@ -55,12 +55,12 @@
 #'   flow a component.
 #' @param support The columns' bounds: `NULL` for none; a pair such as `c(0, Inf)` for every column;
 #'   or a list with one pair (or `NULL`) a column, by position or by name. The density is exactly
-#'   zero outside. Without `K` values may stand on a bound; they count as being just inside, in the
+#'   zero outside. Values may stand on a bound; they count as being just inside, in the
 #'   middle of their cell. Inside, what is modelled is log(x - lower), -log(upper - x) or, between
 #'   two bounds, the logit of (x - lower) / (upper - lower).
-#' @param resolution Without `K`, what values stand for: `"auto"` finds it by ties; a numeric vector
-#'   gives the width of the cell around each value, 0 for values that stand for themselves: one
-#'   number for all columns, one a column, or some by name. See [cwmix_stack].
+#' @param resolution What values stand for: `"auto"` finds it by ties; a numeric vector gives the
+#'   width of the cell around each value, 0 for values that stand for themselves: one number for all
+#'   columns, one a column, or some by name. See [cwmix_stack].
 #' @param weights A numeric vector of observation weights of at least 0, one a row, or `NULL`. Rows
 #'   of weight 0 count as absent. With a formula it is looked for in `data` first.
 #' @param validation A number from 0 to below 1, the share of rows set aside (rounded down); `NULL`
@@ -194,27 +194,19 @@ read_settings <- function(settings, call) {
   } else if (!settings$stacked) {
     settings$hidden <- c(64L, 64L)
   }
-  if (!identical(settings$resolution, "auto") && !settings$stacked) {
-    stop_input(
-      "`resolution` must be \"auto\" where one model is asked for, which takes values as they ",
-      "stand, not ", describe(settings$resolution), ".",
-      call = call
-    )
-  }
   settings["validation"] <- list(check_validation(settings$validation, call))
   settings
 }
 
 fit_cwmix <- function(source, settings, matched, call) {
   task <- read_task(source, settings, call)
-  settings["resolution"] <- list(read_resolution(settings$resolution, task$sample$frame, call))
   fit <- if (settings$stacked) fit_stack else fit_network
   at_call(call, fit(task, settings, source$kept, matched, call))
 }
 
 #' @export
 describe_training.cwmix <- function(object) {
-  c(describe_epochs(object), describe_degenerate(object))
+  c(describe_recorded(object$recorded), describe_epochs(object), describe_degenerate(object))
 }
 
 #' @export

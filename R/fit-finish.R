@@ -3,15 +3,16 @@
 # A fit: a density on the data's scale, largest component first, with lists of further fields
 # (`...`). `name` is the function's in the call that is kept.
 new_fit <- function(parameters, activation, task, class, name, call, ...) {
-  shares <- component_shares(parameters, activation, task)
+  shares <- component_shares(parameters, activation, task$rows, task)
   order <- order(shares, decreasing = TRUE)
   parameters <- reorder_components(parameters, order, task$shape)
   object <- fitted_density(parameters, activation, task, class)
   common <- list(
     proportions = shares[order], at_floor = components_at(task$floor, parameters),
+    recorded = recorded_table(task$sample),
     fingerprint = task$sample$fingerprint, control = task$control, call = tidy_call(call, name)
   )
-  add_fields(object, fit_scores(object, task), common, ...)
+  add_fields(object, fit_scores(object, task$rows, task$control), common, ...)
 }
 
 # The density that parameters on the standardised scale stand for. Behind a flow they stay as they
@@ -31,10 +32,9 @@ fitted_density <- function(parameters, activation, task, class) {
   wrap(flow, base, sample$frame, class)
 }
 
-# What a density scores on the rows it was fitted to.
-fit_scores <- function(object, task) {
-  sample <- task$sample
-  how <- list(threads = task$control$threads)
+# What a density scores on the rows it was fitted to, a sample.
+fit_scores <- function(object, sample, control) {
+  how <- list(threads = control$threads)
   total <- sum_over_rows(sample, ncol(sample$y), function(rows) {
     log_density <- evaluate(object, points_at(sample$y[rows, , drop = FALSE]), "density", how)
     sum((log_density + sample$log_jacobian[rows]) * weights_at(sample, rows))
@@ -46,11 +46,10 @@ fit_scores <- function(object, task) {
 }
 
 # Mean posterior of the components over the rows, by the engine on the standardised scale.
-component_shares <- function(parameters, activation, task) {
+component_shares <- function(parameters, activation, sample, task) {
   if (nrow(parameters$mean) == 1) {
     return(1)
   }
-  sample <- task$sample
   constant <- length(parameters$weights) == 0 && is.null(task$shape)
   model <- engine_model(parameters, activation, task$shape)
   how <- list(threads = task$control$threads)
@@ -65,9 +64,8 @@ component_shares <- function(parameters, activation, task) {
 }
 
 # The same of any density, on the working scale.
-mean_posterior <- function(object, task) {
-  sample <- task$sample
-  how <- list(threads = task$control$threads)
+mean_posterior <- function(object, sample, control) {
+  how <- list(threads = control$threads)
   sums <- sum_over_rows(sample, size(object)$K, function(rows) {
     points <- points_at(sample$y[rows, , drop = FALSE])
     colSums(exp(evaluate(object, points, "posterior", how)) * weights_at(sample, rows))

@@ -7,14 +7,14 @@ fit_network <- function(task, settings, kept, matched, call) {
   start <- read_start(settings$start, task, call)
   # A mixture with constant weights and affine maps is fitted by EM alone.
   by_em <- is.null(hidden) && is.null(task$shape)
-  held_rows <- if (by_em) integer() else held_out_rows(task, settings$validation)
-  left <- nrow(task$sample$y) - length(held_rows)
+  held <- if (by_em) integer() else held_out_units(task, settings$validation)
+  left <- nrow(task$sample$y) - length(held)
   if (left < task$K) {
     stop_input("`K` must be at most the number of training rows, ", left, ", not ", task$K, ".",
       call = call
     )
   }
-  sets <- split_sets(task$sample, held_rows)
+  sets <- split_sets(task$sample, held)
   em <- start_by_em(start, sets$training, task, hidden, activation, call)
   parameters <- add_flow(add_network(em$parameters, hidden, activation), task$shape)
   epochs <- task$control$epochs %||% default_epochs(nrow(sets$training$x), task$control)
@@ -22,11 +22,10 @@ fit_network <- function(task, settings, kept, matched, call) {
   training <- train(new_state(parameters), parameters, sets, activation, task, epochs)
   if (by_em || em$interrupted) warn_em(em, task$control)
   fields <- list(
-    hidden = hidden, starts = em$log_likelihoods, converged = em$converged, held_rows = held_rows,
-    data = kept
+    hidden = hidden, starts = em$log_likelihoods, converged = em$converged, data = kept
   )
   fit <- finish_training(
-    training, parameters, activation, task, "cwmix", "cwmix", matched, fields
+    training, parameters, activation, task, "cwmix", "cwmix", matched, held, fields
   )
   if (by_em) warn_degenerate(fit, task)
   fit

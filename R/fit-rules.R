@@ -72,6 +72,11 @@ is_optimiser <- function(x) {
   is.list(x$template) && is_form(x) && is_state(x$state, length(flatten(x$template)))
 }
 
+# How the units of a fit and those of its validation are found again.
+are_units <- function(x) {
+  is.list(x) && is_rising(x$held) && all(x$held > 0) && (is.null(x$seed) || is_whole(x$seed))
+}
+
 is_state <- function(state, size) {
   is_vector <- function(v) are_doubles(v, length = size)
   numbers <- c("best_score", "step")
@@ -80,14 +85,14 @@ is_state <- function(state, size) {
     all(vapply(state[numbers], is_number, NA))
 }
 
-# The activation and the shape of a flow, where update() needs them.
+# The activation, the shape of a flow and the units of data, where update() needs them.
 is_form <- function(x) {
   if (!is.null(x$shape)) {
     validate_flow_shape(x$shape)
     demand(is_flag(x$shape$shared), "its optimiser does not say whether its flow is shared")
   }
-  # A variational fit has units of its own instead.
-  is.double(x$center) || is_one_of(x$activation, activations)
+  # A variational fit has standard units of its own instead.
+  is.double(x$center) || (is_one_of(x$activation, activations) && are_units(x$units))
 }
 
 # What an ascent carries with a number a parameter.

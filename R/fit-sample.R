@@ -41,11 +41,14 @@ read_sample <- function(points, support, weights, call, closed = FALSE) {
   )
 }
 
+# The fields of a sample by which columns are standardised.
+standard <- c("center", "scale", "core")
+
 # The sample of the units that the rows stand for (cells.R), spread over their cells: with further
 # fields `unit_of`, that of each row, `recorded`, the units where they were recorded, or NULL where
-# that is where they are, and `found`, what ties said of each column. `steps`: see
-# read_resolution().
-unit_sample <- function(sample, steps = NULL) {
+# that is where they are, `found`, what ties said of each column, and `seed`, by which the same
+# units are found again. `steps`: see read_resolution().
+unit_sample <- function(sample, steps = NULL, seed = NULL) {
   support <- sample$frame$support
   x <- sample$x %||% sample$y
   counts <- if (!is.null(sample$weights)) zap_rounding(sample$weights * sample$unit)
@@ -60,9 +63,10 @@ unit_sample <- function(sample, steps = NULL) {
   log_jacobian <- sample$log_jacobian[units$row]
   if (!exact) {
     more$recorded <- list(y = y, log_jacobian = log_jacobian)
-    x <- spread_over_cells(
+    more$seed <- seed %||% sample.int(.Machine$integer.max, 1)
+    x <- with_seed(more$seed, spread_over_cells(
       x[units$row, , drop = FALSE], units$lower, units$upper, units$atom
-    )
+    ))
     working <- to_working(x, support)
     y <- working$y
     log_jacobian <- working$log_jacobian
@@ -72,6 +76,11 @@ unit_sample <- function(sample, steps = NULL) {
   sample[names(changed)] <- changed
   sample["weights"] <- list(weights)
   c(sample, more)
+}
+
+# The rows that some units stand for, among those of positive weight.
+rows_of_units <- function(sample, units) {
+  if (is.null(sample$unit_of)) units else which(sample$unit_of %in% units)
 }
 
 # Rows of a sample, without what is known of all.

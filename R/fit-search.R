@@ -2,10 +2,10 @@
 
 # The state of the search: the task on the units of the rows, far ones set aside, `rows` being the
 # sample of all; folds, candidates so far, what is to be known of an interrupt.
-new_search <- function(task, resolution) {
+new_search <- function(task) {
   search <- new.env(parent = emptyenv())
-  search$rows <- task$sample
-  search$units <- unit_sample(task$sample, resolution)
+  search$rows <- task$rows
+  search$units <- task$sample
   check_units(search)
   far <- far_rows(search$units)
   search$near <- setdiff(seq_len(nrow(search$units$y)), far)

@@ -85,7 +85,7 @@ NULL
 fit_stack <- function(task, settings, kept, matched, call) {
   n <- nrow(task$sample$y)
   if (identical(settings$hidden, "auto")) settings$hidden <- default_widths(n)
-  search <- new_search(task, settings$resolution)
+  search <- new_search(task)
   on.exit(search$progress$done())
   # What is complete at an interrupt counts.
   tryCatch(
@@ -153,16 +153,15 @@ finish_stack <- function(search, settings, matched, kept) {
     warn_cwmix("Interrupted: the candidates so far are used.", "cwmix_interrupted", NULL)
   }
   if (far > 0) warn_far_rows(search, far)
-  rows <- replace(task, "sample", list(search$rows))
   offset <- mean_offset(task$sample, unlist(lapply(search$folds, `[[`, "held")))
   parameters <- do.call(c, lapply(candidates[used], `[[`, "fits"))
-  add_fields(object, fit_scores(object, rows), list(
-    proportions = mean_posterior(object, rows),
+  add_fields(object, fit_scores(object, search$rows, task$control), list(
+    proportions = mean_posterior(object, search$rows, task$control),
     at_floor = sum(vapply(parameters, function(p) components_at(task$floor, p), 0L)),
     candidates = candidate_table(candidates, scores, shares, search$weights, offset),
     folds = length(search$folds), row_folds = row_folds(search), component_folds = parts$folds,
     held_out = held_out,
-    recorded = cells_table(search$units$found$cells, column_labels(search$rows$frame)),
+    recorded = recorded_table(search$units),
     fingerprint = search$rows$fingerprint, control = task$control, hidden = settings$hidden,
     call = tidy_call(matched, "cwmix"), data = kept
   ))
@@ -316,7 +315,7 @@ stop_without_candidates <- function(search) {
 
 fold_density <- function(parameters, activation, task) {
   if (length(parameters$weights) > 0) {
-    shares <- component_shares(parameters, activation, task)
+    shares <- component_shares(parameters, activation, task$sample, task)
     parameters <- order_components(parameters, order(shares, decreasing = TRUE))
   }
   fitted_density(parameters, activation, task, "cwmix_model")
@@ -353,29 +352,6 @@ describe_training.cwmix_stack <- function(object) {
     paste("  at floor   ", plural(object$at_floor, "component"))
   })
 }
-
-# What ties said of the columns, three of them.
-describe_recorded <- function(recorded) {
-  spacing <- recorded$spacing > 0
-  what <- ifelse(
-    spacing,
-    sprintf(
-      "spacing %s%s", format(recorded$spacing, digits = 4, trim = TRUE),
-      ifelse(recorded$scale %in% c(NA, "raw"), "", paste(" before the", recorded$scale))
-    ),
-    paste("rows of their own at", recorded$atoms)
-  )
-  told <- which(spacing | nzchar(recorded$atoms))
-  if (length(told) > 0) {
-    lines <- sprintf(
-      "%s: %s, %s", recorded$column, plural_each(recorded$distinct, "distinct value"), what
-    )[told]
-    more <- if (length(lines) > 3) "..."
-    paste("  recorded   ", paste(c(utils::head(lines, 3), more), collapse = "; "))
-  }
-}
-
-plural_each <- function(counts, noun) vapply(counts, plural, "", noun)
 
 #' @export
 glance_training.cwmix_stack <- function(x) {

@@ -233,16 +233,19 @@ training_progress <- function(epochs, n, control) {
   )
 }
 
-# A fit by training, with further fields.
-finish_training <- function(training, template, activation, task, class, name, matched, fields) {
+# A fit by training, with further fields; `held` are the units that it was validated on.
+finish_training <- function(training, template, activation, task, class, name, matched, held,
+                            fields) {
   state <- training$state
   best <- unflatten(state$best, template)
   own <- list(
     trace = training$trace, best_epoch = state$best_epoch, stopped = training$stopped,
     optimiser = list(
       state = state, template = template, activation = activation,
-      shape = if (!is.null(task$shape)) unclass(task$shape)
-    )
+      shape = if (!is.null(task$shape)) unclass(task$shape),
+      units = list(resolution = task$resolution, seed = task$sample$seed, held = held)
+    ),
+    held_rows = rows_of_units(task$sample, held)
   )
   object <- new_fit(best, activation, task, class, name, matched, own, fields)
   warn_stopped(training$stopped, sprintf("the best epoch so far, %d", state$best_epoch))

@@ -104,11 +104,12 @@ continue <- function(object, epochs, control, frame, call) {
   if (!identical(dim(template$mean), as.integer(unlist(size(object))[2:1]))) {
     stop_input("`object` must have the optimiser of its own fit, not another's.", call = call)
   }
-  form <- object$optimiser[c("activation", "shape")]
+  form <- object$optimiser[c("activation", "shape", "units")]
   bounds <- object$frame$support
   settings <- list(
     K = nrow(template$mean), covariance = if (is.null(template$log_sd)) "full" else "diagonal",
-    support = unname(split(bounds, row(bounds))), control = control, shape = form$shape
+    support = unname(split(bounds, row(bounds))), resolution = form$units$resolution,
+    seed = form$units$seed, control = control, shape = form$shape
   )
   task <- read_task(source, settings, call)
   if (is.null(object$hidden) && is.null(form$shape)) {
@@ -118,10 +119,11 @@ continue <- function(object, epochs, control, frame, call) {
     )
   }
   n <- nrow(task$sample$y)
-  if (length(object$held_rows) >= n || max(0L, object$held_rows) > n) {
+  held <- form$units$held
+  if (length(held) >= n || max(0L, held) > n) {
     stop_input("`object` must have validation rows among those of its data.", call = call)
   }
-  sets <- split_sets(task$sample, object$held_rows)
+  sets <- split_sets(task$sample, held)
   at_call(call, {
     state <- object$optimiser$state
     more <- tryCatch(
@@ -131,11 +133,11 @@ continue <- function(object, epochs, control, frame, call) {
         stop_input("`object` must have the optimiser of its own fit, not another's.", call = call)
       }
     )
-    fields <- c("hidden", "starts", "converged", "held_rows", "data")
+    fields <- c("hidden", "starts", "converged", "data")
     kept <- unclass(object)[intersect(fields, names(object))]
     name <- as.character(object$call[[1]])
     class <- class(object)[1]
-    finish_training(more, template, form$activation, task, class, name, object$call, kept)
+    finish_training(more, template, form$activation, task, class, name, object$call, held, kept)
   })
 }
 

@@ -34,7 +34,7 @@
 #'     its network's layers;
 #'   - `base`, the density of u = F(x): N(0, I), as a mixture of one component;
 #'   - `frame`, `log_likelihood`, `df`, `nobs`, `weight_sum`, `trace`, `best_epoch`, `stopped`,
-#'     `held_rows`, `proportions`, `at_floor`, `control`, `call`, `fingerprint`, `data` and
+#'     `held_rows`, `recorded`, `proportions`, `at_floor`, `control`, `call`, `fingerprint`, `data` and
 #'     `optimiser`, as in a [cwmix()] fit with `K`.
 #'
 #'   It has all methods of a density. In one column F increases: [pcwmix()] is the normal
@@ -62,8 +62,8 @@ flow_realnvp <- function(x, ...) {
 #' @export
 flow_realnvp.default <- function(x, layers = 10, hidden = c(64, 64, 64), ...,
                                  activation = c("tanh", "relu", "silu"), support = NULL,
-                                 weights = NULL, validation = NULL, control = cwmix_control(),
-                                 keep_data = FALSE) {
+                                 resolution = "auto", weights = NULL, validation = NULL,
+                                 control = cwmix_control(), keep_data = FALSE) {
   call <- user_call()
   matched <- match.call()
   check_dots_empty(..., call = call)
@@ -76,8 +76,8 @@ flow_realnvp.default <- function(x, layers = 10, hidden = c(64, 64, 64), ...,
 #' @export
 flow_realnvp.formula <- function(x, data, layers = 10, hidden = c(64, 64, 64), ...,
                                  activation = c("tanh", "relu", "silu"), support = NULL,
-                                 weights = NULL, validation = NULL, control = cwmix_control(),
-                                 keep_data = FALSE) {
+                                 resolution = "auto", weights = NULL, validation = NULL,
+                                 control = cwmix_control(), keep_data = FALSE) {
   call <- user_call()
   matched <- match.call()
   check_dots_empty(..., call = call)
@@ -99,8 +99,8 @@ flow_spline <- function(x, ...) {
 #' @export
 flow_spline.default <- function(x, layers = 8, hidden = c(64, 64, 64), bins = 8, tail_bound = 4,
                                 ..., activation = c("tanh", "relu", "silu"), support = NULL,
-                                weights = NULL, validation = NULL, control = cwmix_control(),
-                                keep_data = FALSE) {
+                                resolution = "auto", weights = NULL, validation = NULL,
+                                control = cwmix_control(), keep_data = FALSE) {
   call <- user_call()
   matched <- match.call()
   check_dots_empty(..., call = call)
@@ -113,8 +113,9 @@ flow_spline.default <- function(x, layers = 8, hidden = c(64, 64, 64), bins = 8,
 #' @export
 flow_spline.formula <- function(x, data, layers = 8, hidden = c(64, 64, 64), bins = 8,
                                 tail_bound = 4, ..., activation = c("tanh", "relu", "silu"),
-                                support = NULL, weights = NULL, validation = NULL,
-                                control = cwmix_control(), keep_data = FALSE) {
+                                support = NULL, resolution = "auto", weights = NULL,
+                                validation = NULL, control = cwmix_control(),
+                                keep_data = FALSE) {
   call <- user_call()
   matched <- match.call()
   check_dots_empty(..., call = call)
@@ -126,7 +127,7 @@ flow_spline.formula <- function(x, data, layers = 8, hidden = c(64, 64, 64), bin
 }
 
 # What all four methods hand on besides their data and the shape of the flow.
-flow_arguments <- c("support", "validation", "control")
+flow_arguments <- c("support", "resolution", "validation", "control")
 
 flow_settings <- function(shape, settings, call) {
   settings["validation"] <- list(check_validation(settings$validation, call))
@@ -135,16 +136,18 @@ flow_settings <- function(shape, settings, call) {
 
 fit_flow <- function(source, settings, matched, call) {
   task <- read_task(source, settings, call)
-  held_rows <- held_out_rows(task, settings$validation)
-  sets <- split_sets(task$sample, held_rows)
+  held <- held_out_units(task, settings$validation)
+  sets <- split_sets(task$sample, held)
   base <- standard_normal(ncol(task$sample$y))
   parameters <- add_flow(engine_parts(base)$parameters, task$shape)
   epochs <- task$control$epochs %||% default_epochs(nrow(sets$training$x), task$control)
   at_call(call, {
     training <- train(new_state(parameters), parameters, sets, "tanh", task, epochs)
     name <- paste0("flow_", task$shape$kind)
-    fields <- list(held_rows = held_rows, data = source$kept)
-    finish_training(training, parameters, "tanh", task, "cwmix_flow_fit", name, matched, fields)
+    finish_training(
+      training, parameters, "tanh", task, "cwmix_flow_fit", name, matched, held,
+      list(data = source$kept)
+    )
   })
 }
 
@@ -157,7 +160,9 @@ headline.cwmix_flow_fit <- function(object) {
 }
 
 #' @export
-describe_training.cwmix_flow_fit <- function(object) describe_epochs(object)
+describe_training.cwmix_flow_fit <- function(object) {
+  c(describe_recorded(object$recorded), describe_epochs(object))
+}
 
 #' @export
 glance_training.cwmix_flow_fit <- function(x) glance_epochs(x)

@@ -19,8 +19,8 @@
 #' @param data A data frame that holds the variables of the formula `x`.
 #' @param K Distinct whole numbers of components to try.
 #' @param ... Further arguments of [cwmix()] for every fit (`activation`, `flow`, `support`,
-#'   `validation`, `control`, `keep_data`); for `best()` must be empty; for `plot()` titles,
-#'   labels and the like, by name: arguments of [graphics::plot.default()].
+#'   `resolution`, `validation`, `control`, `keep_data`); for `best()` must be empty; for `plot()`
+#'   titles, labels and the like, by name: arguments of [graphics::plot.default()].
 #' @param hidden One choice as in [cwmix()], an integer vector of widths or `NULL` for constant
 #'   weights; or a list of such choices. By default constant weights, a Gaussian mixture, and the
 #'   network that `cwmix()` has.
@@ -29,7 +29,8 @@
 #' @param weights Observation weights, as for [cwmix()]: they weight fits and scores. Standard
 #'   errors take rows, not units of weight, as independent.
 #' @param folds A whole number from 2 of folds, drawn at random, of sizes that differ by at most
-#'   one; or a vector of labels, one a row: rows with one label are held out together.
+#'   one but for repeated rows, which stay together (see [cwmix_stack]); or a vector of labels, one a
+#'   row: rows with one label are held out together.
 #' @return An object of class `"cwmix_select"`, a plain list:
 #'   - `table`, a data frame with a row a candidate: `K`, `hidden` (`"constant"`, `"linear"` or the
 #'     widths), `covariance`; `score`, the mean held-out log density of a row in nats, and its
@@ -155,15 +156,18 @@ candidate_label <- function(candidate) {
   )
 }
 
-# A label a row: given, or drawn for a number of folds whose sizes differ by at most one.
-fold_labels <- function(folds, n, call) {
-  if (is_number(folds) && folds >= 2 && folds <= n && folds == round(folds)) {
-    return(random_folds(folds, n))
+# A label a row: given, or drawn for a number of folds of the units that rows stand for, whose sizes
+# differ by at most one. Rows of weight 0, which are no unit, are each drawn alone.
+fold_labels <- function(folds, sample, n, call) {
+  unit <- replace(-seq_len(n), sample$kept, sample$unit_of)
+  most <- length(unique(unit))
+  if (is_number(folds) && folds >= 2 && folds <= most && folds == round(folds)) {
+    return(random_folds(folds, most)[match(unit, unique(unit))])
   }
   labels <- is.atomic(folds) && !is.raw(folds) && is.null(dim(folds)) && length(folds) == n
   if (!labels || anyNA(folds) || length(unique(folds)) < 2) {
     stop_input(
-      "`folds` must be a whole number from 2 to ", n, " or ", n, " labels, one a row, not all ",
+      "`folds` must be a whole number from 2 to ", most, " or ", n, " labels, one a row, not all ",
       "the same, not ", describe(folds), ".",
       call = call
     )
@@ -174,8 +178,8 @@ fold_labels <- function(folds, n, call) {
 # `source` is list(points, formula, data, weights) with the data as the user holds them, `arguments`
 # what goes on to cwmix().
 select_candidate <- function(grid, source, folds, arguments, matched, call) {
-  check_arguments(grid, source, arguments, call)
-  folds <- fold_labels(folds, nrow(source$points$x), call)
+  task <- task_of_largest(grid, source, arguments, call)
+  folds <- fold_labels(folds, task$sample, nrow(source$points$x), call)
   run <- new_run(grid, source, arguments, length(unique(folds)), call)
   scored <- cross_validate(run, grid, folds)
   grid <- grid[seq_along(scored)]
@@ -208,7 +212,7 @@ select_candidate <- function(grid, source, folds, arguments, matched, call) {
 }
 
 # What would stop every candidate is said before any is fitted, with the numbers of all rows.
-check_arguments <- function(grid, source, arguments, call) {
+task_of_largest <- function(grid, source, arguments, call) {
   known <- setdiff(names(formals(cwmix.default)), c("x", "K", "hidden", "covariance", "start"))
   unknown <- !(names(arguments) %||% character(length(arguments))) %in% setdiff(known, "...")
   do.call(check_dots_empty, c(arguments[unknown], list(call = call)), quote = TRUE)
@@ -219,7 +223,6 @@ check_arguments <- function(grid, source, arguments, call) {
   ))
   settings[names(arguments)] <- arguments
   read_task(source, read_settings(settings, call), call)
-  invisible()
 }
 
 # What the fits of a selection share and leave behind.

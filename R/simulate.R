@@ -50,3 +50,12 @@ seed_state <- function(seed, call) {
   set.seed(seed)
   list(before = before, seed = structure(seed, kind = as.list(RNGkind())))
 }
+
+# An expression under a seed of its own and R's default generators; afterwards R's generator is
+# where it was.
+with_seed <- function(seed, code) {
+  before <- seed_state(NULL, NULL)$before
+  on.exit(assign(".Random.seed", before, envir = globalenv()))
+  set.seed(seed, "Mersenne-Twister", "Inversion", "Rejection")
+  code
+}
