@@ -5,41 +5,105 @@
 # (Theis, van den Oord and Bethge 2016). Rows that are repeated and stand for no cell are one
 # observation with their weights' sum.
 
-# Cells of the columns of x, whose rows stand for `counts` rows: a list of list(distinct, step,
-# scale, atoms). `step` is that of the grid on which all values stand, or 0, and `scale` the name of
-# the grid's own scale; `atoms` is a data frame of values and widths, of columns without a grid.
-# `steps` are given steps, NA for a column where they are to be found, or NULL for all.
-find_cells <- function(x, counts, steps) {
+# Cells of the columns of x, whose rows stand for `counts` rows, and for `once` of them where repeated
+# rows count once: a list of list(distinct, step, scale, origin, shared). `step` is that of the grid
+# on which the values stand, or 0, and `scale` the name of the grid's own scale; where a few values
+# are off it, `origin` is a place on it. `shared` is a data frame of atoms and of values off the grid
+# that several rows share: `value`, what its cell has `below` and `above` it, `atom`. `steps` are given
+# steps, NA for a column where they are to be found, or NULL for all.
+find_cells <- function(x, counts, once, steps) {
   steps <- steps %||% rep(NA_real_, ncol(x))
-  lapply(seq_len(ncol(x)), function(j) column_cells(x[, j], counts, steps[j]))
+  lapply(seq_len(ncol(x)), function(j) column_cells(x[, j], counts, once, steps[j]))
 }
 
-column_cells <- function(x, counts, given) {
+column_cells <- function(x, counts, once, given) {
   values <- distinct_values(x)
-  cells <- list(distinct = length(values), step = 0, scale = "raw", atoms = no_atoms)
-  if (!is.na(given)) {
-    cells$step <- given
-    if (given > 0) cells$atoms <- find_atoms(x, values, counts, given)
+  cells <- list(distinct = length(values), step = 0, scale = "raw", origin = NA_real_)
+  cells$shared <- data.frame(
+    value = double(), below = double(), above = double(), atom = logical()
+  )
+  if (length(values) < 2 || identical(given, 0)) {
     return(cells)
   }
-  if (length(values) < 2) {
-    return(cells)
-  }
-  # A few values without ties stand on a grid by chance, and two on that of any scale.
-  scales <- if (length(values) >= 10) names(grid_scales) else "raw"
-  if (length(values) == sum(counts) && length(values) < 10) scales <- character()
-  for (scale in scales) {
-    step <- grid_step(grid_scales[[scale]]$to(values))
-    if (step > 0) {
-      cells[c("step", "scale")] <- list(step, scale)
-      break
-    }
-  }
-  cells$atoms <- find_atoms(x, values, counts, cells$step)
+  at <- findInterval(x, values)
+  rows <- tabulate_by(at, counts, length(values))
+  found <- if (is.na(given)) grid_of(values, rows) else list(step = given)
+  cells[names(found)] <- found
+  several <- tabulate_by(at, once, length(values)) > 1
+  cells$shared <- shared_cells(values, rows, several, cells)
   cells
 }
 
-no_atoms <- data.frame(value = double(), width = double())
+# The grid of nearly all rows.
+grid_of <- function(values, rows) {
+  found <- find_grid(values, sum(rows))
+  common <- rows > 1
+  if (found$step == 0 && !all(common) && sum(rows[common]) >= 0.9 * sum(rows)) {
+    found <- find_grid(values[common], sum(rows))
+    if (found$step > 0) found$origin <- grid_scales[[found$scale]]$to(values[common][1])
+  }
+  found
+}
+
+# The step between values and its scale, list(step, scale), step 0 for none. A few values without
+# ties stand on a grid by chance, and two on that of any scale.
+find_grid <- function(values, n) {
+  scales <- if (length(values) >= 10) names(grid_scales) else "raw"
+  if (length(values) < 2 || (length(values) == n && n < 10)) scales <- character()
+  for (scale in scales) {
+    step <- grid_step(grid_scales[[scale]]$to(values))
+    if (step > 0) {
+      return(list(step = step, scale = scale))
+    }
+  }
+  list(step = 0, scale = "raw")
+}
+
+# Which values are on the grid, none where there is no grid.
+is_on_grid <- function(values, cells) {
+  if (cells$step == 0 || is.na(cells$origin)) {
+    return(rep(cells$step > 0, length(values)))
+  }
+  place <- (grid_scales[[cells$scale]]$to(values) - cells$origin) / cells$step
+  abs(place - round(place)) < 0.01
+}
+
+# Cells of atoms, which are those of the grid or, without one, no wider than the median step, and of
+# other values off the grid that `several` rows share. These end halfway to the next ones, but where
+# many rows share none no further than values lie apart.
+shared_cells <- function(values, rows, several, cells) {
+  atoms <- find_atoms(values, rows, cells)
+  own <- setdiff(which(several & !is_on_grid(values, cells)), atoms)
+  width <- if (cells$step > 0) {
+    rep(cells$step, length(atoms))
+  } else {
+    pmin(widths_at(values, atoms), stats::median(diff(values)))
+  }
+  sides <- halfway(values[own])
+  if (sum(rows[several]) < 0.9 * sum(rows)) sides <- pmin(sides, widths_at(values, own) / 2)
+  at <- c(atoms, own)
+  shared <- data.frame(
+    value = values[at], below = c(width / 2, sides[, 1]), above = c(width / 2, sides[, 2]),
+    atom = rep(c(TRUE, FALSE), c(length(atoms), length(own)))
+  )
+  shared[order(at), ]
+}
+
+# Half of what is below and above each value; the outer ones are as wide as their inner sides.
+halfway <- function(values) {
+  half <- diff(values) / 2
+  n <- length(half)
+  if (n == 0) matrix(Inf, length(values), 2) else cbind(c(half[1], half), c(half, half[n]))
+}
+
+# Widths of the cells of some of the values: no more than the values lie apart around there, nor than
+# what is to the next of these.
+widths_at <- function(values, at) {
+  gaps <- diff(values)
+  around <- if (length(gaps) < 9) rep(stats::median(gaps), length(gaps)) else stats::runmed(gaps, 9)
+  apart <- diff(values[at])
+  pmin(around[pmin(at, length(gaps))], c(Inf, apart), c(apart, Inf))
+}
 
 # Where values that were recorded on a grid may have been taken to since.
 grid_scales <- list(
@@ -70,18 +134,19 @@ grid_step <- function(values) {
   if (count < 1e9 && all(abs(places - round(places)) < 0.01)) step else 0
 }
 
-# Values with at least 5 rows and five times what nine tenths of the values have, half of them where
-# there are few. Their cells are those of the grid, or end halfway to the next value and are no
-# wider than the median step.
-find_atoms <- function(x, values, counts, step) {
-  rows <- tabulate_by(findInterval(x, values), counts, length(values))
+# Atoms, by their numbers: on a grid values with more than twice the rows of both neighbours, beyond
+# what is due to chance; without one those with at least 5 rows and five times what nine tenths of
+# the values have, half of them where there are few.
+find_atoms <- function(values, rows, cells) {
+  on <- is_on_grid(values, cells)
+  if (any(on)) {
+    places <- grid_scales[[cells$scale]]$to(values)
+    next_to <- diff(places) < 1.5 * cells$step
+    beside <- pmax(c(0, rows[-length(rows)] * next_to), c(rows[-1] * next_to, 0))
+    return(which(on & rows > 2 * beside + 2.5 * sqrt(rows)))
+  }
   usual <- if (length(values) < 20) 0.5 else 0.9
-  least <- max(5, 5 * stats::quantile(rows, usual, names = FALSE, type = 1))
-  at <- which(rows >= least)
-  gaps <- diff(values)
-  width <- pmin(c(Inf, gaps)[at], c(gaps, Inf)[at], stats::median(gaps))
-  if (step > 0) width <- rep(step, length(at))
-  data.frame(value = values[at], width = width)
+  which(rows >= max(5, 5 * stats::quantile(rows, usual, names = FALSE, type = 1)))
 }
 
 tabulate_by <- function(group, counts, n) {
@@ -92,26 +157,30 @@ tabulate_by <- function(group, counts, n) {
 # The ends of the cell of each value, list(lower, upper, atom), both the value where it stands for
 # itself, and whether it is an atom, as values on a bound are: their cells end at twice the inset.
 cell_ends <- function(x, cells, bounds, insets) {
-  width <- rep(cells$step, length(x))
-  atom <- match_nearly(x, cells$atoms$value)
-  width[!is.na(atom)] <- cells$atoms$width[atom[!is.na(atom)]]
   scale <- grid_scales[[cells$scale]]
   on_grid <- scale$to(x)
-  end <- function(side) {
-    at <- on_grid + side * width / 2
+  below <- ifelse(is_on_grid(x, cells), cells$step / 2, 0)
+  above <- below
+  own <- match_nearly(x, cells$shared$value)
+  has_own <- which(!is.na(own))
+  below[has_own] <- cells$shared$below[own[has_own]]
+  above[has_own] <- cells$shared$above[own[has_own]]
+  atom <- logical(length(x))
+  atom[has_own] <- cells$shared$atom[own[has_own]]
+  end <- function(at) {
     # Below a log or a root there is nothing.
     if (cells$scale != "raw") at <- pmax(at, on_grid / 2)
-    ifelse(width > 0, scale$from(at), x)
+    ifelse(above > 0, scale$from(at), x)
   }
-  lower <- pmax(end(-1), bounds[1])
-  upper <- pmin(end(1), bounds[2])
+  lower <- pmax(end(on_grid - below), bounds[1])
+  upper <- pmin(end(on_grid + above), bounds[2])
   at_lower <- insets[1] > 0 & x == bounds[1]
   at_upper <- insets[2] > 0 & x == bounds[2]
   lower[at_lower] <- bounds[1]
   upper[at_lower] <- bounds[1] + 2 * insets[1]
   lower[at_upper] <- bounds[2] - 2 * insets[2]
   upper[at_upper] <- bounds[2]
-  list(lower = lower, upper = upper, atom = !is.na(atom) | at_lower | at_upper)
+  list(lower = lower, upper = upper, atom = atom | at_lower | at_upper)
 }
 
 # Which of some rising values each x is, up to rounding; NA where it is none.
@@ -170,33 +239,40 @@ are_repeats <- function(x, group, counts, cells) {
   mean(near) < 0.2
 }
 
-# The units of a fit, in cells within the `bounds` of columns, d x 2, with insets
-# (support.R): list(row, weight, unit, lower,
-# upper, atom, cells, repeats), `row` the row of x where each stands, `unit` the unit of each row,
-# the ends of the units' cells and whether these are of atoms, one row each, and how many different
-# rows are repeated and stand for no cell. Rows that stand for cells in all columns are units of
-# their own, as many as their weight says where weights are counts; others are merged where they are
-# identical. Sorted by their values wherever there is a choice, so that rows and weights give the
-# same units.
+# The units of a fit, in cells within the `bounds` of columns, d x 2, with insets (support.R):
+# list(row, weight, unit, lower, upper, atom, cells, repeats), `row` the row of x where each stands,
+# `unit` the unit of each row, the ends of the units' cells and whether these are of atoms, one row
+# each, and how many different rows are repeated and stand for no cell. Rows that stand for cells in
+# all columns are units of their own, as many as their weight says where weights are counts; others
+# are merged where they are identical. Where all rows are there equally often once is as good.
+# Sorted by their values wherever there is a choice, so that rows and weights give the same units.
 find_units <- function(x, weights, bounds, insets = matrix(0, nrow(bounds), 2), steps = NULL) {
   n <- nrow(x)
-  counted <- !is.null(weights) && all(weights == round(weights))
-  counts <- if (counted) weights else rep(1, n)
-  cells <- find_cells(x, counts, steps)
+  counted <- is.null(weights) || all(weights == round(weights))
+  counts <- if (counted && !is.null(weights)) weights else rep(1, n)
+  group <- identical_rows(x)
+  if (is.null(group) && !is.null(weights)) group <- rank_rows(x)
+  total <- if (!is.null(group)) unname(rowsum(weights %||% counts, group)[, 1])
+  if (counted && length(total) >= 20) {
+    divisor <- Reduce(common_divisor, unique(total))
+    total <- total / divisor
+    counts <- counts / divisor
+  }
+  # A few different rows are no sample of which some were drawn again.
+  once <- if (length(total) < 10) counts else as.double(!duplicated(group))
+  cells <- find_cells(x, counts, once, steps)
   ends <- lapply(seq_len(ncol(x)), function(j) {
     cell_ends(x[, j], cells[[j]], bounds[j, ], insets[j, ])
   })
   side <- function(name) matrix(unlist(lapply(ends, `[[`, name)), n)
   lower <- side("lower")
   upper <- side("upper")
-  units <- list(row = seq_len(n), weight = weights, unit = seq_len(n), repeats = 0L)
-  in_cells <- rowSums(lower == upper) == 0
-  group <- identical_rows(x)
-  if (!is.null(group) || !is.null(weights)) {
+  units <- list(row = seq_len(n), weight = NULL, unit = seq_len(n), repeats = 0L)
+  if (!is.null(group)) {
+    in_cells <- rowSums(lower == upper) == 0
     gridded <- vapply(cells, function(cells) cells$step > 0, NA)
-    group <- group %||% rank_rows(x)
     if (all(gridded) && are_repeats(x, group, counts, cells)) in_cells[] <- FALSE
-    units <- merge_units(x, weights %||% counts, counted || is.null(weights), group, in_cells)
+    units <- merge_units(x, if (counted) counts else weights, counted, group, in_cells)
   }
   c(units, list(
     lower = lower[units$row, , drop = FALSE], upper = upper[units$row, , drop = FALSE],
@@ -204,45 +280,81 @@ find_units <- function(x, weights, bounds, insets = matrix(0, nrow(bounds), 2), 
   ))
 }
 
+# Which rows stand for the same atoms, in all columns where they do: numbers from 1 of at most forty
+# groups of at least five rows, 0 for others; NULL where these hold less than a twentieth.
+group_atoms <- function(x, atom) {
+  rows <- which(rowSums(atom) > 0)
+  key <- do.call(paste, as.data.frame(replace(x, !atom, NA)[rows, , drop = FALSE]))
+  sizes <- sort(table(key), decreasing = TRUE)
+  names <- utils::head(names(sizes)[sizes >= 5], 40)
+  group <- integer(nrow(x))
+  group[rows] <- match(key, names, nomatch = 0L)
+  if (mean(group > 0) >= 0.05) group
+}
+
+common_divisor <- function(a, b) {
+  while (b > 0) {
+    rest <- a %% b
+    a <- b
+    b <- rest
+  }
+  a
+}
+
 merge_units <- function(x, weights, counted, group, in_cells) {
   merged <- if (counted) group else ifelse(in_cells, max(group) + seq_along(group), group)
   first <- which(!duplicated(merged))
-  total <- rowsum(weights, merged, reorder = FALSE)[, 1]
+  total <- unname(rowsum(weights, merged, reorder = FALSE)[, 1])
   split <- in_cells[first] & counted
   # No more units than rows, or a hundred thousand.
   unit <- max(1, sum(weights) / max(1e5, nrow(x)))
   copies <- ifelse(split, as.integer(ceiling(total / unit)), 1L)
-  order <- do.call(order, lapply(seq_len(ncol(x)), function(j) x[first, j]))
+  order <- if (all(total == 1)) {
+    seq_along(first)
+  } else {
+    do.call(order, lapply(seq_len(ncol(x)), function(j) x[first, j]))
+  }
   at <- rep(order, copies[order])
-  weight <- unname(total[at] / copies[at])
+  weight <- total[at] / copies[at]
   entry <- match(merged, merged[first])
-  several <- tabulate(entry, length(first)) > 1
-  # The rows of one group take its copies in turn.
   begins <- integer(length(first))
   begins[order] <- cumsum(c(0L, copies[order][-length(order)]))
-  turn <- integer(length(entry))
-  turn[order(entry)] <- sequence(tabulate(entry, length(first)))
+  # The rows of one group take its copies in turn, each as many as its weight.
+  turn <- order(begins[entry])
+  shares <- (weights / total[entry] * copies[entry])[turn]
+  reached <- cumsum(shares)
+  several <- tabulate(entry, length(first)) > 1
   list(
-    row = first[at], weight = if (any(weight != weight[1])) weight,
-    unit = begins[entry] + pmin(turn, copies[entry]), repeats = sum(several & !in_cells[first])
+    row = turn[findInterval(seq_along(at) - 1e-6, reached, left.open = TRUE) + 1L],
+    weight = if (any(weight != weight[1])) weight,
+    unit = replace(integer(nrow(x)), turn, pmax(as.integer(ceiling(reached - 1e-6)), 1L)),
+    repeats = sum(several & !in_cells[first])
   )
 }
 
 # Points spread over cells: in each column those of one cell take places in random order, one in
-# each of as many parts of it, evenly over a cell of a grid. Those of an atom lie as a normal
-# distribution does within three standard deviations, since components do (Ho et al. 2019,
-# variational dequantization): the tails of one over an even spread would leave the cell.
+# each of as many parts of it, evenly over a cell of a grid and over each side of a value that is not
+# in its middle, so that its mean stays. Those of an atom lie as a normal distribution does within
+# three standard deviations, since components do (Ho et al. 2019, variational dequantization): the
+# tails of one over an even spread would leave the cell.
 spread_over_cells <- function(x, lower, upper, atom) {
   for (j in which(colSums(lower < upper) > 0)) {
     rows <- which(lower[, j] < upper[, j])
-    cell <- match(x[rows, j], unique(x[rows, j]))
+    value <- x[rows, j]
+    cell <- match(value, unique(value))
     shuffled <- sample.int(length(rows))
     size <- tabulate(cell)
     rank <- integer(length(rows))
     rank[shuffled[order(cell[shuffled])]] <- sequence(size)
     place <- (rank - stats::runif(length(rows))) / size[cell]
-    place <- ifelse(atom[rows, j], within_three_sd(place), place)
-    x[rows, j] <- lower[rows, j] + place * (upper[rows, j] - lower[rows, j])
+    width <- upper[rows, j] - lower[rows, j]
+    below <- (value - lower[rows, j]) / width
+    even <- ifelse(
+      place < 1 - below, below * place / (1 - below), 1 - (1 - below) * (1 - place) / below
+    )
+    # A value on a bound is at an end of its cell.
+    even[below <= 0 | below >= 1] <- place[below <= 0 | below >= 1]
+    x[rows, j] <- lower[rows, j] + ifelse(atom[rows, j], within_three_sd(place), even) * width
   }
   x
 }
@@ -260,14 +372,16 @@ recorded_table <- function(sample) {
   if (is.null(cells)) {
     return(NULL)
   }
-  atoms <- lapply(cells, function(column) column$atoms$value)
   step <- vapply(cells, `[[`, 0, "step")
   data.frame(
-    column = as.character(column_labels(sample$frame)), distinct = vapply(cells, `[[`, 0L, "distinct"), spacing = step,
+    column = as.character(column_labels(sample$frame)),
+    distinct = vapply(cells, `[[`, 0L, "distinct"), spacing = step,
     scale = ifelse(step > 0, vapply(cells, `[[`, "", "scale"), NA),
-    atoms = vapply(atoms, function(values) {
-      paste(format(values, trim = TRUE, digits = 7), collapse = ", ")
-    }, "")
+    atoms = vapply(cells, function(column) {
+      atoms <- column$shared$value[column$shared$atom]
+      paste(format(atoms, trim = TRUE, digits = 7), collapse = ", ")
+    }, ""),
+    shared = vapply(cells, function(column) sum(!column$shared$atom), 0L)
   )
 }
 
@@ -276,16 +390,14 @@ describe_recorded <- function(recorded) {
   if (is.null(recorded)) {
     return()
   }
-  spacing <- recorded$spacing > 0
-  what <- ifelse(
-    spacing,
-    sprintf(
-      "spacing %s%s", format(recorded$spacing, digits = 4, trim = TRUE),
-      ifelse(recorded$scale %in% c(NA, "raw"), "", paste(" before the", recorded$scale))
-    ),
-    paste("rows of their own at", recorded$atoms)
+  spacing <- sprintf(
+    "spacing %s%s", format(recorded$spacing, digits = 4, trim = TRUE),
+    ifelse(recorded$scale %in% c(NA, "raw"), "", paste(" before the", recorded$scale))
   )
-  told <- which(spacing | nzchar(recorded$atoms))
+  atoms <- paste("rows of their own at", recorded$atoms)
+  shared <- paste(recorded$shared, "shared by several rows")
+  what <- ifelse(recorded$spacing > 0, spacing, ifelse(nzchar(recorded$atoms), atoms, shared))
+  told <- which(recorded$spacing > 0 | nzchar(recorded$atoms) | recorded$shared > 0)
   if (length(told) > 0) {
     lines <- sprintf(
       "%s: %s, %s", recorded$column, plural_each(recorded$distinct, "distinct value"), what

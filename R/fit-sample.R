@@ -30,7 +30,7 @@ read_sample <- function(points, support, weights, call, closed = FALSE) {
     largest <- max(weights)
     weights <- weights[kept] / largest
     unit <- largest * mean(weights)
-    weights <- weights / mean(weights)
+    weights <- if (any(weights != 1)) weights / mean(weights)
   }
   c(
     list(
@@ -45,26 +45,30 @@ read_sample <- function(points, support, weights, call, closed = FALSE) {
 standard <- c("center", "scale", "core")
 
 # The sample of the units that the rows stand for (cells.R), spread over their cells: with further
-# fields `unit_of`, that of each row, `recorded`, the units where they were recorded, or NULL where
-# that is where they are, `found`, what ties said of each column, and `seed`, by which the same
-# units are found again. `steps`: see read_resolution().
+# fields `row_of`, where each stands, `unit_of`, that of each row, `recorded`, the units where they were recorded, or NULL where
+# that is where they are, `atoms`, their groups, `found`, what ties said of each column, and `seed`, by
+# which the same units are found again. `steps`: see read_resolution().
 unit_sample <- function(sample, steps = NULL, seed = NULL) {
   support <- sample$frame$support
   x <- sample$x %||% sample$y
-  counts <- if (!is.null(sample$weights)) zap_rounding(sample$weights * sample$unit)
+  counts <- zap_rounding((sample$weights %||% rep(1, nrow(x))) * sample$unit)
+  if (all(counts == 1)) counts <- NULL
   insets <- sample$frame$inset %||% matrix(0, nrow(support), 2)
   units <- find_units(x, counts, support, insets, steps)
-  more <- list(unit_of = units$unit, found = units[c("cells", "repeats")])
+  more <- list(
+    row_of = units$row, unit_of = units$unit, found = units[c("cells", "repeats")]
+  )
   exact <- all(units$lower == units$upper)
-  if (is.null(sample$weights) && units$repeats == 0 && exact) {
+  if (exact && identical(units$row, seq_along(units$unit)) && is.null(units$weight)) {
     return(c(sample, more))
   }
   y <- sample$y[units$row, , drop = FALSE]
   log_jacobian <- sample$log_jacobian[units$row]
+  if (any(units$atom)) more$atoms <- group_atoms(x[units$row, , drop = FALSE], units$atom)
   if (!exact) {
     more$recorded <- list(y = y, log_jacobian = log_jacobian)
     more$seed <- seed %||% sample.int(.Machine$integer.max, 1)
-    x <- with_seed(more$seed, spread_over_cells(
+    x <- keep_stream(seed = more$seed, spread_over_cells(
       x[units$row, , drop = FALSE], units$lower, units$upper, units$atom
     ))
     working <- to_working(x, support)
@@ -91,6 +95,7 @@ some_units <- function(sample, rows) {
   changed <- c(list(y = y, log_jacobian = sample$log_jacobian[rows]), standard_units(y, weights))
   sample[names(changed)] <- changed
   sample["weights"] <- list(weights)
+  sample$atoms <- sample$atoms[rows]
   if (!is.null(sample$recorded)) {
     sample$recorded <- list(
       y = sample$recorded$y[rows, , drop = FALSE],
@@ -110,7 +115,8 @@ far_rows <- function(sample) {
     apart <- abs(x - stats::median(x))
     outer <- order(apart, decreasing = TRUE)[seq_len(min(6, n))]
     next_in <- pmax(c(apart[outer[-1]], Inf), stats::IQR(x) / 1.349)
-    gap <- which(apart[outer] > 100 * next_in)
+    # Where nearly all rows are one value the others are not far.
+    gap <- which(apart[outer] > 100 * next_in & next_in > 0)
     outer[seq_len(max(gap, 0))]
   })
   sort(unique(unlist(far)))
@@ -159,14 +165,14 @@ mean_offset <- function(sample, rows = seq_len(nrow(sample$y))) {
   mean(sample$log_jacobian[rows] * w) / mean(w) - sum(log(sample$scale))
 }
 
-# Training and validation rows: list(x, weights with mean 1 or NULL, offset), the offset from
+# Training and validation rows: list(x, weights with mean 1 or NULL, atoms, offset), the offset from
 # standardised scores to those of the data.
 split_sets <- function(sample, held_rows) {
   set <- function(rows) {
     weights <- sample$weights[rows]
     list(
       x = standardised(sample, rows), weights = if (!is.null(weights)) weights / mean(weights),
-      offset = mean_offset(sample, rows)
+      atoms = sample$atoms[rows], offset = mean_offset(sample, rows)
     )
   }
   rows <- seq_len(nrow(sample$y))

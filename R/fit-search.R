@@ -39,8 +39,8 @@ default_folds <- function(n) {
   if (n <= 500) 10L else if (n <= 20000) 5L else 1L
 }
 
-# The labels of folds that the user gives, of units: that of the first row of each. NULL where there
-# are none.
+# The labels of folds that the user gives, of units; NULL where there are none. Rows of one unit are
+# held out together, and so are all rows of their labels.
 fold_of_units <- function(search, folds) {
   if (length(folds) < 2) {
     return(NULL)
@@ -52,8 +52,32 @@ fold_of_units <- function(search, folds) {
       call = NULL
     )
   }
-  first <- match(search$near, search$units$unit_of)
-  folds[search$rows$kept[first]]
+  labels <- match(folds, unique(folds))[search$rows$kept]
+  labels <- join_labels(labels, search$units$unit_of)[search$units$row_of[search$near]]
+  left <- length(labels) - max(tabulate(labels))
+  if (left < 10) {
+    stop_input(
+      "`control`: `folds` must leave at least 10 rows that differ outside each fold, not ",
+      left, ".",
+      call = NULL
+    )
+  }
+  labels
+}
+
+# Whole numbers as labels, joined where rows of one unit have several.
+join_labels <- function(labels, unit) {
+  shared <- unit %in% unit[duplicated(unit)]
+  repeat {
+    least <- stats::ave(labels[shared], unit[shared], FUN = min)
+    new <- seq_len(max(labels))
+    lower <- tapply(least, labels[shared], min)
+    new[as.integer(names(lower))] <- lower
+    if (identical(new[labels], labels)) {
+      return(labels)
+    }
+    labels <- new[labels]
+  }
 }
 
 # Training and held-out rows of each fold, by labels or at random, and what EM starts from. Beyond
@@ -79,7 +103,10 @@ some_rows <- function(set, most) {
     return(set)
   }
   rows <- sort(sample.int(nrow(set$x), most))
-  list(x = set$x[rows, , drop = FALSE], weights = set$weights[rows], offset = set$offset)
+  list(
+    x = set$x[rows, , drop = FALSE], weights = set$weights[rows], atoms = set$atoms[rows],
+    offset = set$offset
+  )
 }
 
 # Log densities of the held-out rows, fold after fold, each under its own fold's fit.

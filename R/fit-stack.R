@@ -91,6 +91,7 @@ fit_stack <- function(task, settings, kept, matched, call) {
   tryCatch(
     {
       search_mixtures(search, settings$covariance)
+      search_atoms(search, settings$covariance)
       search_adjusted(search, settings$covariance)
       if (!is.null(settings$hidden)) {
         search_networks(search, settings$hidden, settings$activation)

@@ -59,20 +59,38 @@ tree_start <- function(tree, K, full, floor) {
   mixture_parameters(mean, pmax(sqrt(colMeans(within^2)), floor, 1e-3), full, log(size / sum(size)))
 }
 
-# Means, shares and own diagonal covariances of K groups, the largest split again and again where
-# its column of most spread has the widest gap for its place among the rows: groups of any scale.
-split_start <- function(x, K, full, floor) {
-  group <- rep(1L, nrow(x))
-  for (k in seq_len(K - 1)) {
-    largest <- which.max(tabulate(group, k))
-    rows <- which(group == largest)
-    column <- which.max(apply(x[rows, , drop = FALSE], 2, stats::IQR))
-    sorted <- sort(x[rows, column])
-    n <- length(rows)
-    middle <- seq(max(1, n %/% 4), min(n - 1, ceiling(3 * n / 4)))
-    cut <- middle[which.max(diff(sorted)[middle])]
-    group[rows[x[rows, column] > sorted[cut]]] <- k + 1L
+# A group of rows a component, of any scale: K of them, fewer where rows are tied. The largest is
+# split again and again at the widest gap in the middle of its column of most spread.
+split_start <- function(x, K, full, floor) grouped_start(x, split_groups(x, K), full, floor)
+
+# The same of `count` groups of the rows of no atom, after one for each group of atoms.
+atom_start <- function(x, atoms, count, full, floor) {
+  rest <- which(atoms == 0)
+  group <- match(atoms, sort(unique(atoms[atoms > 0])))
+  if (length(rest) > 0) {
+    group[rest] <- max(group, 0, na.rm = TRUE) + split_groups(x[rest, , drop = FALSE], count)
   }
+  grouped_start(x, group, full, floor)
+}
+
+split_groups <- function(x, K) {
+  group <- rep(1L, nrow(x))
+  while (max(group) < K) {
+    cut <- NULL
+    for (k in order(tabulate(group), decreasing = TRUE)) {
+      rows <- which(group == k)
+      cut <- widest_gap(x[rows, , drop = FALSE])
+      if (!is.null(cut)) break
+    }
+    if (is.null(cut)) break
+    group[rows[x[rows, cut$column] > cut$at]] <- max(group) + 1L
+  }
+  group
+}
+
+# Means, shares and own diagonal covariances of groups of rows.
+grouped_start <- function(x, group, full, floor) {
+  K <- max(group)
   size <- tabulate(group, K)
   mean <- rowsum(x, group) / size
   sd <- sqrt(rowsum((x - mean[group, , drop = FALSE])^2, group) / size)
@@ -84,6 +102,23 @@ split_start <- function(x, K, full, floor) {
     parameters$log_sd[] <- log_sd
   }
   parameters
+}
+
+# Where some rows fall into two, list(column, at), the last value of the lower part; NULL where they
+# are tied.
+widest_gap <- function(x) {
+  n <- nrow(x)
+  spread <- apply(x, 2, stats::IQR)
+  if (max(spread) == 0) spread <- apply(x, 2, function(values) diff(range(values)))
+  column <- which.max(spread)
+  sorted <- sort(x[, column])
+  middle <- if (n > 1) seq(max(1, n %/% 4), min(n - 1, ceiling(3 * n / 4)))
+  gaps <- diff(sorted)
+  if (!any(gaps[middle] > 0)) middle <- seq_along(gaps)
+  if (!any(gaps > 0)) {
+    return(NULL)
+  }
+  list(column = column, at = sorted[middle[which.max(gaps[middle])]])
 }
 
 # A hierarchical clustering (Ward 1963) of at most a thousand rows in units of their principal

@@ -63,8 +63,27 @@ search_mixtures <- function(search, covariance) {
   if (nrow(search$task$sample$y) > 2000) {
     all <- all[names(all) %in% c("full", "diagonal", "spherical")]
   }
+  # Covariances of no more rows than columns are singular.
+  rows <- min(vapply(search$folds, function(fold) nrow(fold$mixture$x), 0L))
+  if (rows <= ncol(search$task$sample$y)) all <- Filter(function(one) !one$full, all)
   for (name in names(all)) {
     climb(sizes_for(search, all[[name]]), function(K) try_mixture(search, name, all[[name]], K))
+  }
+}
+
+# Where atoms have rows enough, mixtures of a component for each group of them and some for the rest:
+# no size in the middle gains.
+search_atoms <- function(search, covariance) {
+  groups <- length(setdiff(search$task$sample$atoms, 0L))
+  if (groups < 2) {
+    return()
+  }
+  all <- structures(ncol(search$task$sample$y), covariance)
+  for (name in intersect(names(all), c("full", "diagonal"))) {
+    structure <- c(all[[name]], atoms = TRUE)
+    climb(groups + c(1L, 2L, 3L, 5L, 7L, 10L, 14L, 20L), function(K) {
+      try_mixture(search, name, structure, K)
+    })
   }
 }
 
@@ -115,6 +134,11 @@ search_adjusted <- function(search, covariance) {
 fit_fold_mixture <- function(fold, K, structure, task) {
   set <- fold$mixture
   task$control$em_tolerance <- max(task$control$em_tolerance, 1e-5)
+  if (isTRUE(structure$atoms)) {
+    rest <- K - length(setdiff(task$sample$atoms, 0L))
+    from <- atom_start(set$x, set$atoms, rest, structure$full, task$floor)
+    return(em_run(from, set, task, structure$pooling, structure$least)$parameters)
+  }
   own <- structure$pooling$rows == 0 && is.null(structure$adjust)
   runs <- lapply(seq_len(if (K == 1) 1 else 2), function(i) {
     from <- if (i == 1) {

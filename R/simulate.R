@@ -51,11 +51,11 @@ seed_state <- function(seed, call) {
   list(before = before, seed = structure(seed, kind = as.list(RNGkind())))
 }
 
-# An expression under a seed of its own and R's default generators; afterwards R's generator is
-# where it was.
-with_seed <- function(seed, code) {
-  before <- seed_state(NULL, NULL)$before
-  on.exit(assign(".Random.seed", before, envir = globalenv()))
-  set.seed(seed, "Mersenne-Twister", "Inversion", "Rejection")
+# Evaluates code, under a seed of R's default generators if one is given, and puts the generator
+# back: the user's random stream is left alone.
+keep_stream <- function(code, seed = NULL) {
+  state <- seed_state(NULL, NULL)
+  on.exit(assign(".Random.seed", state$before, envir = globalenv()))
+  if (!is.null(seed)) set.seed(seed, "Mersenne-Twister", "Inversion", "Rejection")
   code
 }

@@ -132,8 +132,8 @@ log_inside_slope_gradient <- function(y, support) {
 }
 
 # How far inside a value on a bound is taken to be, d x 2, 0 where no value is on one: a hundredth
-# of the column's step or of the distance to the next value, as means should not move. NULL where no
-# value is on a bound.
+# of the column's step, as means should not move, or half of what the next values lie apart. NULL
+# where no value is on a bound.
 bound_insets <- function(x, support) {
   insets <- matrix(0, nrow(support), 2)
   for (j in which(rowSums(is.finite(support)) > 0)) {
@@ -141,9 +141,8 @@ bound_insets <- function(x, support) {
     values <- distinct_values(x[, j])
     if (!any(on) || length(values) < 2) next
     step <- grid_step(values)
-    gaps <- diff(values)
-    ends <- if (step > 0) c(step, step) else pmin(gaps[c(1, length(gaps))], stats::median(gaps))
-    insets[j, ] <- ifelse(on, ends / 100, 0)
+    inset <- if (step > 0) step / 100 else widths_at(values, c(1, length(values))) / 2
+    insets[j, ] <- ifelse(on, inset, 0)
   }
   if (any(insets > 0)) insets
 }

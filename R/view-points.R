@@ -70,13 +70,6 @@ reference_draws <- function(object) {
   list(x = x, component = attr(x, "component"))
 }
 
-# Evaluates code and puts the generator back: a plot leaves the user's random stream alone.
-keep_stream <- function(code, seed = NULL) {
-  state <- seed_state(seed, NULL)
-  on.exit(assign(".Random.seed", state$before, envir = globalenv()))
-  code
-}
-
 # A quantity of predict(), not its logarithm.
 quantity_at <- function(object, x, quantity) exp(log_quantity(object, x, quantity, NULL))
 
