@@ -24,9 +24,10 @@
 #'   gains less.
 #' @param starts A whole number of starts of EM, the best of three times as many random ones after
 #'   ten iterations (Biernacki et al. 2003); the best result is kept.
-#' @param folds For a fit without `K`, a whole number from 2 of folds, with fewer rows one a row;
+#' @param folds For a fit without `K` (others have none), a whole number from 2 of folds, with fewer rows one a row;
 #'   `NULL` for 10 up to 500 rows, 5 up to 20,000, and one split with at most 5,000 held-out rows
-#'   beyond; or a vector of labels, one a row: rows with one label are held out together. A number
+#'   beyond; or a vector of labels, one a row: rows with one label are held out together. More than
+#'   ten labels are dealt at random into as many folds as by default, at least five. A number
 #'   stands for random folds: where rows depend on each other, as in time series or in blocks of
 #'   repeated measurements, neighbours of a held-out row are among those fitted, and the scores, the
 #'   shares they choose and the networks they let grow are too good. There give the blocks.
@@ -63,7 +64,8 @@
 #'   steps, at least 5 and at most 150 passes (50 with `optimiser = "lbfgs"`). Some settings are not
 #'   used or bounded: the learning rate is constant whatever `schedule` is; each EM has two starts,
 #'   from a hierarchical clustering and one more, whatever `starts` is, and a tolerance of at
-#'   least 1e-5; EM for covariances of low rank plus diagonal runs for at most 100 iterations. The
+#'   least 1e-5; EM for damped covariances and those of low rank plus diagonal one of at least 1e-4,
+#'   in at most 100 iterations. The
 #'   floor is a thousandth of `sd_floor`: instead of it, values that tie are spread over cells (see
 #'   [cwmix_stack]), and components must hold rows of their own, 5, or 2d + 2 with full covariances
 #'   that are neither shrunk nor tied, so that those that hold fewer are dropped. Rows of unequal
@@ -134,7 +136,7 @@ check_folds <- function(folds, call) {
   if (!labels || anyNA(folds) || length(unique(folds)) < 2) {
     stop_input(
       "`folds` must be a whole number of at least 2, or labels, one a row, not all the same, not ",
-      describe(folds), ".",
+      if (anyNA(folds)) "some that are NA" else describe(folds), ".",
       call = call
     )
   }

@@ -9,9 +9,11 @@
 #' the folds of a cross-validation; the densities of all these fits are averaged with weights that
 #' score well on the rows that each had not seen. The result is a [cwmix_stack], an average as of
 #' [cwmix_average()], with many components, and all of them constant in weight where networks add
-#' nothing. Ties, repeated rows and rows far from all others are looked for first: [cwmix_stack]
-#' says how. `vignette("defaults")` has the recipe, what it gains and what it does with data of many
+#' nothing. `vignette("defaults")` has the recipe, what it gains and what it does with data of many
 #' kinds.
+#'
+#' Ties, repeated rows and, without `K`, rows far from all others are looked for first:
+#' [cwmix_stack] says how.
 #'
 #' **With `K`** (or `start`, `validation` or a flow) one model is fitted: EM for a Gaussian mixture
 #' first.
@@ -55,8 +57,8 @@
 #'   flow a component.
 #' @param support The columns' bounds: `NULL` for none; a pair such as `c(0, Inf)` for every column;
 #'   or a list with one pair (or `NULL`) a column, by position or by name. The density is exactly
-#'   zero outside. Values may stand on a bound; they count as being just inside, in the
-#'   middle of their cell. Inside, what is modelled is log(x - lower), -log(upper - x) or, between
+#'   zero outside. Values may stand on a bound; they count as being just inside: see
+#'   [cwmix_stack]. Inside, what is modelled is log(x - lower), -log(upper - x) or, between
 #'   two bounds, the logit of (x - lower) / (upper - lower).
 #' @param resolution What values stand for: `"auto"` finds it by ties; a numeric vector gives the
 #'   width of the cell around each value, 0 for values that stand for themselves: one number for all
@@ -83,11 +85,12 @@
 #'   - `frame`, how the data came: `names` of the columns, `type`, `terms` of a formula, `support`;
 #'   - `proportions`, the components' mean posteriors over the rows, decreasing; `at_floor`, how
 #'     many components have a standard deviation at `sd_floor`, as ties and duplicated rows give;
+#'   - `recorded`, what ties said of the columns, as in a [cwmix_stack];
 #'   - `log_likelihood` of all rows; `df`, the number of free parameters, of a trained network an
 #'     upper bound of its degrees of freedom, without a network that does nothing (one of one
 #'     component, or with the best epoch 0); `nobs`, the rows of positive weight, and `weight_sum`,
 #'     the sum of their weights or else their number, by which a log-likelihood "a row" is divided;
-#'   - `trace`, a data frame with the mean log density of training and validation rows and the
+#'   - `trace`, a data frame with the mean log density of training and validation units and the
 #'     learning rate, a row an epoch: epoch 0 is the EM fit, evaluated; later training scores are
 #'     means over the epoch's steps, each taken before its step, validation scores those of the
 #'     averaged parameters (see [cwmix_control()]);
@@ -108,8 +111,9 @@
 #'   `"cwmix_numerical_error"` when EM loses a component's spread, which a positive `sd_floor`
 #'   prevents, or without `K` when every mixture gives a tenth of the held-out rows a density of 0.
 #'   Without `K` a warning of class `"cwmix_far_rows"` names rows so far from all others that one
-#'   broad component stands for them, and one of class `"cwmix_few_rows"` says where few rows would
-#'   decide the held-out score, were they not counted as a bound.
+#'   broad component stands for them, one of class `"cwmix_few_rows"` says where few rows would
+#'   decide the held-out score, were they not counted as a bound, and one of class
+#'   `"cwmix_degenerate"` where many components are as narrow as they may be.
 #'   An interrupt returns the best so far with a warning of class `"cwmix_interrupted"`, an error of
 #'   that class without `K` before the first candidate; a diverging run ends with one of class
 #'   `"cwmix_numerical_warning"`; one of class `"cwmix_not_converged"` says that L-BFGS or, with

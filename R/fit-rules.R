@@ -14,7 +14,7 @@ common_fit_rules <- function(K, steps) {
     held_rows = function(x) is_rising(x) && all(x > 0),
     hidden = function(x) is.integer(x) && !anyNA(x),
     folds = function(x) is_whole(x, 1),
-    held_out = function(x) has_estimate("score")(x) && all(is.finite(x)),
+    held_out = is_held_out,
     recorded = is_recorded, candidates = is_candidates,
     control = function(x) inherits(x, "cwmix_control"),
     call = is.call, fingerprint = is.double, data = is.list,
@@ -38,6 +38,11 @@ is_rising <- function(x) is.integer(x) && !is.unsorted(x, strictly = TRUE)
 # c(estimate, se), the first under its name.
 has_estimate <- function(name) {
   function(x) is.double(x) && identical(names(x), c(name, "se"))
+}
+
+is_held_out <- function(x) {
+  is.double(x) && identical(names(x), c("score", "se", "unbounded", "units")) &&
+    all(is.finite(x[c("score", "se", "units")]))
 }
 
 is_fold_of <- function(x) is.integer(x) && !anyNA(x) && all(x >= 0)

@@ -3,9 +3,9 @@
 # is zero, or are NULL; `kept` are the numbers of these rows among all, `x` their values where
 # columns are bounded; `unit` is what one of them stands for in sums that are reported. `center` and
 # `scale` are the columns' means and standard deviations; `core`, at most one, is what a floor
-# should be relative to, in these.
+# should be relative to, in these. `points` are as from read_training() or read_formula(), and values
+# may stand on a bound where `closed`.
 
-# `points` as from read_training() or read_formula().
 read_sample <- function(points, support, weights, call, closed = FALSE) {
   x <- points$x
   support <- read_support(support, ncol(x), points$names, call)
@@ -103,23 +103,6 @@ some_units <- function(sample, rows) {
     )
   }
   sample
-}
-
-# The numbers of rows that alone would set a column's scale: at most five, a hundred times as far
-# from the median as the next one, and as the spread of the middle half. Heavy tails have no such
-# gap.
-far_rows <- function(sample) {
-  n <- nrow(sample$y)
-  far <- lapply(seq_len(ncol(sample$y)), function(j) {
-    x <- sample$y[, j]
-    apart <- abs(x - stats::median(x))
-    outer <- order(apart, decreasing = TRUE)[seq_len(min(6, n))]
-    next_in <- pmax(c(apart[outer[-1]], Inf), stats::IQR(x) / 1.349)
-    # Where nearly all rows are one value the others are not far.
-    gap <- which(apart[outer] > 100 * next_in & next_in > 0)
-    outer[seq_len(max(gap, 0))]
-  })
-  sort(unique(unlist(far)))
 }
 
 # Whole numbers that a product has left by rounding.
@@ -248,7 +231,8 @@ check_sample <- function(sample, call, wide = FALSE) {
   check_varying(sample$y, labels, call)
   # Where there may be no more rows than columns, they say nothing of each other.
   if (wide && nrow(sample$y) <= ncol(sample$y)) {
-    return(check_finite_scale(sample, labels, call))
+    check_finite_scale(sample, labels, call)
+    return(check_equal_columns(sample, labels, call))
   }
   check_more_rows(sample$y, call)
   check_scale(sample, labels, call)
@@ -287,6 +271,21 @@ check_finite_scale <- function(sample, labels, call) {
   }
 }
 
+# Columns that are one column in other units.
+check_equal_columns <- function(sample, labels, call) {
+  together <- crossprod(standardised(sample) * sqrt(weights_at(sample, TRUE))) / nrow(sample$y)
+  equal <- which(abs(together) > 1 - least_variance & upper.tri(together), arr.ind = TRUE)
+  if (nrow(equal) > 0) stop_collinear(labels[equal[1, ]], call)
+}
+
+stop_collinear <- function(involved, call) {
+  stop_input("`x` must not have collinear columns, but ",
+    paste0("`", involved, "`", collapse = ", "),
+    " determine each other to rounding: no density exists. Drop one.",
+    call = call
+  )
+}
+
 check_scale <- function(sample, labels, call) {
   check_finite_scale(sample, labels, call)
   d <- ncol(sample$y)
@@ -296,13 +295,7 @@ check_scale <- function(sample, labels, call) {
   correlation <- eigen(products / nrow(sample$y), symmetric = TRUE, only.values = TRUE)
   if (d > 1 && min(correlation$values) < least_variance) {
     involved <- labels[collinear_columns(sample$y)]
-    if (length(involved) > 0) {
-      stop_input("`x` must not have collinear columns, but ",
-        paste0("`", involved, "`", collapse = ", "),
-        " determine each other to rounding: no density exists. Drop one.",
-        call = call
-      )
-    }
+    if (length(involved) > 0) stop_collinear(involved, call)
   }
 }
 
@@ -336,12 +329,19 @@ read_resolution <- function(resolution, frame, call) {
   d <- nrow(frame$support)
   labels <- frame_names(frame)
   given <- names(resolution)
-  fits <- if (is.null(given)) length(resolution) %in% c(1, d) else all(given %in% labels)
-  if (!is_plain_numeric(resolution) || !fits || !all(is.finite(resolution) & resolution >= 0) ||
-    anyDuplicated(given)) {
+  unknown <- setdiff(given, labels)
+  numbers <- is_plain_numeric(resolution) && all(is.finite(resolution) & resolution >= 0)
+  if (numbers && length(unknown) > 0) {
+    stop_input("`resolution` must be named after columns, but there is no column `", unknown[1],
+      "`.",
+      call = call
+    )
+  }
+  one_each <- is.null(given) && length(resolution) %in% c(1, d)
+  if (!numbers || anyDuplicated(given) || (is.null(given) && !one_each)) {
     stop_input(
-      "`resolution` must be \"auto\" or numbers of at least 0, one, one for each of the ", d,
-      " columns, or some named after columns, not ", describe(resolution), ".",
+      "`resolution` must be \"auto\" or finite numbers of at least 0, one, one for each of the ",
+      plural(d, "column"), ", or some named after columns, not ", describe(resolution), ".",
       call = call
     )
   }

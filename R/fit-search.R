@@ -39,8 +39,9 @@ default_folds <- function(n) {
   if (n <= 500) 10L else if (n <= 20000) 5L else 1L
 }
 
-# The labels of folds that the user gives, of units; NULL where there are none. Rows of one unit are
-# held out together, and so are all rows of their labels.
+# The folds of units by the labels that the user gives, NULL where there are none. Rows of one label are
+# held out together; so are rows of one unit, and then all those of their labels. Many labels are
+# dealt into folds.
 fold_of_units <- function(search, folds) {
   if (length(folds) < 2) {
     return(NULL)
@@ -54,6 +55,10 @@ fold_of_units <- function(search, folds) {
   }
   labels <- match(folds, unique(folds))[search$rows$kept]
   labels <- join_labels(labels, search$units$unit_of)[search$units$row_of[search$near]]
+  labels <- match(labels, unique(labels))
+  if (max(labels) > 10) {
+    labels <- random_folds(max(5L, default_folds(length(labels))), max(labels))[labels]
+  }
   left <- length(labels) - max(tabulate(labels))
   if (left < 10) {
     stop_input(

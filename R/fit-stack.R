@@ -11,30 +11,36 @@
 #' parameters says nothing. The components are no clusters.
 #'
 #' @section What rows stand for: A stack is made from *units*, which ties tell:
-#'   - **A grid.** Where all values of a column are whole multiples of a step apart (of what they
-#'     were before a logarithm or a root, too), a value stands for the *cell* of one step around it.
-#'   - **Atoms.** A value with at least five rows, and five times as many as nine tenths of the
-#'     values have, is an atom. Its cell is that of the grid; without one it ends halfway to its
-#'     neighbours, and is no wider than the median step between values.
+#'   - **A grid.** Where the values of nine tenths of a column's rows are whole multiples of a step
+#'     apart (of what they were before a logarithm or a root, too), a value on that grid stands for
+#'     the *cell* of one step around it.
+#'   - **Atoms.** A value on a grid with more than twice the rows of each neighbour, beyond chance, is
+#'     an atom; off a grid one with at least five rows, and five times as many as nine tenths of the
+#'     values have. Its cell is that of the grid; without one it is no wider than values lie apart.
+#'     Mixtures with a component for each atom are among the candidates.
+#'   - **Shared values.** Other values that several rows share which differ elsewhere, off a grid,
+#'     stand for cells that end halfway to the next ones.
 #'   - **Repeats.** Identical rows that do not stand for cells in all columns are one unit with the
 #'     sum of their weights, so that no fold has seen what another holds out. So are rows on a grid
-#'     too fine to explain why they are identical. Rows and whole weights give the same fit.
+#'     too fine to explain why they are identical. Where every row is there equally often, once is as
+#'     good. Rows and whole weights give the same fit.
 #'
-#'   Units are spread evenly over their cells (dequantisation), as many as there are rows in each;
-#'   those of an atom as a normal distribution is within three standard deviations, so that
-#'   components can lie in the cell (Ho et al. 2019). Their mean log density is a lower bound of the
+#'   Units are spread evenly over their cells (dequantisation), on each side of a value so that its
+#'   mean stays, as many as there are rows in each; those of an atom as a normal distribution is
+#'   within three standard deviations, so that components can lie in the cell (Ho et al. 2019). Their mean log density is a lower bound of the
 #'   log probability of the cell less the log of its width (Theis, van den Oord and Bethge 2016): a
 #'   value that many rows share has the probability that they say, and no spike. `resolution` of
-#'   [cwmix()] gives the steps instead, 0 for values that stand for themselves; a column with a
-#'   given step has no atoms. Cells end at the bounds of `support`.
-#' @section Far rows: Rows that alone would set the scale of a column are set aside: those more than
-#'   thirty times its local scale (see `sd_floor` of [cwmix_control()]) from the median and ten
-#'   times that from the nearest five rows, unless more than a twentieth of the rows is so far from
-#'   the median. One broad component with the means and standard deviations of all rows stands for
-#'   them, with their share, and a warning of class `"cwmix_far_rows"` names them. Where candidates
-#'   are compared a row's log density counts at most ten times as far below the median as the
-#'   lowest tenth begins (or ten nats, if that is more): a row far from all others would decide
-#'   alone. In `held_out` far rows count as that bound.
+#'   [cwmix()] gives the steps instead, 0 for values that stand for themselves. Cells end at the
+#'   bounds of `support`; a value on a bound has the fiftieth of a step there, so that means stay.
+#'
+#'   Fits with `K` are made from the same units.
+#' @section Far rows: Rows that alone would set the scale of a column are set aside: at most five,
+#'   a hundred times as far from its median as the next one, and as its spread between quartiles.
+#'   One broad component about their mean stands for them, with their share: as wide as they spread,
+#'   and at least a third of the way to the others. A warning of class `"cwmix_far_rows"` names
+#'   them. Where candidates are compared a row's log density counts at most ten times as far below
+#'   the median as the lowest tenth begins (or ten nats, if that is more): a row far from all others
+#'   would decide alone.
 #' @section Value: An object of class `c("cwmix_stack", "cwmix_sum", "cwmix_density")`, a plain list
 #'   with the fields
 #'   - `members`, a list of densities, and `shares`, a numeric vector, one a member, as in
@@ -50,11 +56,14 @@
 #'     standard error `se`, and its `share` in the average. Candidates that break down, or give a
 #'     tenth of the held-out rows a density of 0, are not among them, nor are networks that do not
 #'     gain;
-#'   - `held_out`, a numeric vector with the names `score` and `se`: the mean held-out log density
-#'     of the average at the values that were recorded, with its standard error. The shares for each
-#'     fold are those that the other folds' rows give (with one split, those of all rows); it is a
-#'     little optimistic, as the same rows chose the candidates and the epochs of networks. On a
-#'     grid it differs from the scores of the candidates;
+#'   - `held_out`, a numeric vector: `score`, the mean held-out log density of the average at the
+#'     values that were recorded, with its standard error `se`. What a row can lose is bounded (see
+#'     below), far rows count as that bound; `unbounded` is the mean without it, which print() shows
+#'     where they differ by more than `se`. The shares for each fold are those that the other folds'
+#'     rows give (with one split, those of all rows); it is a little optimistic, as the same rows
+#'     chose the candidates and the epochs of networks. `units` is the score in the units' cells,
+#'     as those of the candidates are. Scores at values on a bound depend on the width of their
+#'     cells, and are not comparable to those with another `support`;
 #'   - `folds`, a whole number (1 for one split); `row_folds`, an integer vector, the fold that
 #'     holds out each row of the data, 0 where none does; `component_folds`, an integer vector, the
 #'     fold that each component was fitted outside of, 0 for that of far rows. By these
@@ -62,8 +71,8 @@
 #'     seen it, and rows that no fold holds out by all folds;
 #'   - `recorded`, a data frame with a row a column, what ties said: `column`, the number of
 #'     `distinct` values, the `spacing` of their grid (0 for none), its `scale` (`"raw"`, or
-#'     `"log"`, `"log10"`, `"log2"` or `"root"` for that before one; `NA` without a grid) and
-#'     `atoms`, a string of their values;
+#'     `"log"`, `"log10"`, `"log2"` or `"root"` for that before one; `NA` without a grid), `atoms`, a
+#'     string of their values, and how many other values off a grid are `shared` by several rows;
 #'   - `at_floor`, a whole number, the components of all fits that went in that are as narrow, in
 #'     some direction, as a thousandth of `sd_floor` allows (see [cwmix_control()]);
 #'   - `frame`, `proportions` (member by member), `log_likelihood`, `df`, `nobs`, `weight_sum`,
@@ -142,7 +151,7 @@ finish_stack <- function(search, settings, matched, kept) {
   task <- search$task
   candidates <- search$candidates
   if (length(candidates) == 0) stop_without_candidates(search)
-  scores <- vapply(candidates, `[[`, search$weights, "scores")
+  scores <- score_matrix(candidates, search)
   shares <- stacking_shares(scores, search$weights)
   used <- which(shares > 0)
   used <- used[order(shares[used], decreasing = TRUE)]
@@ -155,10 +164,11 @@ finish_stack <- function(search, settings, matched, kept) {
   }
   if (far > 0) warn_far_rows(search, far)
   offset <- mean_offset(task$sample, unlist(lapply(search$folds, `[[`, "held")))
-  parameters <- do.call(c, lapply(candidates[used], `[[`, "fits"))
+  narrow <- narrow_components(task, candidates[used], shares[used])
+  if (narrow$share > 0.1) warn_narrow(narrow)
   add_fields(object, fit_scores(object, search$rows, task$control), list(
     proportions = mean_posterior(object, search$rows, task$control),
-    at_floor = sum(vapply(parameters, function(p) components_at(task$floor, p), 0L)),
+    at_floor = narrow$count,
     candidates = candidate_table(candidates, scores, shares, search$weights, offset),
     folds = length(search$folds), row_folds = row_folds(search), component_folds = parts$folds,
     held_out = held_out,
@@ -169,7 +179,7 @@ finish_stack <- function(search, settings, matched, kept) {
 }
 
 # What is averaged, list(densities, shares, folds): the candidates' fits, and for far rows one broad
-# component with the moments of all; `folds` of the components in the order of sum_of(), 0 for that
+# component; `folds` of the components in the order of sum_of(), 0 for that
 # one.
 stack_parts <- function(search, candidates, shares, activation, far) {
   count <- length(search$folds)
@@ -195,36 +205,26 @@ stack_parts <- function(search, candidates, shares, activation, far) {
   )
 }
 
-# One normal about the middle of the near units, as wide as the far ones are away.
-broad_density <- function(search) {
-  near <- search$task$sample
-  far <- search$units$y[-search$near, , drop = FALSE]
-  apart <- colMeans((far - rep(near$center, each = nrow(far)))^2)
-  parameters <- mixture_parameters(
-    matrix(near$center, 1), pmax(sqrt(apart), near$scale), FALSE, 0
-  )
-  normal_of(parameters, "tanh", near$frame, "cwmix_model")
+# The components of all fits that are at the floor: list(count, of, share), `of` all, `share` that of
+# the density, were a fit's components alike.
+narrow_components <- function(task, candidates, shares) {
+  each <- lapply(candidates, function(candidate) {
+    at_floor <- vapply(candidate$fits, function(p) components_at(task$floor, p), 0L)
+    of <- vapply(candidate$fits, function(p) nrow(p$mean), 0L)
+    c(sum(at_floor), sum(of), mean(at_floor / of))
+  })
+  sums <- matrix(unlist(each), 3)
+  list(count = as.integer(sum(sums[1, ])), of = sum(sums[2, ]), share = sum(sums[3, ] * shares))
 }
 
-# The weight of the units that were set aside.
-far_share <- function(search) {
-  weights <- search$units$weights %||% rep(1, nrow(search$units$y))
-  1 - sum(weights[search$near]) / sum(weights)
-}
-
-warn_far_rows <- function(search, share) {
-  rows <- search$rows$kept[!search$units$unit_of %in% search$near]
-  one <- length(rows) == 1
-  named <- paste0(
-    if (one) "Row " else "Rows ", paste(utils::head(rows, 3), collapse = ", "),
-    if (length(rows) > 3) paste(" and", length(rows) - 3, "more"), if (one) " is" else " are"
-  )
+warn_narrow <- function(narrow) {
   warn_cwmix(
     paste0(
-      named, " so far from all others that one broad component of share ", signif(share, 2),
-      " stands for ", if (one) "it." else "them."
+      "The density means little, as ", narrow$count, " of ", plural(narrow$of, "component"),
+      " are as narrow as `sd_floor` allows in some direction: columns may determine each other, or ",
+      "values be recorded on a scale that `resolution` should give."
     ),
-    "cwmix_far_rows", NULL
+    "cwmix_degenerate", NULL
   )
 }
 
@@ -245,63 +245,6 @@ fold_densities.cwmix_stack <- function(object) {
     part_of_sum(object, object$component_folds %in% some)
   })
   list(fold = object$row_folds, densities = densities)
-}
-
-# The mean held-out log density of the average at the values that were recorded, with its standard
-# error. The shares for a fold are those that the other folds' rows give; far rows count as the
-# bound of what a row can lose.
-held_out_score <- function(search, candidates, shares, activation) {
-  sample <- search$task$sample
-  if (!is.null(sample$recorded)) sample[c("y", "log_jacobian")] <- sample$recorded
-  how <- list(threads = search$task$control$threads)
-  joint <- vapply(candidates, function(candidate) {
-    unlist(Map(function(fold, parameters) {
-      x <- standardised(sample, fold$held)
-      engine_density(engine_model(parameters, activation), x, "density", how)
-    }, search$folds, candidate$fits))
-  }, search$weights)
-  joint <- matrix(joint, length(search$weights)) + log(shares_of_others(search, candidates, shares))
-  held <- unlist(lapply(search$folds, `[[`, "held"))
-  scores <- log_row_sums(joint) + sample$log_jacobian[held]
-  far <- far_share(search)
-  least <- score_bound(scores, search$weights)
-  shift <- sum(log(sample$scale))
-  if (far == 0) warn_few_rows(scores - shift, least - shift, search)
-  scores <- c(pmax(scores, least), if (far > 0) least) - shift
-  weights <- c((1 - far) * search$weights, if (far > 0) far)
-  c(score = mean_score(scores, weights), se = score_error(scores, weights))
-}
-
-# Where the rows below the bound move the mean by more than its standard error.
-warn_few_rows <- function(scores, least, search) {
-  low <- which(scores < least)
-  bounded <- pmax(scores, least)
-  lost <- mean_score(bounded, search$weights) - mean_score(scores, search$weights)
-  if (length(low) == 0 || lost < score_error(bounded, search$weights)) {
-    return()
-  }
-  warn_cwmix(
-    paste0(
-      "Few rows decide the held-out score: ", plural(length(low), "row"), " of ",
-      length(scores), " would lower it by ", signif(lost, 2),
-      ", and count as no less than ", signif(least, 3), " instead."
-    ),
-    "cwmix_few_rows", NULL
-  )
-}
-
-# A row of shares for each held-out row; those of all where there is one split.
-shares_of_others <- function(search, candidates, shares) {
-  fold <- rep(seq_along(search$folds), vapply(search$folds, function(fold) length(fold$held), 0L))
-  by_fold <- if (length(search$folds) == 1 || length(candidates) == 1) {
-    matrix(shares, max(fold), length(shares), byrow = TRUE)
-  } else {
-    scores <- vapply(candidates, `[[`, search$weights, "scores")
-    t(vapply(seq_along(search$folds), function(f) {
-      shares_by_rows(scores, search$weights * (fold != f), iterations_for(scores))
-    }, double(length(shares))))
-  }
-  by_fold[fold, , drop = FALSE]
 }
 
 stop_without_candidates <- function(search) {
@@ -345,13 +288,23 @@ describe_parts.cwmix_stack <- function(object) NextMethod()[1]
 #' @export
 describe_training.cwmix_stack <- function(object) {
   c(describe_recorded(object$recorded), sprintf(
-    "  stacked     %d of %s, %s: held-out score %s (se %s)",
+    "  stacked     %d of %s, %s: held-out score %s (se %s)%s",
     sum(object$candidates$share > 0), plural(nrow(object$candidates), "candidate"),
     if (object$folds == 1) "one split" else plural(object$folds, "fold"),
-    fixed(object$held_out[["score"]], 4), fixed(object$held_out[["se"]], 4)
+    fixed(object$held_out[["score"]], 4), fixed(object$held_out[["se"]], 4),
+    describe_unbounded(object$held_out)
   ), if (object$at_floor > 0) {
     paste("  at floor   ", plural(object$at_floor, "component"))
   })
+}
+
+# Where few rows decide.
+describe_unbounded <- function(held_out) {
+  if (held_out[["score"]] - held_out[["unbounded"]] > held_out[["se"]]) {
+    paste0(", ", signif(held_out[["unbounded"]], 5), " with every row's full loss")
+  } else {
+    ""
+  }
 }
 
 #' @export

@@ -1,11 +1,13 @@
-# Frames: how users' columns become coordinates, and back. Five coordinates are in use: x
-#   as users hold it: vectors, matrices, data frames, columns of a formula y             the working
-#   scale: the logs or logits of bounded columns (support.R), else x standardised  (y - center) /
-#   scale: the scale that fits are computed on (scale.R) u             behind a flow: F at the
-#   standardised point (flow-pass.R) z             at a component: T_k(x), which is N(0, I) there
-#   (latent(), place()) A frame knows x and y. It is list(names, type, terms, support, inset): names
-#   of the columns or NULL; "vector", "matrix" or "data.frame", how draws come; the terms of a
-#   formula or NULL; bounds, d x 2; where data are on bounds, how far inside they count (support.R).
+# Frames: how users' columns become coordinates, and back. Five coordinates are in use:
+#   x: as users hold it: vectors, matrices, data frames, columns of a formula
+#   y: the working scale, the logs or logits of bounded columns (support.R), else x
+#   standardised: (y - center) / scale, the scale that fits are computed on (scale.R)
+#   u: behind a flow, F at the standardised point (flow-pass.R)
+#   z: at a component, T_k(x), which is N(0, I) there (latent(), place())
+#
+# A frame knows x and y. It is list(names, type, terms, support, inset): names of the columns or
+# NULL; "vector", "matrix" or "data.frame", how draws come; the terms of a formula or NULL; bounds,
+# d x 2; where data are on bounds, how far inside they count (support.R).
 
 new_frame <- function(names, type, support, terms = NULL) {
   list(names = names, type = type, terms = terms, support = support)

@@ -12,7 +12,7 @@ view_candidates <- function(object) {
       call = NULL
     )
   }
-  held_out <- object$held_out[["score"]]
+  held_out <- object$held_out[["units"]]
   network <- table$hidden != "constant"
   mixtures <- split(which(!network), table$covariance[!network])
   # The worst third lies far below.
