@@ -24,16 +24,21 @@ structures <- function(d, covariance) {
   if (covariance == "auto") all else all[full == (covariance == "full")]
 }
 
-# Levels in turn until two in a row score less than the best: the best level and its score, level
-# NULL where none has one. score(level) is -Inf where there is no fit.
-climb <- function(levels, score) {
+# Levels in turn until `patience` in a row score less than the best, or the gain from one to the next
+# would have to come ten times again to reach a `rival`: the best level and its score, level NULL
+# where none has one. score(level) is -Inf where there is no fit. What the first levels gain says
+# little yet.
+climb <- function(levels, score, patience = 2, rival = -Inf) {
   best <- list(level = NULL, score = -Inf)
   worse <- 0
-  for (level in levels) {
-    reached <- score(level)
+  last <- -Inf
+  for (i in seq_along(levels)) {
+    reached <- score(levels[i])
     worse <- if (reached > best$score) 0 else worse + 1
-    if (reached > best$score) best <- list(level = level, score = reached)
-    if (worse == 2) break
+    if (reached > best$score) best <- list(level = levels[i], score = reached)
+    hopeless <- i > 4 && rival - best$score > 10 * max(reached - last, 0.05)
+    if (worse == patience || hopeless) break
+    last <- reached
   }
   best
 }
@@ -67,7 +72,10 @@ search_mixtures <- function(search, covariance) {
   rows <- min(vapply(search$folds, function(fold) nrow(fold$mixture$x), 0L))
   if (rows <= ncol(search$task$sample$y)) all <- Filter(function(one) !one$full, all)
   for (name in names(all)) {
-    climb(sizes_for(search, all[[name]]), function(K) try_mixture(search, name, all[[name]], K))
+    climb(
+      sizes_for(search, all[[name]]), function(K) try_mixture(search, name, all[[name]], K),
+      rival = max(-Inf, candidate_scores(search))
+    )
   }
 }
 
@@ -125,7 +133,7 @@ search_adjusted <- function(search, covariance) {
     label <- paste0(name(best), if (tied) ", tied")
     climb(setdiff(sizes_for(search, structure), 1L), function(K) {
       try_mixture(search, label, structure, K)
-    })
+    }, patience = 1)
   }
 }
 
