@@ -19,6 +19,7 @@ image_frame <- function(d) new_frame(paste0("u", seq_len(d)), "matrix", no_suppo
 
 unbounded_frame <- function(frame) {
   frame$support[] <- no_support(nrow(frame$support))
+  frame$inset <- NULL
   frame
 }
 
@@ -29,10 +30,14 @@ column_labels <- function(frame) {
   frame$names %||% if (d == 1) "x" else paste0("x", seq_len(d))
 }
 
-# The one with a formula, or with names, rather than that of a specified model without.
+# Of frames within the same bounds the one with a formula, or with names, rather than that of a
+# specified model without. A value on a bound counts as far inside as any of them takes it.
 common_frame <- function(frames) {
   known <- vapply(frames, function(frame) (!is.null(frame$names)) + (!is.null(frame$terms)), 0)
-  frames[[which.max(known)]]
+  common <- frames[[which.max(known)]]
+  insets <- Filter(Negate(is.null), lapply(frames, `[[`, "inset"))
+  if (length(insets) > 0) common$inset <- do.call(pmax, insets)
+  common
 }
 
 # Points to evaluate, as users hold them: list(x, rows), columns matched by name where both sides
