@@ -84,6 +84,12 @@ holds_variables <- function(frame, names) {
   !all(frame$names %in% names) || (all(variables %in% names) && !all(variables %in% frame$names))
 }
 
+# Whether terms of a formula are computed again with constants of the fit.
+has_constants <- function(frame) {
+  constants <- attr(frame$terms, "predvars")
+  !is.null(constants) && !identical(constants, attr(frame$terms, "variables"))
+}
+
 # A matrix as users hold it on the working scale: list(y, log_jacobian, usable, outside), usable and
 # outside being row numbers; rows that are neither have missing values.
 working_points <- function(frame, x) {

@@ -139,6 +139,34 @@ test_that("data are those of the fit in any form, all of them in their order", {
   )
 })
 
+test_that("data of terms with constants of the fit are known but for rounding, others are not", {
+  d <- with_fixed_seed(1, data.frame(a = 1e4 + rexp(80), b = rnorm(80)))
+  fit <- with_fixed_seed(1, cwmix(
+    ~ poly(a, 2) + b, d,
+    hidden = NULL, control = cwmix_control(folds = 2)
+  ))
+  held_out <- predict(fit, d, rows = "held-out")
+  expect_identical(augment(fit, d)$.density, unname(held_out))
+  expect_false(isTRUE(all.equal(held_out, predict(fit, d))))
+  x <- read_newdata(fit$frame, d, NULL)$x
+  others <- list(
+    d[80:1, ], d[-1, ], rbind(d, d), transform(d, b = b + 1e-6), transform(d, b = -b),
+    transform(d, a = a + 1e-3), replace(d, cbind(1, 2), NA), replace(d, cbind(1, 2), Inf),
+    d[0, ], d[c(2, 1, 3:80), ]
+  )
+  for (i in seq_along(others)) {
+    expect_error(
+      predict(fit, others[[i]], rows = "held-out"), "`newdata` must be the data of the fit",
+      class = "cwmix_input_error", info = i
+    )
+    expect_identical(augment(fit, others[[i]])$.density, unname(predict(fit, others[[i]])))
+  }
+  # columns that are not computed again are the same numbers
+  plain <- fit_stack(faithful)
+  expect_true(is_data_of(plain, as.matrix(faithful)))
+  expect_false(is_data_of(plain, as.matrix(faithful) * (1 + 1e-12)))
+})
+
 test_that("other quantities, other fits and other words are refused", {
   fit <- fit_stack(faithful)
   for (type in c("posterior", "class", "weights", "component")) {
