@@ -28,14 +28,18 @@ residuals.cwmix_density <- function(object, newdata, ..., rows = NULL) {
   check_given("newdata", call)
   validate_density(object, "object", call)
   points <- read_newdata(object$frame, newdata, call)
-  n <- nrow(points$x)
-  d <- ncol(points$x)
-  z <- matrix(NA_real_, n, d, dimnames = row_names(points$rows, object$frame$names))
-  rows <- check_rows(rows, object, points$x, call)
-  for (judge in judges(object, points$x, rows, call)) {
-    for (block in row_blocks(length(judge$rows), max(d, size(object)$K))) {
+  z <- judged_residuals(object, points$x, judges(object, points$x, rows, call), call)
+  dimnames(z) <- row_names(points$rows, object$frame$names)
+  z
+}
+
+# The residuals of a matrix of points under those of judges() who judge them.
+judged_residuals <- function(object, x, jury, call) {
+  z <- matrix(NA_real_, nrow(x), ncol(x))
+  for (judge in jury) {
+    for (block in row_blocks(length(judge$rows), max(ncol(x), size(object)$K))) {
       some <- judge$rows[block]
-      part <- working_points(object$frame, points$x[some, , drop = FALSE])
+      part <- working_points(object$frame, x[some, , drop = FALSE])
       u <- stats::runif(length(part$usable))
       usable <- points_at(part$y[part$usable, , drop = FALSE])
       z[some[part$usable], ] <- at_call(call, residual(judge$density, usable, u))

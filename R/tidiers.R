@@ -73,24 +73,16 @@ augment.cwmix_density <- function(x, data, ..., rows = NULL) {
   check_dots_empty(..., call = call)
   check_given("data", call)
   validate_density(x, "x", call)
-  given <- read_newdata(x$frame, data, call, arg = "data")$x
-  points <- working_points(x$frame, given)
-  posterior <- exp(at_call(call, log_quantity_at(x, points, "posterior")))
-  held_out <- check_rows(rows, x, given, call) == "held-out"
-  density <- exp(if (held_out) {
-    held_out_density(x, data, call, arg = "data")
-  } else {
-    at_call(call, log_quantity_at(x, points, "density"))
-  })
-  class <- most_probable(posterior)
+  log_density <- judged_density(x, data, rows, call, arg = "data")
+  labels <- classes_of(x, data, call, arg = "data")
   if (is.data.frame(data)) {
     out <- data
   } else {
     out <- as.data.frame(data)
     if (is.null(dim(data))) names(out) <- column_labels(x$frame)
   }
-  out$.density <- unname(density)
-  out$.class <- unname(class)
-  out$.uncertainty <- 1 - posterior[cbind(seq_along(class), class)]
+  out$.density <- unname(exp(log_density))
+  out$.class <- unname(labels$class)
+  out$.uncertainty <- 1 - exp(labels$log_posterior)
   out
 }

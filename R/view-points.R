@@ -81,7 +81,7 @@ keep_stream <- function(code, seed = NULL) {
 quantity_at <- function(object, x, quantity) exp(log_quantity(object, x, quantity, NULL))
 
 # The most probable component of each row.
-class_at <- function(object, x) class_of(object, x, NULL, list())
+class_at <- function(object, x) classes_of(object, x, NULL)$class
 
 # Where to draw column j: over the points and where the model has its mass, inside the support.
 column_range <- function(object, points, draws, j, given = NULL) {
