@@ -28,8 +28,9 @@
 #'   (`precision` of [cwmix_control()] is that of training.)
 #' @param rows A string: `"held-out"` takes `newdata` for the data of a [cwmix()] fit without `K`,
 #'   all rows in their order, and gives each the density of the members that have not seen it: what
-#'   to look for outliers by, as any fit is a little too good where its data are. `"new"` does not
-#'   look whose rows they are.
+#'   to look for outliers by, as any fit is a little too good where its data are. With one split, as
+#'   beyond 20,000 rows, those that it does not hold out are judged by fits that have seen them.
+#'   `"new"` does not look whose rows they are.
 #' @param ... Must be empty.
 #' @return For `"density"` a numeric vector, for `"class"` an integer vector, one a row of
 #'   `newdata`; otherwise a matrix with K columns. Names of rows survive. A row with a missing

@@ -8,9 +8,10 @@
 #' @inheritParams predict.cwmix_density
 #' @param rows A string or `NULL`: what judges the rows. `"held-out"`: `newdata` are the data of a
 #'   [cwmix()] fit without `K`, all rows in their order, and the residuals of each row are those of
-#'   the members that have not seen it. `"new"`: the residuals are those of `object` itself, whose
-#'   rows they may be. `NULL`: `"held-out"` where `newdata` are the data of a fit without `K`,
-#'   `"new"` everywhere else.
+#'   the members that have not seen it; with one split, as beyond 20,000 rows, those that it does
+#'   not hold out are judged by fits that have seen them. `"new"`: the residuals are those of
+#'   `object` itself, whose rows they may be. `NULL`: `"held-out"` where `newdata` are the data of a
+#'   fit without `K`, `"new"` everywhere else.
 #' @param ... Must be empty.
 #' @return An n x d matrix. Rows with missing values, or outside the support, give `NA`. The
 #'   generator's state advances: one uniform a complete row.

@@ -6,9 +6,10 @@
 #' @param data A data frame, matrix or vector of points to augment.
 #' @param rows A string or `NULL`: what gives `.density`. `"held-out"`: `data` are the data of a
 #'   [cwmix()] fit without `K`, all rows in their order, and the density of each row is that of the
-#'   members that have not seen it. `"new"`: it is that of `x` itself. `NULL`: `"held-out"` where
-#'   `data` are the data of a fit without `K`, `"new"` everywhere else. `.class` and `.uncertainty`
-#'   are always those of `x`.
+#'   members that have not seen it; with one split, as beyond 20,000 rows, rows that it does not
+#'   hold out are judged by fits that have seen them. `"new"`: it is that of `x` itself. `NULL`:
+#'   `"held-out"` where `data` are the data of a fit without `K`, `"new"` everywhere else. `.class`
+#'   and `.uncertainty` are always those of `x`.
 #' @param ... Must be empty.
 #' @return `tidy()`: a data frame with a row a component: `component`, `proportion` (fits only), the
 #'   means and standard deviations as `mean.<column>` and `sd.<column>`; with a flow F those of u =
