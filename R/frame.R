@@ -21,6 +21,7 @@ image_frame <- function(d) new_frame(paste0("u", seq_len(d)), "matrix", no_suppo
 
 unbounded_frame <- function(frame) {
   frame$support[] <- no_support(nrow(frame$support))
+  frame$inset <- NULL
   frame
 }
 
@@ -31,10 +32,14 @@ column_labels <- function(frame) {
   frame$names %||% if (d == 1) "x" else paste0("x", seq_len(d))
 }
 
-# The one with a formula, or with names, rather than that of a specified model without.
+# Of frames within the same bounds the one with a formula, or with names, rather than that of a
+# specified model without. A value on a bound counts as far inside as any of them takes it.
 common_frame <- function(frames) {
   known <- vapply(frames, function(frame) (!is.null(frame$names)) + (!is.null(frame$terms)), 0)
-  frames[[which.max(known)]]
+  common <- frames[[which.max(known)]]
+  insets <- Filter(Negate(is.null), lapply(frames, `[[`, "inset"))
+  if (length(insets) > 0) common$inset <- do.call(pmax, insets)
+  common
 }
 
 # Points to evaluate, as users hold them: list(x, rows), columns matched by name where both sides
@@ -79,6 +84,12 @@ holds_variables <- function(frame, names) {
   variables <- variables_of(frame$terms)
   # Draws have all columns and lack the variables that are none.
   !all(frame$names %in% names) || (all(variables %in% names) && !all(variables %in% frame$names))
+}
+
+# Whether terms of a formula are computed again with constants of the fit.
+has_constants <- function(frame) {
+  constants <- attr(frame$terms, "predvars")
+  !is.null(constants) && !identical(constants, attr(frame$terms, "variables"))
 }
 
 # A matrix as users hold it on the working scale: list(y, log_jacobian, usable, outside), usable and

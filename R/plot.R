@@ -26,7 +26,10 @@
 #'   K, areas by their shares, and that of all of them stacked.
 #' - `"residuals"`: latent residuals (see [residuals()][residuals.cwmix_density]), N(0, I) under
 #'   the model: normal Q-Q plots with pointwise 95 percent bands of a sample that size; for two
-#'   columns also their scatter, for more a chi-square Q-Q plot of their squared length.
+#'   columns also their scatter, for more a chi-square Q-Q plot of their squared length. The data of
+#'   a [cwmix()] fit without `K` are judged by the members that have not seen them, as by
+#'   [residuals()][residuals.cwmix_density]; where that holds of all rows shown the titles say
+#'   "Held-out".
 #'
 #' @param x A `cwmix_density`: a fit of [cwmix()], [gaussian_mixture()], [flow_spline()] or the
 #'   like, a [cwmix_model()] or a [cwmix_average()].

@@ -28,8 +28,9 @@
 #'   (`precision` of [cwmix_control()] is that of training.)
 #' @param rows A string: `"held-out"` takes `newdata` for the data of a [cwmix()] fit without `K`,
 #'   all rows in their order, and gives each the density of the members that have not seen it: what
-#'   to look for outliers by, as any fit is a little too good where its data are. `"new"` does not
-#'   look whose rows they are.
+#'   to look for outliers by, as any fit is a little too good where its data are. With one split, as
+#'   beyond 20,000 rows, those that it does not hold out are judged by fits that have seen them.
+#'   `"new"` does not look whose rows they are.
 #' @param ... Must be empty.
 #' @return For `"density"` a numeric vector, for `"class"` an integer vector, one a row of
 #'   `newdata`; otherwise a matrix with K columns. Names of rows survive. A row with a missing
@@ -67,25 +68,28 @@ predict.cwmix_density <- function(object, newdata,
   validate_density(object, "object", call)
   if (type == "class") {
     if (log) stop_input("`log` must be FALSE for type = \"class\", not TRUE.", call = call)
-    class <- class_of(object, newdata, call, how)
+    class <- classes_of(object, newdata, call, how)$class
     warn_labels(object, call)
     return(class)
   }
   values <- if (rows == "new") {
     log_quantity(object, newdata, type, call, how = how)
   } else {
-    held_out_density(object, newdata, call, how)
+    judged_density(object, newdata, rows, call, how)
   }
   if (log) values else exp(values)
 }
 
-# The log density of each row under what has not seen it.
-held_out_density <- function(object, newdata, call, how = list(), arg = "newdata") {
+# The log density of each row under what judges it.
+judged_density <- function(object, newdata, rows, call, how = list(), arg = "newdata") {
   points <- read_newdata(object$frame, newdata, call, arg)
   out <- stats::setNames(double(nrow(points$x)), points$rows)
-  for (judge in judges(object, points$x, "held-out", call, arg)) {
-    part <- working_points(object$frame, points$x[judge$rows, , drop = FALSE])
-    out[judge$rows] <- at_call(call, log_quantity_at(judge$density, part, "density", how))
+  for (judge in judges(object, points$x, rows, call, arg)) {
+    for (block in row_blocks(length(judge$rows), ncol(points$x))) {
+      some <- judge$rows[block]
+      part <- working_points(object$frame, points$x[some, , drop = FALSE])
+      out[some] <- at_call(call, log_quantity_at(judge$density, part, "density", how))
+    }
   }
   out
 }
@@ -149,14 +153,16 @@ mend_lost <- function(values, object, points, quantity) {
   if (quantity == "density") values[, 1] else values
 }
 
-# The most probable component of every row.
-class_of <- function(object, newdata, call, how) {
-  points <- read_newdata(object$frame, newdata, call)
+# The most probable component of every row and its log posterior: list(class, log_posterior).
+classes_of <- function(object, newdata, call, how = list(), arg = "newdata") {
+  points <- read_newdata(object$frame, newdata, call, arg)
   class <- stats::setNames(integer(nrow(points$x)), points$rows)
+  log_posterior <- double(length(class))
   for (rows in row_blocks(length(class), max(unlist(size(object))))) {
     part <- working_points(object$frame, points$x[rows, , drop = FALSE])
     posterior <- at_call(call, log_quantity_at(object, part, "posterior", how))
     class[rows] <- most_probable(posterior)
+    log_posterior[rows] <- posterior[cbind(seq_along(rows), class[rows])]
   }
-  class
+  list(class = class, log_posterior = log_posterior)
 }

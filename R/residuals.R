@@ -8,9 +8,10 @@
 #' @inheritParams predict.cwmix_density
 #' @param rows A string or `NULL`: what judges the rows. `"held-out"`: `newdata` are the data of a
 #'   [cwmix()] fit without `K`, all rows in their order, and the residuals of each row are those of
-#'   the members that have not seen it. `"new"`: the residuals are those of `object` itself, whose
-#'   rows they may be. `NULL`: `"held-out"` where `newdata` are the data of a fit without `K`,
-#'   `"new"` everywhere else.
+#'   the members that have not seen it; with one split, as beyond 20,000 rows, those that it does
+#'   not hold out are judged by fits that have seen them. `"new"`: the residuals are those of
+#'   `object` itself, whose rows they may be. `NULL`: `"held-out"` where `newdata` are the data of a
+#'   fit without `K`, `"new"` everywhere else.
 #' @param ... Must be empty.
 #' @return An n x d matrix. Rows with missing values, or outside the support, give `NA`. The
 #'   generator's state advances: one uniform a complete row.
@@ -28,14 +29,18 @@ residuals.cwmix_density <- function(object, newdata, ..., rows = NULL) {
   check_given("newdata", call)
   validate_density(object, "object", call)
   points <- read_newdata(object$frame, newdata, call)
-  n <- nrow(points$x)
-  d <- ncol(points$x)
-  z <- matrix(NA_real_, n, d, dimnames = row_names(points$rows, object$frame$names))
-  rows <- check_rows(rows, object, points$x, call)
-  for (judge in judges(object, points$x, rows, call)) {
-    for (block in row_blocks(length(judge$rows), max(d, size(object)$K))) {
+  z <- judged_residuals(object, points$x, judges(object, points$x, rows, call), call)
+  dimnames(z) <- row_names(points$rows, object$frame$names)
+  z
+}
+
+# The residuals of a matrix of points under those of judges() who judge them.
+judged_residuals <- function(object, x, jury, call) {
+  z <- matrix(NA_real_, nrow(x), ncol(x))
+  for (judge in jury) {
+    for (block in row_blocks(length(judge$rows), max(ncol(x), size(object)$K))) {
       some <- judge$rows[block]
-      part <- working_points(object$frame, points$x[some, , drop = FALSE])
+      part <- working_points(object$frame, x[some, , drop = FALSE])
       u <- stats::runif(length(part$usable))
       usable <- points_at(part$y[part$usable, , drop = FALSE])
       z[some[part$usable], ] <- at_call(call, residual(judge$density, usable, u))

@@ -8,31 +8,37 @@ score_table <- function(scores, weights = NULL) {
     scores <- scores[weights > 0, , drop = FALSE]
     weights <- weights[weights > 0]
   }
-  score <- apply(scores, 2, weighted_mean, weights)
+  score <- apply(scores, 2, mean_score, weights)
   best <- which.max(score)
   difference <- score - score[best]
   difference[is.nan(difference)] <- NA
   difference[best] <- 0
-  se_difference <- apply(scores - scores[, best], 2, standard_error, weights)
+  se_difference <- apply(scores - scores[, best], 2, score_error, weights)
   se_difference[best] <- 0
   data.frame(
-    score = score, se = apply(scores, 2, standard_error, weights),
+    score = score, se = apply(scores, 2, score_error, weights),
     difference = difference, se_difference = se_difference
   )
 }
 
-weighted_mean <- function(x, weights) {
-  if (is.null(weights)) mean(x) else sum(x * weights) / sum(weights)
+# The mean of scores, by positive weights of any sum.
+mean_score <- function(scores, weights = NULL) {
+  if (is.null(weights)) mean(scores) else sum(scores * (weights / sum(weights)))
 }
 
-# Of a weighted mean of independent rows; without weights sd(x) / sqrt(n).
-standard_error <- function(x, weights) {
-  n <- length(x)
-  if (n < 2 || !all(is.finite(x))) {
+# The standard error of mean_score() of independent rows, the root of n / (n - 1) times the sum of
+# (share_i (score_i - mean))^2; without weights sd(scores) / sqrt(n). NA where it is not defined: of
+# one row, and of scores that are not finite.
+score_error <- function(scores, weights = NULL) {
+  n <- length(scores)
+  if (n < 2 || !all(is.finite(scores))) {
     return(NA_real_)
   }
-  w <- weights %||% rep(1, n)
-  sqrt(n / (n - 1) * sum(w^2 * (x - weighted_mean(x, weights))^2)) / sum(w)
+  shares <- if (is.null(weights)) 1 / n else weights / sum(weights)
+  terms <- shares * (scores - mean_score(scores, weights))
+  # A row far out may have a square beyond the range of doubles.
+  largest <- max(abs(terms), .Machine$double.xmin)
+  largest * sqrt(n / (n - 1) * sum((terms / largest)^2))
 }
 
 # Lines of a table: words at the left, numbers at the right, scores to four decimals.
@@ -49,15 +55,6 @@ format_scores <- function(table) {
     formatC(c(name, ifelse(is.na(x), "-", shown)), width = max(nchar(c(name, shown))))
   })
   trimws(do.call(paste, c(list(sep = "  "), cells)), "right")
-}
-
-mean_score <- function(scores, weights) sum(scores * weights)
-
-score_error <- function(scores, weights) {
-  terms <- weights * (scores - mean_score(scores, weights))
-  # A row far out may have a square beyond the range of doubles.
-  largest <- max(abs(terms), .Machine$double.xmin)
-  largest * sqrt(sum((terms / largest)^2))
 }
 
 # What a row's log density counts at least where sizes and candidates are compared: ten times as far

@@ -6,9 +6,10 @@
 #' @param data A data frame, matrix or vector of points to augment.
 #' @param rows A string or `NULL`: what gives `.density`. `"held-out"`: `data` are the data of a
 #'   [cwmix()] fit without `K`, all rows in their order, and the density of each row is that of the
-#'   members that have not seen it. `"new"`: it is that of `x` itself. `NULL`: `"held-out"` where
-#'   `data` are the data of a fit without `K`, `"new"` everywhere else. `.class` and `.uncertainty`
-#'   are always those of `x`.
+#'   members that have not seen it; with one split, as beyond 20,000 rows, rows that it does not
+#'   hold out are judged by fits that have seen them. `"new"`: it is that of `x` itself. `NULL`:
+#'   `"held-out"` where `data` are the data of a fit without `K`, `"new"` everywhere else. `.class`
+#'   and `.uncertainty` are always those of `x`.
 #' @param ... Must be empty.
 #' @return `tidy()`: a data frame with a row a component: `component`, `proportion` (fits only), the
 #'   means and standard deviations as `mean.<column>` and `sd.<column>`; with a flow F those of u =
@@ -73,24 +74,16 @@ augment.cwmix_density <- function(x, data, ..., rows = NULL) {
   check_dots_empty(..., call = call)
   check_given("data", call)
   validate_density(x, "x", call)
-  given <- read_newdata(x$frame, data, call, arg = "data")$x
-  points <- working_points(x$frame, given)
-  posterior <- exp(at_call(call, log_quantity_at(x, points, "posterior")))
-  held_out <- check_rows(rows, x, given, call) == "held-out"
-  density <- exp(if (held_out) {
-    held_out_density(x, data, call, arg = "data")
-  } else {
-    at_call(call, log_quantity_at(x, points, "density"))
-  })
-  class <- most_probable(posterior)
+  log_density <- judged_density(x, data, rows, call, arg = "data")
+  labels <- classes_of(x, data, call, arg = "data")
   if (is.data.frame(data)) {
     out <- data
   } else {
     out <- as.data.frame(data)
     if (is.null(dim(data))) names(out) <- column_labels(x$frame)
   }
-  out$.density <- unname(density)
-  out$.class <- unname(class)
-  out$.uncertainty <- 1 - posterior[cbind(seq_along(class), class)]
+  out$.density <- unname(exp(log_density))
+  out$.class <- unname(labels$class)
+  out$.uncertainty <- 1 - exp(labels$log_posterior)
   out
 }

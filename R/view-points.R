@@ -9,8 +9,9 @@
 # from.
 
 # Rows of newdata or of the training data that are complete, where the density may be positive, and
-# of positive weight: list(x, weights), or NULL where no data can be found. `frame` is the
-# environment of the user's call.
+# of positive weight: list(x, weights, all, kept), or NULL where no data can be found. `all` is the
+# matrix with every row, `kept` the numbers of those in x. `frame` is the environment of the user's
+# call.
 points_to_plot <- function(object, newdata, frame) {
   if (is.null(newdata)) {
     # The call may draw its data.
@@ -28,15 +29,17 @@ points_to_plot <- function(object, newdata, frame) {
   }
   kept <- is_drawable(object, x)
   if (!is.null(weights)) kept <- kept & weights > 0
-  if (!any(kept)) {
+  kept <- which(kept)
+  if (length(kept) == 0) {
     stop_input("`newdata` must have a complete row inside the support.", call = NULL)
   }
-  list(x = x[kept, , drop = FALSE], weights = weights[kept])
+  list(x = x[kept, , drop = FALSE], weights = weights[kept], all = x, kept = kept)
 }
 
 is_drawable <- function(object, x) {
   range <- value_range(object)
-  kept <- rowSums(!is.finite(x)) == 0 & to_working(x, object$frame$support)$inside
+  working <- to_working(move_inside(x, object$frame), object$frame$support)
+  kept <- rowSums(!is.finite(x)) == 0 & working$inside
   for (j in seq_len(ncol(x))) kept <- kept & x[, j] >= range[j, 1] & x[, j] <= range[j, 2]
   kept
 }
@@ -74,7 +77,7 @@ reference_draws <- function(object) {
 quantity_at <- function(object, x, quantity) exp(log_quantity(object, x, quantity, NULL))
 
 # The most probable component of each row.
-class_at <- function(object, x) class_of(object, x, NULL, list())
+class_at <- function(object, x) classes_of(object, x, NULL)$class
 
 # Where to draw column j: over the points and where the model has its mass, inside the support.
 column_range <- function(object, points, draws, j, given = NULL) {

@@ -1,6 +1,7 @@
-# Latent residuals, N(0, I) where the model holds. data: the matrix of residuals, NA where no
-# density is; such rows are not shown. With `qq`, a list of one quantile plot or two (qq_of()), and
-# of two columns `circles` (residual_circles()).
+# Latent residuals, N(0, I) where the model holds, of training rows by members that have not seen
+# them, where there are any. data: the matrix of residuals, NA where no density is; such rows are
+# not shown. With `qq`, a list of one quantile plot or two (qq_of()), and of two columns `circles`
+# (residual_circles()).
 view_residuals <- function(object, points) {
   if (is.null(points)) {
     stop_input("`newdata` must be given for residuals: ",
@@ -12,21 +13,30 @@ view_residuals <- function(object, points) {
       call = NULL
     )
   }
-  data <- keep_stream(stats::residuals(object, points$x))
+  # The data of a fit are known by all their rows.
+  jury <- judges(object, points$all, NULL, NULL)
+  all <- keep_stream(judged_residuals(object, points$all, jury, NULL))
+  data <- all[points$kept, , drop = FALSE]
   colnames(data) <- column_labels(object$frame)
   d <- ncol(data)
   z <- data[!is.na(data[, 1]), , drop = FALSE]
   if (nrow(z) == 0) {
     stop_input("`newdata` must have a row where the density is positive.", call = NULL)
   }
-  title <- if (d == 2) "Normal Q-Q" else "Latent residuals"
+  # Short ones: two panels share the width.
+  titles <- if (are_unseen(points$kept, jury)) {
+    c("Held-out residuals", "Held-out normal Q-Q", "Held-out squared lengths")
+  } else {
+    c("Latent residuals", "Normal Q-Q", "Squared lengths")
+  }
+  title <- titles[if (d == 2) 2 else 1]
   qq <- list(qq_of(z, stats::qnorm, title, c("Normal quantiles", "Residuals")))
   if (d > 2) {
     chi_square <- function(p) stats::qchisq(p, d)
     labels <- c(sprintf("Chi-square(%d) quantiles", d), "Squared length")
-    qq[[2]] <- qq_of(cbind(rowSums(z^2)), chi_square, "Squared lengths", labels)
+    qq[[2]] <- qq_of(cbind(rowSums(z^2)), chi_square, titles[3], labels)
   }
-  list(data = data, qq = qq, circles = if (d == 2) residual_circles(z))
+  list(data = data, qq = qq, circles = if (d == 2) residual_circles(z, titles[1]))
 }
 
 # Sorted columns against the quantiles of a distribution, with the pointwise 95 percent band of
@@ -48,11 +58,11 @@ qq_of <- function(values, quantile, title, labels) {
 }
 
 # A scatter of `points`, with the `radius` of the circles that should hold 50, 90 and 99 percent.
-residual_circles <- function(z) {
+residual_circles <- function(z, title) {
   radius <- normal_radius(c(0.5, 0.9, 0.99))
   limits <- c(-1, 1) * 1.05 * max(abs(z), radius)
   list(
-    points = thin(z), radius = radius, title = "Latent residuals", labels = colnames(z),
+    points = thin(z), radius = radius, title = title, labels = colnames(z),
     xlim = limits, ylim = limits
   )
 }

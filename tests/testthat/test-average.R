@@ -544,3 +544,24 @@ test_that("a picture scores an average as any density", {
   score <- sum(mass * predict(average, unname(as.matrix(at)), log = TRUE))
   expect_equal(expected_log_density(picture, average), score)
 })
+
+test_that("a value on a bound counts as far inside as any member takes it, in any order", {
+  counts <- rep(0:4, 10)
+  fits <- list(
+    fit_stack(counts, support = c(0, 5)), fit_stack(counts + 0.5, support = c(0, 5)),
+    fit_stack(counts + 1, support = c(0, 5)),
+    cwmix_model(c(-1, 1), sd = c(1, 2), classifier = c(0.3, 0.7), support = c(0, 5))
+  )
+  expect_null(fits[[2]]$frame$inset)
+  for (order in list(1:4, 4:1, c(2, 3, 1, 4))) {
+    average <- cwmix_average(fits[order])
+    expect_identical(average$frame$inset, matrix(0.01, 1, 2))
+    inside <- vapply(fits, predict, double(2), c(0.01, 4.99))
+    expect_close(predict(average, c(0, 5)), rowMeans(inside), 1e-12)
+    expect_silent(validate_density(average, "average", NULL))
+  }
+  # without bounds there is nothing to be inside of
+  free <- unbounded(average)
+  expect_null(free$frame$inset)
+  expect_silent(validate_frame(free$frame))
+})

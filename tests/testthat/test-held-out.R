@@ -139,6 +139,92 @@ test_that("data are those of the fit in any form, all of them in their order", {
   )
 })
 
+test_that("data of terms with constants of the fit are known but for rounding, others are not", {
+  d <- with_fixed_seed(1, data.frame(a = 1e4 + rexp(80), b = rnorm(80)))
+  fit <- with_fixed_seed(1, cwmix(
+    ~ poly(a, 2) + b, d,
+    hidden = NULL, control = cwmix_control(folds = 2)
+  ))
+  held_out <- predict(fit, d, rows = "held-out")
+  expect_identical(augment(fit, d)$.density, unname(held_out))
+  expect_false(isTRUE(all.equal(held_out, predict(fit, d))))
+  x <- read_newdata(fit$frame, d, NULL)$x
+  others <- list(
+    d[80:1, ], d[-1, ], rbind(d, d), transform(d, b = b + 1e-6), transform(d, b = -b),
+    transform(d, a = a + 1e-3), replace(d, cbind(1, 2), NA), replace(d, cbind(1, 2), Inf),
+    d[0, ], d[c(2, 1, 3:80), ]
+  )
+  for (i in seq_along(others)) {
+    expect_error(
+      predict(fit, others[[i]], rows = "held-out"), "`newdata` must be the data of the fit",
+      class = "cwmix_input_error", info = i
+    )
+    expect_identical(augment(fit, others[[i]])$.density, unname(predict(fit, others[[i]])))
+  }
+  # columns that are not computed again are the same numbers
+  plain <- fit_stack(faithful)
+  expect_true(is_data_of(plain, as.matrix(faithful)))
+  expect_false(is_data_of(plain, as.matrix(faithful) * (1 + 1e-12)))
+})
+
+test_that("with one split the rows it does not hold out are judged by fits that have seen them", {
+  x <- ring(60)
+  fit <- one_split(fit_stack(x, control = cwmix_control()))
+  expect_identical(tabulate(fit$row_folds + 1L), c(54L, 6L))
+  # there are no other fits
+  expect_close(predict(fit, x, rows = "held-out"), predict(fit, x), 1e-12)
+  unseen <- function(fit, x) {
+    jury <- judges(fit, x, NULL, NULL)
+    rep(vapply(jury, `[[`, NA, "unseen"), lengths(lapply(jury, `[[`, "rows")))
+  }
+  expect_identical(unseen(fit, x), rep(c(FALSE, TRUE), c(54, 6)))
+  expect_identical(unseen(fit_stack(x, weights = rep(0:2, 20)), x), rep(TRUE, 60))
+  expect_identical(unseen(fit, x[-1, ]), rep(FALSE, 59))
+})
+
+test_that("densities of folds are made once, and of other data not at all", {
+  fit <- ring_fit()
+  x <- ring(150)
+  calls <- 0
+  real <- fold_densities
+  counting <- function(object) {
+    calls <<- calls + 1
+    real(object)
+  }
+  made <- function(code) {
+    calls <<- 0
+    with_replaced("fold_densities", counting, code)
+    calls
+  }
+  for (verb in list(augment, residuals)) {
+    expect_identical(made(verb(fit, x)), 1)
+    expect_identical(made(verb(fit, x[-1, ])), 0)
+    expect_identical(made(verb(fit, x, rows = "new")), 0)
+  }
+  expect_identical(made(predict(fit, x, rows = "held-out")), 1)
+})
+
+test_that("rows are judged and classed block by block", {
+  fit <- ring_fit()
+  x <- ring(150)
+  most <- 0L
+  real <- log_quantity_at
+  watching <- function(object, points, ...) {
+    most <<- max(most, nrow(points$y))
+    real(object, points, ...)
+  }
+  blocks <- function(n, width) unname(split(seq_len(n), (seq_len(n) - 1) %/% 20))
+  in_blocks <- function(code) {
+    with_replaced("row_blocks", blocks, with_replaced("log_quantity_at", watching, code))
+  }
+  expect_equal(in_blocks(augment(fit, x)), augment(fit, x), tolerance = 1e-12)
+  expect_equal(
+    in_blocks(predict(fit, x, rows = "held-out")), predict(fit, x, rows = "held-out"),
+    tolerance = 1e-12
+  )
+  expect_identical(most, 20L)
+})
+
 test_that("other quantities, other fits and other words are refused", {
   fit <- fit_stack(faithful)
   for (type in c("posterior", "class", "weights", "component")) {

@@ -486,16 +486,70 @@ test_that("rows where no density is are left out", {
   )
 })
 
+test_that("rows on a bound of the support are shown", {
+  counts <- with_fixed_seed(1, rbinom(200, 10, 0.1))
+  fit <- fit_stack(counts, support = c(0, 10), keep_data = TRUE)
+  expect_gt(sum(counts == 0), 10)
+  for (newdata in list(NULL, counts)) {
+    expect_identical(points_to_plot(fit, newdata, NULL)$x, cbind(as.double(counts)))
+  }
+  # on the other bound, and outside, no density is
+  expect_identical(points_to_plot(fit, c(0, 3, 10, -1), NULL)$x, cbind(c(0, 3)))
+})
+
+test_that("residuals of training rows are held-out ones, and the titles say so", {
+  grDevices::pdf(NULL)
+  on.exit(grDevices::dev.off())
+  titles <- function(fit, newdata = NULL) {
+    view <- view_residuals(fit, points_to_plot(fit, newdata, NULL))
+    c(view$circles$title, vapply(view$qq, `[[`, "", "title"))
+  }
+  counts <- with_fixed_seed(1, rbinom(200, 10, 0.1))
+  cases <- list(
+    list(fit_stack(counts, support = c(0, 10), keep_data = TRUE), counts, "residuals"),
+    list(ring_fit(keep_data = TRUE), ring(150), c("residuals", "normal Q-Q")),
+    list(fit_stack(iris[1:3], keep_data = TRUE), iris[1:3], c("residuals", "squared lengths"))
+  )
+  for (case in cases) {
+    fit <- case[[1]]
+    x <- case[[2]]
+    for (newdata in list(NULL, x)) {
+      drawn <- with_fixed_seed(3, plot(fit, newdata, what = "residuals"))
+      expect_identical(
+        unname(drawn), unname(with_fixed_seed(3, cbind(residuals(fit, x, rows = "held-out"))))
+      )
+      expect_identical(titles(fit, newdata), paste("Held-out", case[[3]]))
+    }
+    expect_no_match(titles(fit, utils::head(x, 100)), "Held-out")
+  }
+  # a row of weight 0 is judged, too, but not shown
+  x <- ring(60)
+  fit <- fit_stack(x, weights = rep(0:2, 20), keep_data = TRUE)
+  expect_identical(titles(fit), c("Held-out residuals", "Held-out normal Q-Q"))
+  drawn <- with_fixed_seed(3, plot(fit, what = "residuals"))
+  held_out <- with_fixed_seed(3, residuals(fit, x, rows = "held-out"))
+  expect_identical(unname(drawn), unname(held_out[rep(0:2, 20) > 0, ]))
+  # most rows of one split are fitted, as are all of one model
+  seen <- list(
+    one_split(fit_stack(x, control = cwmix_control(), keep_data = TRUE)),
+    fit_mixture(x, 2, keep_data = TRUE)
+  )
+  for (fit in seen) expect_identical(titles(fit), c("Latent residuals", "Normal Q-Q"))
+})
+
 test_that("bands and circles of residuals hold what they are said to hold", {
   model <- make_model(2, 3, 4)
-  view <- with_fixed_seed(1, view_residuals(model, list(x = make_points(40, 2))))
+  view_of_points <- function(model, x) {
+    with_fixed_seed(1, view_residuals(model, points_to_plot(model, x, NULL)))
+  }
+  view <- view_of_points(model, make_points(40, 2))
   qq <- view$qq[[1]]
   i <- 1:40
   expect_equal(pbeta(pnorm(qq$low), i, 41 - i), rep(0.025, 40), tolerance = 1e-12)
   expect_equal(pbeta(pnorm(qq$high), i, 41 - i), rep(0.975, 40), tolerance = 1e-12)
   expect_identical(qq$sorted, apply(view$data, 2, sort))
   expect_equal(1 - exp(-view$circles$radius^2 / 2), c(0.5, 0.9, 0.99), tolerance = 1e-14)
-  squared <- with_fixed_seed(1, view_residuals(make_model(3, 2), list(x = make_points(40, 3))))
+  squared <- view_of_points(make_model(3, 2), make_points(40, 3))
   expect_equal(pbeta(pchisq(squared$qq[[2]]$low, 3), i, 41 - i), rep(0.025, 40), tolerance = 1e-12)
   expect_identical(squared$qq[[2]]$sorted[, 1], sort(rowSums(squared$data^2)))
 })

@@ -48,9 +48,33 @@ test_that("where a tenth of the rows has no density there is no bound", {
   expect_equal(score_bound(c(-Inf, 0, 0), c(0.09, 0.41, 0.5)), -10)
 })
 
-test_that("the error of a mean of weighted scores has no overflow", {
+test_that("the mean and its error are those of a loop, by weights of any sum", {
+  scores <- with_fixed_seed(1, rnorm(30, -3))
+  w <- with_fixed_seed(2, rexp(30))
+  mean <- 0
+  for (i in 1:30) mean <- mean + w[i] * scores[i] / sum(w)
+  square <- 0
+  for (i in 1:30) square <- square + (w[i] / sum(w) * (scores[i] - mean))^2
+  for (unit in c(1, 1 / sum(w), 1e300)) {
+    expect_equal(mean_score(scores, unit * w), mean, tolerance = 1e-14)
+    expect_equal(score_error(scores, unit * w), sqrt(30 / 29 * square), tolerance = 1e-13)
+  }
+  # equal ones are none
+  for (weights in list(NULL, rep(1, 30), rep(1 / 30, 30))) {
+    expect_equal(mean_score(scores, weights), mean(scores), tolerance = 1e-14)
+    expect_equal(score_error(scores, weights), sd(scores) / sqrt(30), tolerance = 1e-13)
+  }
+})
+
+test_that("the error of a mean has no overflow, and is NA where there is none", {
   scores <- c(-1e200, 1, 2)
-  w <- rep(1 / 3, 3)
-  expect_equal(score_error(scores, w), sqrt(6) / 9 * 1e200)
+  for (w in list(NULL, rep(1 / 3, 3), rep(5, 3))) {
+    expect_equal(score_error(scores, w), 1e200 / 3)
+  }
   expect_equal(score_error(rep(3, 5), rep(0.2, 5)), 0)
+  for (undefined in list(3, c(1, -Inf), c(1, NaN, 2), double())) {
+    expect_identical(score_error(undefined, rep(1, length(undefined))), NA_real_)
+  }
+  expect_identical(mean_score(c(1, -Inf), c(1, 1)), -Inf)
+  expect_identical(score_table(cbind(c(-1e200, 1, 2), 0))$se, c(1e200 / 3, 0))
 })

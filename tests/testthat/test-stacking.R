@@ -43,7 +43,7 @@ test_that("scores of candidates and of the stack are those of a loop over the ro
     rows <- rows[, order(scores, decreasing = TRUE)]
     table <- both$fit$candidates
     expect_close(table$score, colSums(rows * share), 1e-10, floor = 1)
-    spread <- function(row) sqrt(sum((share * (row - sum(row * share)))^2))
+    spread <- function(row) sqrt(40 / 39 * sum((share * (row - sum(row * share)))^2))
     expect_close(table$se, apply(rows, 2, spread), 1e-9)
     # a row is scored with the shares that the rows of the other folds give
     rows <- rows[, table$share > 0]
