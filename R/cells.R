@@ -5,12 +5,12 @@
 # (Theis, van den Oord and Bethge 2016). Rows that are repeated and stand for no cell are one
 # observation with their weights' sum.
 
-# Cells of the columns of x, whose rows stand for `counts` rows, and for `once` of them where repeated
-# rows count once: a list of list(distinct, step, scale, origin, shared). `step` is that of the grid
-# on which the values stand, or 0, and `scale` the name of the grid's own scale; where a few values
-# are off it, `origin` is a place on it. `shared` is a data frame of atoms and of values off the grid
-# that several rows share: `value`, what its cell has `below` and `above` it, `atom`. `steps` are given
-# steps, NA for a column where they are to be found, or NULL for all.
+# Cells of the columns of x, whose rows stand for `counts` rows, and for `once` of them where
+# repeated rows count once: a list of list(distinct, step, scale, origin, shared). `step` is that of
+# the grid on which the values stand, or 0, and `scale` the name of the grid's own scale; where a
+# few values are off it, `origin` is a place on it. `shared` is a data frame of atoms and of values
+# off the grid that several rows share: `value`, what its cell has `below` and `above` it, `atom`.
+# `steps` are given steps, NA for a column where they are to be found, or NULL for all.
 find_cells <- function(x, counts, once, steps) {
   steps <- steps %||% rep(NA_real_, ncol(x))
   lapply(seq_len(ncol(x)), function(j) column_cells(x[, j], counts, once, steps[j]))
@@ -96,8 +96,8 @@ halfway <- function(values) {
   if (n == 0) matrix(Inf, length(values), 2) else cbind(c(half[1], half), c(half, half[n]))
 }
 
-# Widths of the cells of some of the values: no more than the values lie apart around there, nor than
-# what is to the next of these.
+# Widths of the cells of some of the values: no more than the values lie apart around there, nor
+# than what is to the next of these.
 widths_at <- function(values, at) {
   gaps <- diff(values)
   around <- if (length(gaps) < 9) rep(stats::median(gaps), length(gaps)) else stats::runmed(gaps, 9)
@@ -333,10 +333,10 @@ merge_units <- function(x, weights, counted, group, in_cells) {
 }
 
 # Points spread over cells: in each column those of one cell take places in random order, one in
-# each of as many parts of it, evenly over a cell of a grid and over each side of a value that is not
-# in its middle, so that its mean stays. Those of an atom lie as a normal distribution does within
-# three standard deviations, since components do (Ho et al. 2019, variational dequantization): the
-# tails of one over an even spread would leave the cell.
+# each of as many parts of it, evenly over a cell of a grid and over each side of a value that is
+# not in its middle, so that its mean stays. Those of an atom lie as a normal distribution does
+# within three standard deviations, since components do (Ho et al. 2019, variational
+# dequantization): the tails of one over an even spread would leave the cell.
 spread_over_cells <- function(x, lower, upper, atom) {
   for (j in which(colSums(lower < upper) > 0)) {
     rows <- which(lower[, j] < upper[, j])

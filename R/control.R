@@ -24,13 +24,14 @@
 #'   gains less.
 #' @param starts A whole number of starts of EM, the best of three times as many random ones after
 #'   ten iterations (Biernacki et al. 2003); the best result is kept.
-#' @param folds For a fit without `K` (others have none), a whole number from 2 of folds, with fewer rows one a row;
-#'   `NULL` for 10 up to 500 rows, 5 up to 20,000, and one split with at most 5,000 held-out rows
-#'   beyond; or a vector of labels, one a row: rows with one label are held out together. More than
-#'   ten labels are dealt at random into as many folds as by default, at least five. A number
-#'   stands for random folds: where rows depend on each other, as in time series or in blocks of
-#'   repeated measurements, neighbours of a held-out row are among those fitted, and the scores, the
-#'   shares they choose and the networks they let grow are too good. There give the blocks.
+#' @param folds For a fit without `K` (others have none), a whole number from 2 of folds, with fewer
+#'   rows one a row; `NULL` for 10 up to 500 rows, 5 up to 20,000, and one split with at most 5,000
+#'   held-out rows beyond; or a vector of labels, one a row: rows with one label are held out
+#'   together. More than ten labels are dealt at random into as many folds as by default, at least
+#'   five. A number stands for random folds: where rows depend on each other, as in time series or
+#'   in blocks of repeated measurements, neighbours of a held-out row are among those fitted, and
+#'   the scores, the shares they choose and the networks they let grow are too good. There give the
+#'   blocks.
 #' @param sd_floor A number of at least 0: the smallest standard deviation of a component, in any
 #'   direction, as a fraction of the column's local scale, the smallest that is positive of three:
 #'   its standard deviation; its interquartile range over 1.349; and, for groups far apart, the

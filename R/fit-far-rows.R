@@ -18,8 +18,8 @@ far_rows <- function(sample) {
   sort(unique(unlist(far)))
 }
 
-# One normal about the mean of the far units, as wide as they are spread, and at least as the near ones
-# or a third of the way to these.
+# One normal about the mean of the far units, as wide as they are spread, and at least as the near
+# ones or a third of the way to these.
 broad_density <- function(search) {
   near <- search$task$sample
   y <- search$units$y[-search$near, , drop = FALSE]

@@ -49,7 +49,8 @@ is_fold_of <- function(x) is.integer(x) && !anyNA(x) && all(x >= 0)
 
 is_recorded <- function(x) {
   is_table(x) && is.character(x$column) && is.integer(x$distinct) && is.double(x$spacing) &&
-    is.character(x$atoms) && is.integer(x$shared) && (is.character(x$scale) || all(is.na(x$scale))) &&
+    is.character(x$atoms) && is.integer(x$shared) &&
+    (is.character(x$scale) || all(is.na(x$scale))) &&
     !anyNA(x[c("distinct", "spacing", "atoms", "shared")])
 }
 

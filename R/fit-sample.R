@@ -3,8 +3,8 @@
 # is zero, or are NULL; `kept` are the numbers of these rows among all, `x` their values where
 # columns are bounded; `unit` is what one of them stands for in sums that are reported. `center` and
 # `scale` are the columns' means and standard deviations; `core`, at most one, is what a floor
-# should be relative to, in these. `points` are as from read_training() or read_formula(), and values
-# may stand on a bound where `closed`.
+# should be relative to, in these. `points` are as from read_training() or read_formula(), and
+# values may stand on a bound where `closed`.
 
 read_sample <- function(points, support, weights, call, closed = FALSE) {
   x <- points$x
@@ -45,9 +45,10 @@ read_sample <- function(points, support, weights, call, closed = FALSE) {
 standard <- c("center", "scale", "core")
 
 # The sample of the units that the rows stand for (cells.R), spread over their cells: with further
-# fields `row_of`, where each stands, `unit_of`, that of each row, `recorded`, the units where they were recorded, or NULL where
-# that is where they are, `atoms`, their groups, `found`, what ties said of each column, and `seed`, by
-# which the same units are found again. `steps`: see read_resolution().
+# fields `row_of`, where each stands, `unit_of`, that of each row, `recorded`, the units where they
+# were recorded, or NULL where that is where they are, `atoms`, their groups, `found`, what ties
+# said of each column, and `seed`, by which the same units are found again. `steps`: see
+# read_resolution().
 unit_sample <- function(sample, steps = NULL, seed = NULL) {
   support <- sample$frame$support
   x <- sample$x %||% sample$y

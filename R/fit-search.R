@@ -39,9 +39,9 @@ default_folds <- function(n) {
   if (n <= 500) 10L else if (n <= 20000) 5L else 1L
 }
 
-# The folds of units by the labels that the user gives, NULL where there are none. Rows of one label are
-# held out together; so are rows of one unit, and then all those of their labels. Many labels are
-# dealt into folds.
+# The folds of units by the labels that the user gives, NULL where there are none. Rows of one label
+# are held out together; so are rows of one unit, and then all those of their labels. Many labels
+# are dealt into folds.
 fold_of_units <- function(search, folds) {
   if (length(folds) < 2) {
     return(NULL)

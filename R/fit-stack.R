@@ -14,24 +14,25 @@
 #'   - **A grid.** Where the values of nine tenths of a column's rows are whole multiples of a step
 #'     apart (of what they were before a logarithm or a root, too), a value on that grid stands for
 #'     the *cell* of one step around it.
-#'   - **Atoms.** A value on a grid with more than twice the rows of each neighbour, beyond chance, is
-#'     an atom; off a grid one with at least five rows, and five times as many as nine tenths of the
-#'     values have. Its cell is that of the grid; without one it is no wider than values lie apart.
-#'     Mixtures with a component for each atom are among the candidates.
+#'   - **Atoms.** A value on a grid with more than twice the rows of each neighbour, beyond chance,
+#'     is an atom; off a grid one with at least five rows, and five times as many as nine tenths of
+#'     the values have. Its cell is that of the grid; without one it is no wider than values lie
+#'     apart. Mixtures with a component for each atom are among the candidates.
 #'   - **Shared values.** Other values that several rows share which differ elsewhere, off a grid,
 #'     stand for cells that end halfway to the next ones.
 #'   - **Repeats.** Identical rows that do not stand for cells in all columns are one unit with the
 #'     sum of their weights, so that no fold has seen what another holds out. So are rows on a grid
-#'     too fine to explain why they are identical. Where every row is there equally often, once is as
-#'     good. Rows and whole weights give the same fit.
+#'     too fine to explain why they are identical. Where every row is there equally often, once is
+#'     as good. Rows and whole weights give the same fit.
 #'
 #'   Units are spread evenly over their cells (dequantisation), on each side of a value so that its
 #'   mean stays, as many as there are rows in each; those of an atom as a normal distribution is
-#'   within three standard deviations, so that components can lie in the cell (Ho et al. 2019). Their mean log density is a lower bound of the
-#'   log probability of the cell less the log of its width (Theis, van den Oord and Bethge 2016): a
-#'   value that many rows share has the probability that they say, and no spike. `resolution` of
-#'   [cwmix()] gives the steps instead, 0 for values that stand for themselves. Cells end at the
-#'   bounds of `support`; a value on a bound has the fiftieth of a step there, so that means stay.
+#'   within three standard deviations, so that components can lie in the cell (Ho et al. 2019).
+#'   Their mean log density is a lower bound of the log probability of the cell less the log of its
+#'   width (Theis, van den Oord and Bethge 2016): a value that many rows share has the probability
+#'   that they say, and no spike. `resolution` of [cwmix()] gives the steps instead, 0 for values
+#'   that stand for themselves. Cells end at the bounds of `support`; a value on a bound has the
+#'   fiftieth of a step there, so that means stay.
 #'
 #'   Fits with `K` are made from the same units.
 #' @section Far rows: Rows that alone would set the scale of a column are set aside: at most five,
@@ -71,8 +72,8 @@
 #'     seen it, and rows that no fold holds out by all folds;
 #'   - `recorded`, a data frame with a row a column, what ties said: `column`, the number of
 #'     `distinct` values, the `spacing` of their grid (0 for none), its `scale` (`"raw"`, or
-#'     `"log"`, `"log10"`, `"log2"` or `"root"` for that before one; `NA` without a grid), `atoms`, a
-#'     string of their values, and how many other values off a grid are `shared` by several rows;
+#'     `"log"`, `"log10"`, `"log2"` or `"root"` for that before one; `NA` without a grid), `atoms`,
+#'     a string of their values, and how many other values off a grid are `shared` by several rows;
 #'   - `at_floor`, a whole number, the components of all fits that went in that are as narrow, in
 #'     some direction, as a thousandth of `sd_floor` allows (see [cwmix_control()]);
 #'   - `frame`, `proportions` (member by member), `log_likelihood`, `df`, `nobs`, `weight_sum`,
@@ -205,8 +206,8 @@ stack_parts <- function(search, candidates, shares, activation, far) {
   )
 }
 
-# The components of all fits that are at the floor: list(count, of, share), `of` all, `share` that of
-# the density, were a fit's components alike.
+# The components of all fits that are at the floor: list(count, of, share), `of` all, `share` that
+# of the density, were a fit's components alike.
 narrow_components <- function(task, candidates, shares) {
   each <- lapply(candidates, function(candidate) {
     at_floor <- vapply(candidate$fits, function(p) components_at(task$floor, p), 0L)
@@ -221,8 +222,8 @@ warn_narrow <- function(narrow) {
   warn_cwmix(
     paste0(
       "The density means little, as ", narrow$count, " of ", plural(narrow$of, "component"),
-      " are as narrow as `sd_floor` allows in some direction: columns may determine each other, or ",
-      "values be recorded on a scale that `resolution` should give."
+      " are as narrow as `sd_floor` allows in some direction: columns may determine each other, ",
+      "or values be recorded on a scale that `resolution` should give."
     ),
     "cwmix_degenerate", NULL
   )

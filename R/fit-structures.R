@@ -24,10 +24,10 @@ structures <- function(d, covariance) {
   if (covariance == "auto") all else all[full == (covariance == "full")]
 }
 
-# Levels in turn until `patience` in a row score less than the best, or the gain from one to the next
-# would have to come ten times again to reach a `rival`: the best level and its score, level NULL
-# where none has one. score(level) is -Inf where there is no fit. What the first levels gain says
-# little yet.
+# Levels in turn until `patience` in a row score less than the best, or the gain from one to the
+# next would have to come ten times again to reach a `rival`: the best level and its score, level
+# NULL where none has one. score(level) is -Inf where there is no fit. What the first levels gain
+# says little yet.
 climb <- function(levels, score, patience = 2, rival = -Inf) {
   best <- list(level = NULL, score = -Inf)
   worse <- 0
@@ -79,8 +79,8 @@ search_mixtures <- function(search, covariance) {
   }
 }
 
-# Where atoms have rows enough, mixtures of a component for each group of them and some for the rest:
-# no size in the middle gains.
+# Where atoms have rows enough, mixtures of a component for each group of them and some for the
+# rest: no size in the middle gains.
 search_atoms <- function(search, covariance) {
   groups <- length(setdiff(search$task$sample$atoms, 0L))
   if (groups < 2) {

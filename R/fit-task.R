@@ -1,9 +1,9 @@
-# What a fit is asked for: list(sample, rows, resolution, K, full, floor, shape, control). `sample`: what it is
-# made from, the units that the rows stand for where `settings` have a resolution; `rows`: the sample
-# of all rows as they were recorded, in the same standard units; `full`: the covariances; `floor`:
-# the least standard deviations, on the standardised scale; `shape`: that of a flow before the
-# components, or NULL. `settings` are arguments of a fitting function, unchecked but for `covariance`
-# and `shape`; `seed` is that of the units of a fit that goes on.
+# What a fit is asked for: list(sample, rows, resolution, K, full, floor, shape, control). `sample`:
+# what it is made from, the units that the rows stand for where `settings` have a resolution;
+# `rows`: the sample of all rows as they were recorded, in the same standard units; `full`: the
+# covariances; `floor`: the least standard deviations, on the standardised scale; `shape`: that of a
+# flow before the components, or NULL. `settings` are arguments of a fitting function, unchecked but
+# for `covariance` and `shape`; `seed` is that of the units of a fit that goes on.
 read_task <- function(source, settings, call) {
   control <- validate_control(settings$control, call)
   start <- settings$start
@@ -30,7 +30,8 @@ read_task <- function(source, settings, call) {
   # The base of a flow alone stays as it is.
   if (isTRUE(shape$fixed)) floor[] <- 0
   list(
-    sample = sample, rows = rows, resolution = settings$resolution, K = K, full = settings$covariance == "full", floor = floor, shape = shape,
+    sample = sample, rows = rows, resolution = settings$resolution, K = K,
+    full = settings$covariance == "full", floor = floor, shape = shape,
     control = control
   )
 }

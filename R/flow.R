@@ -34,8 +34,8 @@
 #'     its network's layers;
 #'   - `base`, the density of u = F(x): N(0, I), as a mixture of one component;
 #'   - `frame`, `log_likelihood`, `df`, `nobs`, `weight_sum`, `trace`, `best_epoch`, `stopped`,
-#'     `held_rows`, `recorded`, `proportions`, `at_floor`, `control`, `call`, `fingerprint`, `data` and
-#'     `optimiser`, as in a [cwmix()] fit with `K`.
+#'     `held_rows`, `recorded`, `proportions`, `at_floor`, `control`, `call`, `fingerprint`, `data`
+#'     and `optimiser`, as in a [cwmix()] fit with `K`.
 #'
 #'   It has all methods of a density. In one column F increases: [pcwmix()] is the normal
 #'   distribution function at F(x), [qcwmix()] its inverse, both exact.

@@ -29,8 +29,8 @@
 #' @param weights Observation weights, as for [cwmix()]: they weight fits and scores. Standard
 #'   errors take rows, not units of weight, as independent.
 #' @param folds A whole number from 2 of folds, drawn at random, of sizes that differ by at most
-#'   one but for repeated rows, which stay together (see [cwmix_stack]); or a vector of labels, one a
-#'   row: rows with one label are held out together.
+#'   one but for repeated rows, which stay together (see [cwmix_stack]); or a vector of labels, one
+#'   a row: rows with one label are held out together.
 #' @return An object of class `"cwmix_select"`, a plain list:
 #'   - `table`, a data frame with a row a candidate: `K`, `hidden` (`"constant"`, `"linear"` or the
 #'     widths), `covariance`; `score`, the mean held-out log density of a row in nats, and its
