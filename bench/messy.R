@@ -101,6 +101,47 @@ answers <- function(seed) {
   ))
 }
 
+# Two of five ages are rounded to 5.
+heaps <- function(seed) {
+  set.seed(seed)
+  x <- rnorm(1000, 45, 12)
+  x <- ifelse(runif(1000) < 0.4, 5 * round(x / 5), round(x))
+  from_draws(x, c(mean(x == 45), mean(abs(x - 47.5) < 2)), list(
+    "P(44.5 < X < 45.5)" = function(s) mean(abs(s - 45) < 0.5),
+    "P(45.5 < X < 49.5)" = function(s) mean(abs(s - 47.5) < 2)
+  ))
+}
+
+# Values that stand on no grid, and that many rows share.
+doses <- function(seed) {
+  set.seed(seed)
+  dose <- sample(c(0.1, 0.3, 1, 3, 10), 600, TRUE)
+  x <- cbind(dose, effect = log(dose) + rnorm(600))
+  from_draws(x, c(mean(dose), mean(dose < 0.65)), list(
+    "mean dose" = function(s) mean(s[, 1]), "P(dose < 0.65)" = function(s) mean(s[, 1] < 0.65)
+  ))
+}
+
+# Heights to a millimetre, five visits each.
+visits <- function(seed) {
+  set.seed(seed)
+  test <- rnorm(20000, 170, 8)
+  from_new_rows(rep(round(rnorm(100, 170, 8), 1), each = 5), test, mean(dnorm(test, 170, 8, TRUE)))
+}
+
+# One network with K given, on zeros and on counts.
+given <- function(seed) {
+  set.seed(seed)
+  zeros <- c(rep(0, 800), rnorm(200))
+  counts <- rnbinom(5000, mu = 0.17, size = 0.3)
+  at_zeros <- timed_fit(zeros, K = 4)
+  at_counts <- timed_fit(counts, K = 4)
+  rbind(
+    result("zeros: P(X < -1)", mean(zeros < -1), pcwmix(-1, at_zeros$fit), at_zeros),
+    result("counts: P(X < 0.5)", mean(counts == 0), pcwmix(0.5, at_counts$fit), at_counts)
+  )
+}
+
 # A chain that stays where it is at most of its steps.
 chain <- function(seed) {
   set.seed(seed)
@@ -136,9 +177,21 @@ factors <- function(n, d) {
     x <- new_rows(n)
     test <- new_rows(5000)
     run <- timed_fit(x)
-    result(
-      "score of new rows", d * normal_score - sum(log(diag(root))), score(run$fit, test), run,
-      Gaussian = gaussian_score(x, test)
+    latent <- backsolve(root, t(test), transpose = TRUE)
+    right <- mean(colSums(dnorm(latent, log = TRUE))) - sum(log(diag(root)))
+    factors <- factanal(x, 3)
+    apart <- diag(apply(x, 2, sd))
+    covariance <- apart %*% (tcrossprod(factors$loadings) + diag(factors$uniquenesses)) %*% apart
+    three <- cwmix_model(
+      rbind(colMeans(x)),
+      covariance = array(covariance, c(d, d, 1)), classifier = cwmix_weights(1)
+    )
+    rbind(
+      result(
+        "score of new rows", right, score(run$fit, test), run,
+        Gaussian = gaussian_score(x, test)
+      ),
+      result("score of new rows, factanal(x, 3)", right, score(three, test), run)
     )
   }
 }
@@ -260,7 +313,8 @@ outliers <- function(x) {
     planted <- rep(c(FALSE, TRUE), c(nrow(x), count))
     run <- timed_fit(both)
     peer <- mclust_fit(both)
-    kernel <- if (ncol(x) <= 4) ks::kde(both, eval.points = both)$estimate
+    # In more columns it takes minutes.
+    kernel <- if (ncol(x) <= 2 || length(x) < 2000) ks::kde(both, eval.points = both)$estimate
     rbind(
       result(
         "AUC, rows = \"held-out\"", NA, auc(predict(run$fit, both, rows = "held-out"), planted),
@@ -278,6 +332,10 @@ cases <- c(
     "80 % zeros, 1000 x 1" = zeros,
     "counts, 5000 x 1" = counts,
     "answers 1 to 4, 2000 x 4" = answers,
+    "heaped ages, 1000 x 1" = heaps,
+    "doses, 600 x 2" = doses,
+    "K = 4, with a network" = given,
+    "heights of 100, five times each" = visits,
     "Metropolis chain, 4000 x 2" = chain,
     "resampled rows, 2000 of 400 x 1" = resampled,
     "three factors, 500 x 30" = factors(500, 30),
@@ -296,9 +354,9 @@ cases <- c(
   stats::setNames(lapply(tables, outliers), paste("outliers in", names(tables)))
 )
 arguments <- commandArgs(trailingOnly = TRUE)
-given <- grepl("^seeds=", arguments)
-seeds <- seq_len(if (any(given)) as.integer(sub("^seeds=", "", arguments[given][1])) else 5)
-if (any(!given)) cases <- cases[match.arg(arguments[!given], names(cases), several.ok = TRUE)]
+is_seeds <- grepl("^seeds=", arguments)
+seeds <- seq_len(if (any(is_seeds)) as.integer(sub("^seeds=", "", arguments[is_seeds][1])) else 5)
+if (any(!is_seeds)) cases <- cases[match.arg(arguments[!is_seeds], names(cases), several.ok = TRUE)]
 
 # The mean over seeds, row by row: a data frame with the case in front.
 run_case <- function(name) {
