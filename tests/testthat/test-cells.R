@@ -249,6 +249,21 @@ test_that("`resolution` gives the width of cells, by position or by name", {
   expect_identical(spacing(c(0.25, 0)), c(0.25, 0))
   expect_identical(spacing(c(b = 3)), c(0, 3))
   expect_identical(spacing(c(b = 0, a = 0.1)), c(0.1, 0))
+  # one model, a flow and a selection take it, too
+  small <- cwmix_flow(layers = 2, hidden = 4)
+  control <- quick_control(epochs = 1)
+  models <- with_fixed_seed(1, list(
+    cwmix(x, K = 2, resolution = c(b = 3), control = control),
+    cwmix(x, K = 2, hidden = NULL, resolution = c(b = 3)),
+    cwmix(x, validation = 0.1, resolution = c(b = 3), control = control),
+    cwmix(x, flow = small, resolution = c(b = 3), control = control),
+    flow_realnvp(x, layers = 2, hidden = 4, resolution = c(b = 3), control = control),
+    flow_spline(~ a + b, x, layers = 2, hidden = 4, resolution = c(b = 3), control = control),
+    best(cwmix_select(x, K = 1, hidden = NULL, folds = 2, resolution = c(b = 3)))
+  ))
+  for (model in models) expect_identical(model$recorded$spacing, c(0, 3))
+  # a mixture by EM takes values as they stand
+  expect_null(fit_mixture(x, 2)$recorded)
   # what stands for itself is as it came
   sample <- units_of(x, steps = c(0, 0))
   expect_null(sample$recorded)
@@ -271,15 +286,15 @@ test_that("a `resolution` that is none is refused", {
       class = "cwmix_input_error", info = deparse(resolution)[1]
     )
   }
-  # where one model is asked for values are taken as they stand
-  for (one in list(list(K = 2), list(validation = 0.1), list(flow = "spline"))) {
-    expect_error(
-      do.call(cwmix, c(list(x, resolution = 1), one)), "`resolution` must be \"auto\"",
-      class = "cwmix_input_error"
-    )
+  for (fit in list(
+    function(...) cwmix(x, K = 2, ...), function(...) flow_spline(x, ...),
+    function(...) cwmix_select(x, K = 1, ...)
+  )) {
+    expect_error(fit(resolution = -1), "`resolution` must be", class = "cwmix_input_error")
   }
   expect_error(
-    cwmix_select(faithful, K = 1, resolution = 1), "`resolution`", class = "cwmix_input_error"
+    gaussian_mixture(x, K = 2, resolution = 1), "no argument `resolution`",
+    class = "cwmix_input_error"
   )
 })
 
