@@ -1,0 +1,35 @@
+test_that("EM starts from the groups of a hierarchical clustering", {
+  centers <- rbind(c(-5, 0), c(5, 0), c(0, 50))
+  group <- rep(1:3, c(10, 20, 30))
+  x <- centers[group, ] + with_fixed_seed(1, matrix(rnorm(120), 60))
+  tree <- cluster_tree(x)
+  start <- tree_start(tree, 3, FALSE, c(0, 0))
+  order <- order(exp(start$biases[[1]]))
+  means <- t(vapply(1:3, function(k) colMeans(x[group == k, ]), c(0, 0)))
+  expect_equal(start$mean[order, ], means)
+  expect_equal(exp(start$biases[[1]])[order], c(1, 2, 3) / 6)
+  within <- sqrt(colMeans((x - means[group, ])^2))
+  expect_equal(exp(start$log_sd), matrix(within, 3, 2, byrow = TRUE))
+  # the units of the columns do not matter
+  stretched <- tree_start(cluster_tree(x * rep(c(1, 1000), each = 60)), 3, FALSE, c(0, 0))
+  expect_equal(stretched$mean / rep(c(1, 1000), each = 3), start$mean)
+
+  full <- tree_start(tree, 3, TRUE, c(0, 0))
+  for (k in 1:3) expect_equal(full$log_cholesky[, , k], diag(log(within)))
+  one <- tree_start(tree, 1, FALSE, c(0, 0))
+  expect_equal(one$mean, rbind(colMeans(x)))
+  expect_equal(exp(one$log_sd), rbind(sqrt(colMeans((x - rep(colMeans(x), each = 60))^2))))
+  # every row a group: only the floor is left
+  rows <- tree_start(tree, 60, FALSE, c(0.1, 0.2))
+  expect_equal(exp(rows$log_sd), matrix(c(0.1, 0.2), 60, 2, byrow = TRUE))
+  expect_setequal(rows$mean[, 1], x[, 1])
+})
+
+test_that("a clustering takes equal rows, far ones and at most so many as asked", {
+  expect_length(cluster_tree(matrix(1, 5, 1))$tree$order, 5)
+  expect_length(cluster_tree(matrix(c(1, 2), 6, 2))$tree$order, 6)
+  expect_length(cluster_tree(rbind(matrix(0, 5, 2), c(1e-200, 1e-190)))$tree$order, 6)
+  some <- with_fixed_seed(1, cluster_tree(make_points(100, 2), most = 20))
+  expect_identical(dim(some$x), c(20L, 2L))
+  expect_length(some$tree$order, 20)
+})
