@@ -64,6 +64,22 @@ test_that("differences by rounding make no value, and a far value takes none awa
   }
 })
 
+test_that("values are found again up to rounding", {
+  values <- c(-1e5, 0, 0.3, 1, 1e10)
+  expect_identical(
+    match_nearly(c(0.1 + 0.2, 1, -1e5, 0, 1e10, 1), values), c(3L, 4L, 1L, 2L, 5L, 4L)
+  )
+  expect_identical(match_nearly(c(-2e5, -1, 0.5, 2, 1e11), values), rep(NA_integer_, 5))
+  # to 1e-13 of their size, on either side; of 0 there is no rounding
+  for (value in values[-2]) {
+    near <- value * (1 + c(-2e-13, -5e-14, 5e-14, 2e-13))
+    expect_identical(!is.na(match_nearly(near, values)), c(FALSE, TRUE, TRUE, FALSE))
+  }
+  expect_identical(match_nearly(c(-1e-300, 1e-300), values), c(NA_integer_, NA_integer_))
+  expect_identical(match_nearly(1:2, double()), c(NA_integer_, NA_integer_))
+  expect_identical(match_nearly(double(), values), integer())
+})
+
 test_that("a value with many more rows than others is an atom", {
   x <- exact_values(100)[, 1]
   values <- function(...) columns_of(c(...))[[1]]$atoms$value

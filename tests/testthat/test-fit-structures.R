@@ -41,3 +41,23 @@ test_that("members have the structure of their candidate", {
     }
   }
 })
+
+test_that("a climb ends after two levels in a row that score no more than the best", {
+  climb_along <- function(scores) {
+    seen <- 0
+    best <- climb(seq_along(scores), function(level) {
+      seen <<- seen + 1
+      scores[level]
+    })
+    c(best, list(seen = seen))
+  }
+  expect_identical(climb_along(c(1, 3, 2, 2.5, 9)), list(level = 2L, score = 3, seen = 4))
+  # one that scores less may stand between
+  expect_identical(climb_along(c(1, 0, 2, 1, 3, 0)), list(level = 5L, score = 3, seen = 6))
+  # what scores the same is no gain
+  expect_identical(climb_along(c(1, 1, 1, 2)), list(level = 1L, score = 1, seen = 3))
+  expect_identical(climb_along(c(-Inf, 1, 2)), list(level = 3L, score = 2, seen = 3))
+  none <- list(level = NULL, score = -Inf)
+  expect_identical(climb_along(c(-Inf, -Inf, 2)), c(none, seen = 2))
+  expect_identical(climb_along(double()), c(none, seen = 0))
+})
