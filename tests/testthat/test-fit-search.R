@@ -27,8 +27,8 @@ test_that("every unit is held out once, and what is fitted for it has not seen i
 })
 
 test_that("folds are those asked for, the fewer the more rows there are, one split at last", {
-  expect_identical(fit_stack(rivers, folds = 3)$folds, 3L)
-  expect_identical(fit_stack(rivers[1:12], folds = 50)$folds, 12L)
+  expect_identical(fit_stack(make_points(60, 1), folds = 3)$folds, 3L)
+  expect_identical(fit_stack(make_points(12, 1), folds = 50)$folds, 12L)
   folds <- vapply(c(10, 100, 1000, 1e4, 1e5, 1e6), default_folds, 0L)
   expect_false(is.unsorted(-folds))
   expect_gt(min(folds[-(5:6)]), 1)
