@@ -319,10 +319,25 @@ test_that("a fit says what ties said of its columns", {
     exact = exact_values(60)[, 1], grid = rep(1:6, 10), atom = c(exact_values(30)[, 1], rep(0, 30)),
     logs = log(rep(11:30, 3))
   )
-  recorded <- fit_stack(x, covariance = "diagonal")$recorded
-  expect_identical(recorded$column, names(x))
-  expect_identical(recorded$distinct, c(60L, 6L, 31L, 20L))
-  expect_equal(recorded$spacing, c(0, 1, 0, 1), tolerance = 1e-6)
-  expect_identical(recorded$scale, c(NA, "raw", NA, "log"))
-  expect_identical(recorded$atoms, c("", "", "0", ""))
+  fits <- list(
+    fit_stack(x, covariance = "diagonal"), fit_network(x), fit_network(x, hidden = NULL),
+    fit_small_flow(x), fit_behind_flow(x)
+  )
+  for (fit in fits) {
+    recorded <- fit$recorded
+    expect_identical(recorded$column, names(x))
+    expect_identical(recorded$distinct, c(60L, 6L, 31L, 20L))
+    expect_equal(recorded$spacing, c(0, 1, 0, 1), tolerance = 1e-6)
+    expect_identical(recorded$scale, c(NA, "raw", NA, "log"))
+    expect_identical(recorded$atoms, c("", "", "0", ""))
+    line <- grep("^  recorded", format(fit), value = TRUE)
+    expect_length(line, 1)
+    expect_match(line, "grid: 6 distinct values, spacing 1")
+    expect_match(line, "atom: 31 distinct values, rows of their own at 0", fixed = TRUE)
+    expect_match(line, "logs: 20 distinct values, spacing 1.* before the log$")
+  }
+  # nothing where there is nothing to say
+  for (fit in list(fit_stack(x["exact"]), fit_network(x["exact"]), fit_small_flow(x["exact"]))) {
+    expect_no_match(format(fit), "recorded")
+  }
 })

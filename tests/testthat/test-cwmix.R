@@ -315,6 +315,53 @@ test_that("weights pull the density towards heavy rows", {
   expect_equal(fit$proportions, c(0.9, 0.1), tolerance = 0.03)
 })
 
+test_that("a network keeps a share of zeros, and the rest where it was", {
+  x <- with_fixed_seed(5, replace(rnorm(1000), 1:800, 0))
+  fit <- with_fixed_seed(1, cwmix(x, K = 4))
+  expect_share(fit, x, -Inf, -1)
+  expect_share(fit, x, -0.05, 0.05)
+  expect_identical(fit$recorded$atoms, "0")
+})
+
+test_that("a network keeps the share of zeros among counts", {
+  x <- with_fixed_seed(21, rnbinom(5000, mu = 0.17, size = 0.3))
+  for (support in list(NULL, c(-0.5, Inf), c(0, Inf))) {
+    fit <- with_fixed_seed(1, cwmix(x, K = 4, support = support))
+    expect_share(fit, x, -Inf, 0.5)
+    expect_identical(fit$recorded$spacing, 1)
+  }
+})
+
+test_that("whole weights and repeated rows give the same network, to the bit", {
+  tables <- tied_tables()
+  fields <- c(
+    "mean", "sd", "classifier", "starts", "trace", "best_epoch", "optimiser", "recorded", "df"
+  )
+  for (name in names(tables)) {
+    table <- tables[[name]]
+    for (hidden in list(NULL, 8)) {
+      fit <- function(...) without_degenerate(fit_network(..., hidden = hidden))
+      weighted <- fit(table$x, weights = table$w)
+      repeated <- fit(table$rows)
+      for (field in fields) {
+        expect_identical(weighted[[field]], repeated[[field]], info = paste(name, field))
+      }
+      expect_equal(weighted$log_likelihood, repeated$log_likelihood, info = name)
+      expect_equal(weighted$proportions, repeated$proportions, info = name)
+    }
+  }
+})
+
+test_that("repeated rows are held out together, those in one cell apart", {
+  value <- rep(1:50, rep(1:5, 10))
+  repeated <- fit_network(make_points(50, 2)[value, ])
+  held <- repeated$held_rows
+  expect_length(unique(value[held]), 5)
+  expect_identical(held, which(value %in% value[held]))
+  in_cells <- fit_network(rep(1:3, each = 50))
+  expect_length(in_cells$held_rows, 15)
+})
+
 test_that("training goes on from a fit with the same network", {
   x <- untied(faithful)
   first <- fit_network(x, validation = 0, control = quick_control(epochs = 10))

@@ -185,6 +185,26 @@ test_that("rows of weight zero count as absent", {
   expect_equal(weighted$log_likelihood, without$log_likelihood)
 })
 
+test_that("a spline flow keeps the shares of rounded values", {
+  x <- with_fixed_seed(1, round(rexp(600, 1 / 3)))
+  for (support in list(NULL, c(0, Inf))) {
+    fit <- with_fixed_seed(1, flow_spline(x, support = support))
+    for (value in 0:2) expect_share(fit, x, if (value == 0) -Inf else value - 0.5, value + 0.5)
+    expect_identical(fit$recorded$spacing, 1)
+  }
+})
+
+test_that("whole weights and repeated rows give the same flow, to the bit", {
+  for (table in tied_tables()) {
+    weighted <- fit_small_flow(table$x, "spline", weights = table$w)
+    repeated <- fit_small_flow(table$rows, "spline")
+    for (field in c("flow", "trace", "best_epoch", "optimiser", "recorded")) {
+      expect_identical(weighted[[field]], repeated[[field]])
+    }
+    expect_equal(weighted$log_likelihood, repeated$log_likelihood)
+  }
+})
+
 test_that("formulas and kept data are as in other fits", {
   logs <- fit_small_flow(~ log(eruptions) + waiting, data = faithful)
   plain <- fit_small_flow(transform(faithful, eruptions = log(eruptions)))
