@@ -81,6 +81,13 @@ expect_criteria <- function(object, info = NULL) {
   }
 }
 
+# The share of a fit between two numbers is that of the rows x, within some of its standard errors.
+expect_share <- function(fit, x, lower, upper, errors = 2) {
+  share <- mean(x > lower & x <= upper)
+  fitted <- diff(pcwmix(c(lower, upper), fit))
+  expect_lte(abs(fitted - share), errors * sqrt(share * (1 - share) / length(x)))
+}
+
 # Where a sequence falls, how far at most; 0 if it never does.
 largest_fall <- function(x) max(0, -diff(x))
 

@@ -226,3 +226,18 @@ printed_fits <- function() {
     families = cdf_models()$network$model
   )
 }
+
+# Tables of values on ties: list(x, w, rows), as whole weights and as rows.
+tied_tables <- function() {
+  exact <- with_fixed_seed(1, rnorm(40))
+  tables <- list(
+    counts = list(x = 0:10, w = c(30, 50, 42, 28, 17, 9, 4, 1, 2, 0, 1)),
+    repeats = list(x = exact, w = rep(1:4, 10)),
+    atom = list(x = c(exact, 0), w = c(rep(1, 40), 60)),
+    answers = list(x = cbind(rep(1:3, 4), rep(1:4, each = 3)), w = c(3:9, 9:5))
+  )
+  lapply(tables, function(table) {
+    x <- as.matrix(table$x)
+    list(x = x, w = table$w, rows = x[rep(seq_along(table$w), table$w), , drop = FALSE])
+  })
+}

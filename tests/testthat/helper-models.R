@@ -78,6 +78,18 @@ make_points <- function(n, d, seed = 1) {
   with_fixed_seed(1000 + seed, matrix(rnorm(n * d, sd = 2), n, d))
 }
 
+# Data on grids, each value moved within its cell, so that no two in a column are alike and nothing
+# is known of how they were recorded.
+untied <- function(x) {
+  if (is.list(x)) {
+    x[] <- lapply(x, untied)
+    return(x)
+  }
+  step <- min(diff(sort(unique(x))))
+  golden <- (sqrt(5) - 1) / 2
+  x + 0.8 * step * ((seq_along(x) * golden) %% 1 - 0.5)
+}
+
 # Points on which networks gain.
 ring <- function(n, seed = 1) {
   with_fixed_seed(seed, {

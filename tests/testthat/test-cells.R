@@ -64,6 +64,22 @@ test_that("differences by rounding make no value, and a far value takes none awa
   }
 })
 
+test_that("values are found again up to rounding", {
+  values <- c(-1e5, 0, 0.3, 1, 1e10)
+  expect_identical(
+    match_nearly(c(0.1 + 0.2, 1, -1e5, 0, 1e10, 1), values), c(3L, 4L, 1L, 2L, 5L, 4L)
+  )
+  expect_identical(match_nearly(c(-2e5, -1, 0.5, 2, 1e11), values), rep(NA_integer_, 5))
+  # to 1e-13 of their size, on either side; of 0 there is no rounding
+  for (value in values[-2]) {
+    near <- value * (1 + c(-2e-13, -5e-14, 5e-14, 2e-13))
+    expect_identical(!is.na(match_nearly(near, values)), c(FALSE, TRUE, TRUE, FALSE))
+  }
+  expect_identical(match_nearly(c(-1e-300, 1e-300), values), c(NA_integer_, NA_integer_))
+  expect_identical(match_nearly(1:2, double()), c(NA_integer_, NA_integer_))
+  expect_identical(match_nearly(double(), values), integer())
+})
+
 test_that("a value with many more rows than others is an atom", {
   x <- exact_values(100)[, 1]
   values <- function(...) columns_of(c(...))[[1]]$atoms$value
@@ -249,6 +265,21 @@ test_that("`resolution` gives the width of cells, by position or by name", {
   expect_identical(spacing(c(0.25, 0)), c(0.25, 0))
   expect_identical(spacing(c(b = 3)), c(0, 3))
   expect_identical(spacing(c(b = 0, a = 0.1)), c(0.1, 0))
+  # one model, a flow and a selection take it, too
+  small <- cwmix_flow(layers = 2, hidden = 4)
+  control <- quick_control(epochs = 1)
+  models <- with_fixed_seed(1, list(
+    cwmix(x, K = 2, resolution = c(b = 3), control = control),
+    cwmix(x, K = 2, hidden = NULL, resolution = c(b = 3)),
+    cwmix(x, validation = 0.1, resolution = c(b = 3), control = control),
+    cwmix(x, flow = small, resolution = c(b = 3), control = control),
+    flow_realnvp(x, layers = 2, hidden = 4, resolution = c(b = 3), control = control),
+    flow_spline(~ a + b, x, layers = 2, hidden = 4, resolution = c(b = 3), control = control),
+    best(cwmix_select(x, K = 1, hidden = NULL, folds = 2, resolution = c(b = 3)))
+  ))
+  for (model in models) expect_identical(model$recorded$spacing, c(0, 3))
+  # a mixture by EM takes values as they stand
+  expect_null(fit_mixture(x, 2)$recorded)
   # what stands for itself is as it came
   sample <- units_of(x, steps = c(0, 0))
   expect_null(sample$recorded)
@@ -271,15 +302,15 @@ test_that("a `resolution` that is none is refused", {
       class = "cwmix_input_error", info = deparse(resolution)[1]
     )
   }
-  # where one model is asked for values are taken as they stand
-  for (one in list(list(K = 2), list(validation = 0.1), list(flow = "spline"))) {
-    expect_error(
-      do.call(cwmix, c(list(x, resolution = 1), one)), "`resolution` must be \"auto\"",
-      class = "cwmix_input_error"
-    )
+  for (fit in list(
+    function(...) cwmix(x, K = 2, ...), function(...) flow_spline(x, ...),
+    function(...) cwmix_select(x, K = 1, ...)
+  )) {
+    expect_error(fit(resolution = -1), "`resolution` must be", class = "cwmix_input_error")
   }
   expect_error(
-    cwmix_select(faithful, K = 1, resolution = 1), "`resolution`", class = "cwmix_input_error"
+    gaussian_mixture(x, K = 2, resolution = 1), "no argument `resolution`",
+    class = "cwmix_input_error"
   )
 })
 
@@ -288,10 +319,25 @@ test_that("a fit says what ties said of its columns", {
     exact = exact_values(60)[, 1], grid = rep(1:6, 10), atom = c(exact_values(30)[, 1], rep(0, 30)),
     logs = log(rep(11:30, 3))
   )
-  recorded <- fit_stack(x, covariance = "diagonal")$recorded
-  expect_identical(recorded$column, names(x))
-  expect_identical(recorded$distinct, c(60L, 6L, 31L, 20L))
-  expect_equal(recorded$spacing, c(0, 1, 0, 1), tolerance = 1e-6)
-  expect_identical(recorded$scale, c(NA, "raw", NA, "log"))
-  expect_identical(recorded$atoms, c("", "", "0", ""))
+  fits <- list(
+    fit_stack(x, covariance = "diagonal"), fit_network(x), fit_network(x, hidden = NULL),
+    fit_small_flow(x), fit_behind_flow(x)
+  )
+  for (fit in fits) {
+    recorded <- fit$recorded
+    expect_identical(recorded$column, names(x))
+    expect_identical(recorded$distinct, c(60L, 6L, 31L, 20L))
+    expect_equal(recorded$spacing, c(0, 1, 0, 1), tolerance = 1e-6)
+    expect_identical(recorded$scale, c(NA, "raw", NA, "log"))
+    expect_identical(recorded$atoms, c("", "", "0", ""))
+    line <- grep("^  recorded", format(fit), value = TRUE)
+    expect_length(line, 1)
+    expect_match(line, "grid: 6 distinct values, spacing 1")
+    expect_match(line, "atom: 31 distinct values, rows of their own at 0", fixed = TRUE)
+    expect_match(line, "logs: 20 distinct values, spacing 1.* before the log$")
+  }
+  # nothing where there is nothing to say
+  for (fit in list(fit_stack(x["exact"]), fit_network(x["exact"]), fit_small_flow(x["exact"]))) {
+    expect_no_match(format(fit), "recorded")
+  }
 })

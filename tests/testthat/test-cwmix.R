@@ -1,7 +1,7 @@
 test_that("training starts from exactly the Gaussian mixture of EM", {
   for (covariance in c("diagonal", "full")) {
     for (hidden in list(integer(0), 8, c(16, 5))) {
-      for (data in list(faithful, iris[1:4], faithful$waiting)) {
+      for (data in lapply(list(faithful, iris[1:4], faithful$waiting), untied)) {
         for (precision in c("double", "single")) {
           control <- quick_control(epochs = 0, precision = precision)
           fit <- fit_network(data,
@@ -26,18 +26,20 @@ test_that("training starts from exactly the Gaussian mixture of EM", {
 })
 
 test_that("with validation rows EM sees the others only", {
-  fit <- fit_network(faithful, control = quick_control(epochs = 0))
+  x <- untied(faithful)
+  fit <- fit_network(x, control = quick_control(epochs = 0))
   held <- fit$held_rows
   expect_length(held, 27)
-  expect_equal(fit$trace$training, log_likelihood(fit, faithful[-held, ]) / 245, tolerance = 1e-12)
-  expect_equal(fit$trace$validation, log_likelihood(fit, faithful[held, ]) / 27, tolerance = 1e-12)
+  expect_equal(fit$trace$training, log_likelihood(fit, x[-held, ]) / 245, tolerance = 1e-12)
+  expect_equal(fit$trace$validation, log_likelihood(fit, x[held, ]) / 27, tolerance = 1e-12)
   expect_equal(max(fit$starts), fit$trace$training, tolerance = 1e-12)
 })
 
 test_that("the best epoch is the one returned", {
+  x <- untied(faithful)
   for (precision in c("double", "single")) {
     fit <- fit_network(
-      faithful,
+      x,
       hidden = c(16, 16),
       control = quick_control(epochs = 40, precision = precision, learning_rate = 0.02)
     )
@@ -45,18 +47,18 @@ test_that("the best epoch is the one returned", {
     best <- fit$trace[fit$trace$epoch == fit$best_epoch, ]
     expect_identical(fit$best_epoch, fit$trace$epoch[which.max(fit$trace$validation)])
     expect_equal(
-      log_likelihood(fit, faithful[held, ]) / length(held), best$validation,
+      log_likelihood(fit, x[held, ]) / length(held), best$validation,
       tolerance = if (precision == "double") 1e-12 else 1e-5
     )
   }
 })
 
 test_that("epoch 0 is returned where training only does harm", {
-  fit <- fit_network(faithful, control = quick_control(epochs = 3, learning_rate = 2))
+  x <- untied(faithful)
+  fit <- fit_network(x, control = quick_control(epochs = 3, learning_rate = 2))
   expect_identical(fit$best_epoch, 0L)
   expect_equal(
-    log_likelihood(fit, faithful[fit$held_rows, ]) / 27, fit$trace$validation[1],
-    tolerance = 1e-12
+    log_likelihood(fit, x[fit$held_rows, ]) / 27, fit$trace$validation[1], tolerance = 1e-12
   )
 })
 
@@ -124,8 +126,9 @@ test_that("a call names the fitting function and keeps its arguments as they wer
 })
 
 test_that("hidden = NULL is EM alone", {
-  fit <- fit_network(faithful, hidden = NULL)
-  em <- with_fixed_seed(1, gaussian_mixture(faithful, K = 3, control = quick_control()))
+  x <- untied(faithful)
+  fit <- fit_network(x, hidden = NULL)
+  em <- with_fixed_seed(1, gaussian_mixture(x, K = 3, control = quick_control()))
   expect_identical(coef(fit), coef(em))
   expect_identical(fit$log_likelihood, em$log_likelihood)
   expect_identical(fit$df, em$df)
@@ -153,19 +156,19 @@ test_that("every activation trains and gains on EM", {
 })
 
 test_that("one component has no weights to learn and stays a Gaussian", {
-  fit <- fit_network(faithful, K = 1, control = quick_control(epochs = 0))
-  x <- faithful[-fit$held_rows, ]
-  sd <- apply(x, 2, function(a) sqrt(mean((a - mean(a))^2)))
-  expect_equal(fit$mean[1, ], colMeans(x), tolerance = 1e-13)
+  x <- untied(faithful)
+  fit <- fit_network(x, K = 1, control = quick_control(epochs = 0))
+  training <- x[-fit$held_rows, ]
+  sd <- apply(training, 2, function(a) sqrt(mean((a - mean(a))^2)))
+  expect_equal(fit$mean[1, ], colMeans(training), tolerance = 1e-13)
   expect_equal(fit$sd[1, ], sd, tolerance = 1e-12)
   expect_equal(
-    predict(fit, faithful),
-    dnorm(faithful[[1]], fit$mean[1], fit$sd[1]) * dnorm(faithful[[2]], fit$mean[2], fit$sd[2]),
+    predict(fit, x), dnorm(x[[1]], fit$mean[1], fit$sd[1]) * dnorm(x[[2]], fit$mean[2], fit$sd[2]),
     tolerance = 1e-12, ignore_attr = TRUE
   )
-  trained <- fit_network(faithful, K = 1, validation = 0)
+  trained <- fit_network(x, K = 1, validation = 0)
   expect_equal(trained$proportions, 1)
-  expect_equal(max(predict(trained, faithful, type = "weights")), 1)
+  expect_equal(max(predict(trained, x, type = "weights")), 1)
 })
 
 test_that("the classifier mixture scores above the Gaussian mixture that it starts from", {
@@ -247,14 +250,12 @@ test_that("large shifts and scales give the same density up to the Jacobian", {
 })
 
 test_that("a network is no matter of the order of columns", {
+  x <- untied(iris[1:4])
   # hidden weights are random, so only what EM alone decides can be compared
   control <- quick_control(epochs = 0, em_tolerance = 1e-12)
-  fit <- fit_network(iris[1:4], control = control)
-  other <- fit_network(iris[c(3, 1, 4, 2)], control = control)
-  expect_equal(
-    predict(other, iris[1:4], log = TRUE), predict(fit, iris[1:4], log = TRUE),
-    tolerance = 1e-6
-  )
+  fit <- fit_network(x, control = control)
+  other <- fit_network(x[c(3, 1, 4, 2)], control = control)
+  expect_equal(predict(other, x, log = TRUE), predict(fit, x, log = TRUE), tolerance = 1e-6)
   # from the same start with the same network they train alike
   start <- cwmix_model(fit$mean, sd = fit$sd, classifier = cwmix_classifier(
     list(sin(matrix(1:32, 8)), cos(matrix(1:24, 3)) / 4), list(double(8), double(3))
@@ -265,10 +266,10 @@ test_that("a network is no matter of the order of columns", {
   turned$sd <- turned$sd[, columns]
   turned$frame$names <- turned$frame$names[columns]
   turned$classifier$weights[[1]] <- turned$classifier$weights[[1]][, columns]
-  a <- fit_network(iris[1:4], start = start)
-  b <- fit_network(iris[columns], start = turned)
+  a <- fit_network(x, start = start)
+  b <- fit_network(x[columns], start = turned)
   expect_equal(b$trace, a$trace, tolerance = 1e-9)
-  expect_equal(predict(b, iris, log = TRUE), predict(a, iris, log = TRUE), tolerance = 1e-8)
+  expect_equal(predict(b, x, log = TRUE), predict(a, x, log = TRUE), tolerance = 1e-8)
 })
 
 test_that("permuted components of a start give the same fit", {
@@ -298,8 +299,9 @@ test_that("weights of zero are rows left out, to the bit", {
 })
 
 test_that("equal weights are no weights", {
-  fit <- fit_network(faithful)
-  other <- fit_network(faithful, weights = rep(4, 272))
+  x <- untied(faithful)
+  fit <- fit_network(x)
+  other <- fit_network(x, weights = rep(4, 272))
   expect_equal(other$trace, fit$trace, tolerance = 1e-9)
   expect_equal(other$log_likelihood, 4 * fit$log_likelihood, tolerance = 1e-9)
 })
@@ -313,27 +315,72 @@ test_that("weights pull the density towards heavy rows", {
   expect_equal(fit$proportions, c(0.9, 0.1), tolerance = 0.03)
 })
 
+test_that("a network keeps a share of zeros, and the rest where it was", {
+  x <- with_fixed_seed(5, replace(rnorm(1000), 1:800, 0))
+  fit <- with_fixed_seed(1, cwmix(x, K = 4))
+  expect_share(fit, x, -Inf, -1)
+  expect_share(fit, x, -0.05, 0.05)
+  expect_identical(fit$recorded$atoms, "0")
+})
+
+test_that("a network keeps the share of zeros among counts", {
+  x <- with_fixed_seed(21, rnbinom(5000, mu = 0.17, size = 0.3))
+  for (support in list(NULL, c(-0.5, Inf), c(0, Inf))) {
+    fit <- with_fixed_seed(1, cwmix(x, K = 4, support = support))
+    expect_share(fit, x, -Inf, 0.5)
+    expect_identical(fit$recorded$spacing, 1)
+  }
+})
+
+test_that("whole weights and repeated rows give the same network, to the bit", {
+  tables <- tied_tables()
+  fields <- c(
+    "mean", "sd", "classifier", "starts", "trace", "best_epoch", "optimiser", "recorded", "df"
+  )
+  for (name in names(tables)) {
+    table <- tables[[name]]
+    for (hidden in list(NULL, 8)) {
+      fit <- function(...) without_degenerate(fit_network(..., hidden = hidden))
+      weighted <- fit(table$x, weights = table$w)
+      repeated <- fit(table$rows)
+      for (field in fields) {
+        expect_identical(weighted[[field]], repeated[[field]], info = paste(name, field))
+      }
+      expect_equal(weighted$log_likelihood, repeated$log_likelihood, info = name)
+      expect_equal(weighted$proportions, repeated$proportions, info = name)
+    }
+  }
+})
+
+test_that("repeated rows are held out together, those in one cell apart", {
+  value <- rep(1:50, rep(1:5, 10))
+  repeated <- fit_network(make_points(50, 2)[value, ])
+  held <- repeated$held_rows
+  expect_length(unique(value[held]), 5)
+  expect_identical(held, which(value %in% value[held]))
+  in_cells <- fit_network(rep(1:3, each = 50))
+  expect_length(in_cells$held_rows, 15)
+})
+
 test_that("training goes on from a fit with the same network", {
-  first <- fit_network(faithful, validation = 0, control = quick_control(epochs = 10))
-  again <- fit_network(faithful, validation = 0, start = first, control = quick_control(epochs = 0))
+  x <- untied(faithful)
+  first <- fit_network(x, validation = 0, control = quick_control(epochs = 10))
+  again <- fit_network(x, validation = 0, start = first, control = quick_control(epochs = 0))
   expect_equal(again$log_likelihood, first$log_likelihood, tolerance = 1e-12)
   expect_equal(coef(again), coef(first), tolerance = 1e-12)
-  further <- fit_network(
-    faithful, validation = 0, start = first, control = quick_control(epochs = 10)
-  )
+  further <- fit_network(x, validation = 0, start = first, control = quick_control(epochs = 10))
   expect_equal(further$trace$training[1], first$log_likelihood / 272, tolerance = 1e-12)
 })
 
 test_that("a Gaussian mixture or a matrix of means starts EM there", {
+  x <- untied(faithful)
   em <- with_fixed_seed(
-    1, gaussian_mixture(faithful, K = 3, control = cwmix_control(em_tolerance = 1e-13))
+    1, gaussian_mixture(x, K = 3, control = cwmix_control(em_tolerance = 1e-13))
   )
-  fit <- fit_network(faithful, validation = 0, start = em, control = quick_control(epochs = 0))
+  fit <- fit_network(x, validation = 0, start = em, control = quick_control(epochs = 0))
   expect_equal(fit$log_likelihood, em$log_likelihood, tolerance = 1e-10)
   expect_length(fit$starts, 1)
-  means <- fit_network(
-    faithful, validation = 0, start = em$mean, control = quick_control(epochs = 0)
-  )
+  means <- fit_network(x, validation = 0, start = em$mean, control = quick_control(epochs = 0))
   expect_equal(means$log_likelihood, em$log_likelihood, tolerance = 1e-3)
 })
 

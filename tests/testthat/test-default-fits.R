@@ -3,12 +3,10 @@
 test_that("a share of zeros stays at zero, and the rest is where it was", {
   x <- with_fixed_seed(3, c(rep(0, 400), rexp(100, 1 / 3)))
   fit <- fit_stack(x, folds = 5)
-  # within 2.5 standard errors of the shares of the rows
-  near <- diff(pcwmix(c(-0.1, 0.1), fit))
-  share <- mean(abs(x) < 0.1)
-  expect_lte(abs(near - share), 2.5 * sqrt(share * (1 - share) / 500))
+  expect_share(fit, x, -0.1, 0.1, errors = 2.5)
+  expect_share(fit, x, 3, Inf, errors = 2.5)
+  # no row is there, but one row could be
   expect_lte(pcwmix(-1, fit), 2.5 * sqrt(1 / 500 * (1 - 1 / 500) / 500))
-  expect_lte(abs(1 - pcwmix(3, fit) - mean(x > 3)), 2.5 * sqrt(0.07 / 500))
   expect_identical(fit$recorded$atoms, "0")
   expect_match(format(fit), "101 distinct values, rows of their own at 0", all = FALSE)
 })
@@ -18,8 +16,7 @@ test_that("counts have their mean and their share of zeros", {
   for (support in list(NULL, c(-0.5, Inf), c(0, Inf))) {
     fit <- fit_stack(x, support = support, folds = 5)
     expect_lte(abs(mean(fit) - mean(x)), 2.5 * sd(x) / 20)
-    zero <- mean(x == 0)
-    expect_lte(abs(pcwmix(0.5, fit) - zero), 2.5 * sqrt(zero * (1 - zero) / 400))
+    expect_share(fit, x, -Inf, 0.5, errors = 2.5)
     expect_identical(fit$recorded$spacing, 1)
   }
 })
@@ -29,32 +26,24 @@ test_that("answers on three levels keep their shares", {
     sample(1:3, 300, TRUE, c(0.5, 0.2, 0.3)), sample(c(0, 10), 300, TRUE)
   ))
   fit <- fit_stack(x[, 1])
-  shares <- diff(pcwmix(c(-Inf, 1.5, 2.5, Inf), fit))
-  expect_equal(shares, as.vector(table(x[, 1])) / 300, tolerance = 0.1)
+  for (level in 1:3) expect_share(fit, x[, 1], level - 0.5, level + 0.5, errors = 2.5)
   fit <- fit_stack(x)
   draws <- simulate(fit, 4000, seed = 1)
   for (first in 1:3) {
     for (second in c(0, 10)) {
       share <- mean(x[, 1] == first & x[, 2] == second)
       drawn <- mean(abs(draws[, 1] - first) < 0.5 & abs(draws[, 2] - second) < 5)
-      expect_lte(abs(drawn - share), 2.5 * sqrt(share * (1 - share) * (1 / 300 + 1 / 4000)) + 0.01)
+      expect_lte(abs(drawn - share), 2.5 * sqrt(share * (1 - share) * (1 / 300 + 1 / 4000)))
     }
   }
 })
 
 test_that("rows and weights give identical fits", {
-  exact <- with_fixed_seed(1, rnorm(40))
-  tables <- list(
-    counts = list(x = 0:10, w = c(30, 50, 42, 28, 17, 9, 4, 1, 2, 0, 1)),
-    repeats = list(x = exact, w = rep(1:4, 10)),
-    atom = list(x = c(exact, 0), w = c(rep(1, 40), 60)),
-    answers = list(x = cbind(rep(1:3, 4), rep(1:4, each = 3)), w = c(3:9, 9:5))
-  )
+  tables <- tied_tables()
   for (name in names(tables)) {
-    x <- as.matrix(tables[[name]]$x)
-    w <- tables[[name]]$w
-    weighted <- fit_stack(x, weights = w, folds = 3)
-    repeated <- fit_stack(x[rep(seq_along(w), w), , drop = FALSE], folds = 3)
+    table <- tables[[name]]
+    weighted <- fit_stack(table$x, weights = table$w, folds = 3)
+    repeated <- fit_stack(table$rows, folds = 3)
     for (field in c("members", "shares", "candidates", "held_out", "component_folds")) {
       expect_identical(weighted[[field]], repeated[[field]], info = paste(name, field))
     }
@@ -62,19 +51,33 @@ test_that("rows and weights give identical fits", {
   }
 })
 
+# The mean log density of each row under the normal with the moments of the other folds' rows.
+normal_by_folds <- function(x, folds, covariance) {
+  mean(vapply(seq_len(nrow(x)), function(i) {
+    others <- x[folds != folds[i], ]
+    moments <- cov.wt(others, method = "ML")
+    S <- if (covariance == "full") moments$cov else diag(diag(moments$cov))
+    distance <- mahalanobis(x[i, ], moments$center, S)
+    -(distance + as.vector(determinant(2 * pi * S)$modulus)) / 2
+  }, 0))
+}
+
 test_that("there may be few rows for the columns", {
   wide <- with_fixed_seed(1, matrix(rnorm(40 * 30), 40))
   fit <- fit_stack(wide, folds = 5)
   expect_true(all(is.finite(predict(fit, wide, log = TRUE))))
   # independent columns are better told alone than with all their covariances
-  expect_gt(fit$held_out[["score"]], -30 * 1.6)
+  expect_gt(fit$held_out[["score"]], normal_by_folds(wide, fit$row_folds, "diagonal"))
   one <- with_fixed_seed(1, matrix(rnorm(100 * 12), 100))
   fit <- without_degenerate(fit_mixture(one, 1, covariance = "full"))
   expect_equal(fit$mean[1, ], colMeans(one), ignore_attr = TRUE)
   expect_equal(tcrossprod(fit$cholesky[, , 1]), cov(one) * 99 / 100, ignore_attr = TRUE)
   stack <- fit_stack(one, covariance = "full", folds = 5)
-  expect_true("full" %in% stack$candidates$covariance)
-  expect_gt(stack$held_out[["score"]], -12 * 1.6)
+  # and these better from little than from nothing
+  reference <- normal_by_folds(one, stack$row_folds, "full")
+  alone <- stack$candidates$covariance == "full" & stack$candidates$K == 1
+  expect_equal(stack$candidates$score[alone], reference)
+  expect_gt(stack$held_out[["score"]], reference)
 })
 
 test_that("one value far off leaves the rest as it was, with a warning", {

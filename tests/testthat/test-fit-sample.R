@@ -12,6 +12,19 @@ test_that("columns are standardised by their weighted moments", {
   }
 })
 
+test_that("weights are whole again after they were divided by their mean", {
+  expect_identical(zap_rounding(c(0, 1 + 1e-12, 7 - 1e-12, 1e12 + 1e-3)), c(0, 1, 7, 1e12))
+  no_counts <- c(1e-3, 0.5, 2.25, 5 * (1 + 1e-8), 5 * (1 - 1e-8))
+  expect_identical(zap_rounding(no_counts), no_counts)
+  points <- list(x = make_points(200, 1), type = "vector")
+  for (most in c(10, 1e6)) {
+    w <- as.double(with_fixed_seed(1, sample(most, 200, TRUE)))
+    sample <- read_sample(points, NULL, w, NULL)
+    expect_gt(sum(sample$weights * sample$unit != w), 0)
+    expect_identical(zap_rounding(sample$weights * sample$unit), w)
+  }
+})
+
 test_that("data are told apart by any value, row order or weight", {
   x <- as.matrix(faithful)
   mark <- fingerprint(x, NULL)

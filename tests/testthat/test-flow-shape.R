@@ -133,6 +133,6 @@ test_that("selections take a flow", {
 test_that("floors hold for the components before the flow", {
   ties <- with_fixed_seed(1, c(rep(0, 40), rnorm(60)))
   control <- quick_control(epochs = 3, sd_floor = 0.05)
-  fit <- fit_behind_flow(ties, K = 2, control = control, validation = 0)
+  fit <- fit_behind_flow(ties, K = 2, control = control, validation = 0, resolution = 0)
   expect_gte(min(fit$base$sd), 0.05 * (1 - 1e-6) * min(1, IQR(ties) / 1.349 / sd(ties)))
 })

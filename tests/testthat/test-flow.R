@@ -30,9 +30,9 @@ test_that("a flow that was not trained has the df of normal columns, a trained o
 })
 
 test_that("training starts from the standard normal of standardised columns", {
+  x <- as.matrix(untied(faithful))
   for (fit in list(flow_realnvp, flow_spline)) {
-    fit <- with_fixed_seed(1, fit(faithful, control = cwmix_control(epochs = 0)))
-    x <- as.matrix(faithful)
+    fit <- with_fixed_seed(1, fit(x, control = cwmix_control(epochs = 0)))
     center <- colMeans(x)
     scale <- sqrt(colMeans(t(t(x) - center)^2))
     expected <- rowSums(dnorm(t((t(x) - center) / scale), log = TRUE)) - sum(log(scale))
@@ -183,6 +183,26 @@ test_that("rows of weight zero count as absent", {
   expect_identical(weighted$flow, without$flow)
   expect_identical(weighted$nobs, 204L)
   expect_equal(weighted$log_likelihood, without$log_likelihood)
+})
+
+test_that("a spline flow keeps the shares of rounded values", {
+  x <- with_fixed_seed(1, round(rexp(600, 1 / 3)))
+  for (support in list(NULL, c(0, Inf))) {
+    fit <- with_fixed_seed(1, flow_spline(x, support = support))
+    for (value in 0:2) expect_share(fit, x, if (value == 0) -Inf else value - 0.5, value + 0.5)
+    expect_identical(fit$recorded$spacing, 1)
+  }
+})
+
+test_that("whole weights and repeated rows give the same flow, to the bit", {
+  for (table in tied_tables()) {
+    weighted <- fit_small_flow(table$x, "spline", weights = table$w)
+    repeated <- fit_small_flow(table$rows, "spline")
+    for (field in c("flow", "trace", "best_epoch", "optimiser", "recorded")) {
+      expect_identical(weighted[[field]], repeated[[field]])
+    }
+    expect_equal(weighted$log_likelihood, repeated$log_likelihood)
+  }
 })
 
 test_that("formulas and kept data are as in other fits", {

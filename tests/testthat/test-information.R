@@ -118,7 +118,8 @@ test_that("degenerate components are named by one warning and counted by print",
     class = "cwmix_degenerate"
   )
   expect_warning(
-    fit_network(rep(c(1, 2, 5), each = 20), hidden = NULL), class = "cwmix_degenerate"
+    fit_network(rep(c(1, 2, 5), each = 20), hidden = NULL, resolution = 0),
+    class = "cwmix_degenerate"
   )
 })
 
@@ -146,7 +147,9 @@ test_that("ordinary data give no such warning", {
 
 test_that("a selection speaks of degenerate fits to all rows only", {
   x <- c(sin(1:60), rep(5, 20))
-  seen <- catch_conditions(with_fixed_seed(1, cwmix_select(x, K = 2, hidden = NULL, folds = 4)))
+  seen <- catch_conditions(with_fixed_seed(
+    1, cwmix_select(x, K = 2, hidden = NULL, folds = 4, resolution = 0)
+  ))
   expect_length(seen$conditions, 1)
   expect_match(conditionMessage(seen$conditions[[1]]), "^1 of 5 fits warned")
 })

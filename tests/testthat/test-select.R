@@ -1,8 +1,9 @@
 test_that("scores are those of a loop over the folds", {
+  x <- untied(faithful)
   control <- quick_control()
   set.seed(3)
   choice <- cwmix_select(
-    faithful,
+    x,
     K = c(3, 1), hidden = list(NULL, 4), folds = 3, control = control, validation = 0.2
   )
   set.seed(3)
@@ -10,7 +11,7 @@ test_that("scores are those of a loop over the folds", {
   scores <- cbind()
   rows <- expand.grid(K = c(3, 1), covariance = c("diagonal", "full"), hidden = list(NULL, 4))
   for (i in seq_len(nrow(rows))) {
-    scores <- cbind(scores, loop_over_folds(faithful, folds,
+    scores <- cbind(scores, loop_over_folds(x, folds,
       K = rows$K[i], hidden = rows$hidden[[i]], covariance = as.character(rows$covariance[i]),
       validation = 0.2, control = control
     ))
@@ -44,8 +45,9 @@ test_that("the rule takes the fewest parameters within one standard error of the
 })
 
 test_that("the two choices are fits of all rows, as their calls say", {
+  x <- untied(faithful)
   set.seed(1)
-  choice <- cwmix_select(faithful, K = 1:4, hidden = NULL, folds = 5)
+  choice <- cwmix_select(x, K = 1:4, hidden = NULL, folds = 5)
   fit <- best(choice)
   row <- choice$table[choice$one_se, ]
   expect_identical(best(choice, "one-se"), fit)
@@ -53,9 +55,7 @@ test_that("the two choices are fits of all rows, as their calls say", {
   expect_identical(c(nrow(fit$mean), fit$df), as.integer(c(row$K, row$df)))
   expect_identical(best(choice, "highest")$df, as.integer(choice$table$df[choice$highest]))
   expect_gt(choice$table$df[choice$highest], row$df)
-  expect_identical(
-    fit$call, quote(cwmix(x = faithful, K = 2L, hidden = NULL, covariance = "full"))
-  )
+  expect_identical(fit$call, quote(cwmix(x = x, K = 2L, hidden = NULL, covariance = "full")))
   expect_equal(update(fit)$log_likelihood, fit$log_likelihood, tolerance = 1e-6)
   choice <- cwmix_select(~waiting, faithful, K = 2, hidden = NULL, covariance = "full", folds = 2)
   expect_identical(best(choice)$call, quote(
@@ -105,37 +105,58 @@ test_that("of one column there is one covariance", {
 })
 
 test_that("labels hold rows out together, in any type", {
+  x <- untied(faithful)
   labels <- rep(c("b", "a"), c(100, 172))
   select <- function(folds) {
     set.seed(1)
-    cwmix_select(faithful, K = 2, hidden = NULL, covariance = "full", folds = folds)
+    cwmix_select(x, K = 2, hidden = NULL, covariance = "full", folds = folds)
   }
   choice <- select(labels)
   expect_identical(choice$folds, labels)
   set.seed(1)
-  fit <- cwmix(faithful[1:100, ], K = 2, hidden = NULL, covariance = "full")
-  expect_identical(
-    choice$scores[101:272], unname(predict(fit, faithful[101:272, ], log = TRUE))
-  )
+  fit <- cwmix(x[1:100, ], K = 2, hidden = NULL, covariance = "full")
+  expect_identical(choice$scores[101:272], unname(predict(fit, x[101:272, ], log = TRUE)))
   for (folds in list(factor(labels), labels == "b", rep(2:1, c(100, 172)))) {
     expect_identical(select(folds)$scores, choice$scores)
   }
   # leave one out
-  few <- faithful[1:12, ]
-  expect_identical(
-    sort(cwmix_select(few, K = 1, hidden = NULL, folds = 12)$folds), 1:12
-  )
+  few <- x[1:12, ]
+  expect_identical(sort(cwmix_select(few, K = 1, hidden = NULL, folds = 12)$folds), 1:12)
 })
 
-test_that("random folds differ by at most one row in size", {
+test_that("random folds differ by at most one unit in size, and rows of one unit stay together", {
   set.seed(1)
   for (n in c(7, 20, 21)) {
     for (k in c(2, 3, n)) {
-      sizes <- tabulate(fold_labels(k, n, NULL), k)
-      expect_identical(sum(sizes), as.integer(n))
+      # a row of weight 0, which is drawn alone, and two rows a unit
+      sample <- list(kept = 1 + seq_len(2 * n), unit_of = rep(seq_len(n), 2))
+      folds <- fold_labels(k, sample, 2 * n + 1, NULL)
+      of_units <- matrix(folds[-1], n)
+      expect_identical(of_units[, 1], of_units[, 2])
+      sizes <- tabulate(c(folds[1], of_units[, 1]), k)
+      expect_identical(sum(sizes), as.integer(n + 1))
       expect_lte(diff(range(sizes)), 1)
     }
+    expect_error(
+      fold_labels(n + 2, sample, 2 * n + 1, NULL),
+      sprintf("`folds` must be a whole number from 2 to %d or %d labels", n + 1, 2 * n + 1),
+      class = "cwmix_input_error"
+    )
   }
+})
+
+test_that("a selection holds repeated rows out together, those in cells apart", {
+  select <- function(x) {
+    with_fixed_seed(1, cwmix_select(x, K = 1, hidden = NULL, folds = 4))$folds
+  }
+  together <- function(folds, value) vapply(split(folds, value), function(f) length(unique(f)), 0L)
+  value <- rep(1:20, rep(1:4, 5))
+  repeated <- select(make_points(20, 1)[value, ])
+  expect_identical(max(together(repeated, value)), 1L)
+  expect_identical(tabulate(repeated[!duplicated(value)]), rep(5L, 4))
+  in_cells <- select(rep(1:5, each = 20))
+  expect_identical(tabulate(in_cells), rep(25L, 4))
+  expect_identical(min(together(in_cells, rep(1:5, each = 20))), 4L)
 })
 
 test_that("weights weight fits and scores", {
@@ -182,10 +203,12 @@ test_that("a candidate that cannot be fitted is named in one error", {
   expect_s3_class(seen$conditions[[1]], "cwmix_input_error")
   expect_match(conditionMessage(seen$conditions[[1]]), "candidate K = 15.*number of")
   expect_identical(conditionCall(seen$conditions[[1]])[[1]], quote(cwmix_select))
-  tied <- rep(c(1, 2, 3), each = 10)
+  # a component each for the three values of a fold
+  tied <- rep(1:6, each = 5)
   expect_error(
     cwmix_select(tied,
-      K = 3, hidden = NULL, folds = 2, covariance = "full", control = cwmix_control(sd_floor = 0)
+      K = 3, hidden = NULL, folds = 2, covariance = "full", resolution = 0,
+      control = cwmix_control(sd_floor = 0)
     ),
     "candidate K = 3.*EM broke down",
     class = "cwmix_numerical_error"

@@ -240,25 +240,26 @@ test_that("values on a bound count as a hundredth of a step inside", {
   expect_identical(move_inside(x, frame), cbind(c(0.1, 0.05, 0.8, -1, NA), 0))
 })
 
-test_that("a fit without K takes values on closed bounds, and has a density there", {
+test_that("a fit in cells takes values on closed bounds, and has a density there", {
   x <- with_fixed_seed(1, rbinom(200, 10, 0.1))
-  fit <- fit_stack(x, support = c(0, 10))
-  expect_identical(fit$frame$inset, matrix(c(0.01, 0), 1))
-  expect_identical(predict(fit, 0), predict(fit, 0.01))
-  expect_gt(predict(fit, 0), 0)
-  # no value stood on the other bound, and outside there is nothing
-  expect_identical(predict(fit, c(10, -0.1, 10.1)), c(0, 0, 0))
-  expect_true(all(is.finite(residuals(fit, x))))
-  expect_true(is.finite(fit$log_likelihood))
-  expect_equal(fit$log_likelihood, sum(predict(fit, x, log = TRUE)))
-  draws <- simulate(fit, 200, seed = 1)
-  expect_gt(min(draws), 0)
-  expect_lt(max(draws), 10)
-  expect_equal(pcwmix(c(0, 10), fit), c(0, 1))
-  expect_equal(pcwmix(0.5, fit), mean(x == 0), tolerance = 0.1)
-  # one model has none
+  for (fit in list(fit_stack(x, support = c(0, 10)), fit_network(x, support = c(0, 10)))) {
+    expect_identical(fit$frame$inset, matrix(c(0.01, 0), 1))
+    expect_identical(predict(fit, 0), predict(fit, 0.01))
+    expect_gt(predict(fit, 0), 0)
+    # no value stood on the other bound, and outside there is nothing
+    expect_identical(predict(fit, c(10, -0.1, 10.1)), c(0, 0, 0))
+    expect_true(all(is.finite(residuals(fit, x))))
+    expect_true(is.finite(fit$log_likelihood))
+    expect_equal(fit$log_likelihood, sum(predict(fit, x, log = TRUE)))
+    draws <- simulate(fit, 200, seed = 1)
+    expect_gt(min(draws), 0)
+    expect_lt(max(draws), 10)
+    expect_equal(pcwmix(c(0, 10), fit), c(0, 1))
+    expect_equal(pcwmix(0.5, fit), mean(x == 0), tolerance = 0.1)
+  }
+  # a mixture that takes values as they stand has none
   expect_error(
-    cwmix(x, K = 2, support = c(0, 10)), "strictly inside",
+    gaussian_mixture(x, K = 2, support = c(0, 10)), "strictly inside",
     class = "cwmix_input_error"
   )
 })

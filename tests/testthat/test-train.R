@@ -181,12 +181,13 @@ test_that("a progress bar does no harm", {
 })
 
 test_that("L-BFGS ascends the penalised mean log density to a stationary point", {
+  x <- untied(faithful)
   for (decay in c(0.05, 0.5)) {
     fit <- function(epochs) {
       control <- cwmix_control(
         optimiser = "lbfgs", epochs = epochs, weight_decay = decay, starts = 2
       )
-      fit_network(faithful, K = 2, hidden = 3, validation = 0, control = control)
+      fit_network(x, K = 2, hidden = 3, validation = 0, control = control)
     }
     # the log density is that of the data's scale, which differs by a constant
     objective <- function(fit) {
@@ -197,9 +198,9 @@ test_that("L-BFGS ascends the penalised mean log density to a stationary point",
     expect_gte(objective(end), objective(start))
     expect_gte(objective(end), objective(fit(3)))
     expect_identical(end$stopped, "converged")
-    gradient <- attr(log_likelihood(end, faithful, gradient = TRUE), "gradient")
+    gradient <- attr(log_likelihood(end, x, gradient = TRUE), "gradient")
     gradient <- lapply(gradient, function(block) unlist(block) / 272)
-    sd <- apply(faithful, 2, function(x) sqrt(mean((x - mean(x))^2)))
+    sd <- apply(x, 2, function(column) sqrt(mean((column - mean(column))^2)))
     # to the standardised scale, on which the ascent was
     gradient$mean <- gradient$mean * rep(sd, each = 2)
     gradient$weights <- gradient$weights - decay * unlist(coef(end)$weights)
@@ -220,13 +221,14 @@ test_that("L-BFGS has no more rows in its trace than epochs asked for", {
 })
 
 test_that("L-BFGS never falls and gains on EM", {
+  x <- untied(faithful)
   control <- cwmix_control(optimiser = "lbfgs", epochs = 60, starts = 2, weight_decay = 0)
-  fit <- fit_network(faithful, validation = 0, control = control)
+  fit <- fit_network(x, validation = 0, control = control)
   expect_equal(largest_fall(fit$trace$training), 0)
   expect_gt(fit$log_likelihood, 272 * fit$trace$training[1] + 1)
   expect_equal(
     fit$trace$training[1],
-    with_fixed_seed(1, gaussian_mixture(faithful, K = 3, control = control))$log_likelihood / 272,
+    with_fixed_seed(1, gaussian_mixture(x, K = 3, control = control))$log_likelihood / 272,
     tolerance = 1e-12
   )
   expect_equal(fit$log_likelihood / 272, fit$trace$training[nrow(fit$trace)], tolerance = 1e-12)
@@ -242,13 +244,13 @@ test_that("L-BFGS matches or beats Adam on a small problem", {
 })
 
 test_that("L-BFGS respects patience and validation rows", {
+  x <- untied(faithful)
   control <- cwmix_control(optimiser = "lbfgs", epochs = 200, patience = 3)
-  fit <- fit_network(faithful, hidden = c(32, 32), control = control)
+  fit <- fit_network(x, hidden = c(32, 32), control = control)
   expect_identical(fit$best_epoch, fit$trace$epoch[which.max(fit$trace$validation)])
   expect_identical(fit$stopped, "patience")
   expect_equal(
-    log_likelihood(fit, faithful[fit$held_rows, ]) / 27, max(fit$trace$validation),
-    tolerance = 1e-12
+    log_likelihood(fit, x[fit$held_rows, ]) / 27, max(fit$trace$validation), tolerance = 1e-12
   )
 })
 
@@ -263,18 +265,16 @@ test_that("an epoch that diverges ends training with the best epoch before", {
 })
 
 test_that("an interrupt returns the best epoch so far with a warning", {
+  x <- untied(faithful)
   # one call an epoch
   expect_warning(
-    fit <- with_interrupt(
-      "adam_steps", 3, fit_network(faithful, control = quick_control(epochs = 10))
-    ),
+    fit <- with_interrupt("adam_steps", 3, fit_network(x, control = quick_control(epochs = 10))),
     class = "cwmix_interrupted"
   )
   expect_identical(fit$stopped, "interrupt")
   expect_identical(fit$trace$epoch, 0:2)
   expect_equal(
-    log_likelihood(fit, faithful[fit$held_rows, ]) / 27, max(fit$trace$validation),
-    tolerance = 1e-12
+    log_likelihood(fit, x[fit$held_rows, ]) / 27, max(fit$trace$validation), tolerance = 1e-12
   )
 })
 

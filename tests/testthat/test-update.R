@@ -37,9 +37,83 @@ test_that("with weights of zero and data kept as well", {
   expect_same_numbers(with_fixed_seed(1, update(fit(2), epochs = 3)), with_fixed_seed(1, fit(5)))
 })
 
+test_that("of bounds that values stand on, given cells and repeated rows as well", {
+  x <- with_fixed_seed(2, rbinom(300, 10, 0.1))
+  repeated <- make_points(60, 2)[rep(1:60, rep(1:3, 20)), ]
+  control <- function(epochs) constant_control(epochs, precision = "double")
+  fits <- list(
+    function(epochs) cwmix(x, K = 2, hidden = 4, support = c(0, 10), control = control(epochs)),
+    function(epochs) cwmix(x, K = 2, hidden = 4, resolution = 2, control = control(epochs)),
+    function(epochs) flow_spline(x, layers = 2, resolution = 0.5, control = control(epochs)),
+    function(epochs) cwmix(repeated, K = 2, hidden = 4, control = control(epochs))
+  )
+  for (fit in fits) {
+    five <- with_fixed_seed(1, fit(5))
+    two_and_three <- with_fixed_seed(1, update(fit(2), epochs = 3))
+    expect_same_numbers(two_and_three, five)
+    expect_identical(two_and_three$optimiser, five$optimiser)
+  }
+})
+
+test_that("further epochs are scored at the units of those before", {
+  x <- round(ring(200), 1)
+  control <- constant_control(2, precision = "double", learning_rate = 0.01)
+  fit <- with_fixed_seed(1, cwmix(x, K = 3, hidden = 8, control = control))
+  units <- fit$optimiser$units
+  rows <- read_sample(list(x = x, type = "matrix"), NULL, NULL, NULL)
+  held <- unit_sample(rows, NULL, units$seed)$y[units$held, ]
+  # the held-out rows, in order, spread over their cells
+  recorded <- x[fit$held_rows, ]
+  recorded <- recorded[order(recorded[, 1], recorded[, 2]), ]
+  expect_identical(round(held, 1), recorded)
+  expect_gt(min(abs(held - round(held, 1))), 0)
+  score <- function(fit) mean(predict(fit, held, log = TRUE))
+  expect_equal(score(fit), max(fit$trace$validation), tolerance = 1e-12)
+  more <- with_fixed_seed(2, update(fit, epochs = 3))
+  expect_identical(more$trace[1:3, ], fit$trace)
+  expect_identical(more$optimiser$units, units)
+  expect_identical(more$held_rows, fit$held_rows)
+  expect_gt(more$best_epoch, 2)
+  expect_equal(score(more), max(more$trace$validation), tolerance = 1e-12)
+  # steps that move nothing score what the last epoch scored
+  still <- constant_control(3, precision = "double", learning_rate = 1e-14)
+  start <- with_fixed_seed(1, cwmix(x, K = 3, hidden = 8, control = quick_control(epochs = 0)))
+  same <- with_fixed_seed(2, update(start, epochs = 3, control = still))
+  expect_equal(same$trace$validation, rep(start$trace$validation, 4), tolerance = 1e-10)
+})
+
+test_that("units that are none are refused", {
+  fit <- with_fixed_seed(1, cwmix(faithful, K = 2, hidden = 3, control = constant_control(1)))
+  expect_refused <- function(units, message) {
+    broken <- fit
+    broken$optimiser["units"] <- list(units)
+    expect_error(
+      update(broken, epochs = 1), message,
+      class = "cwmix_input_error", info = deparse(units)[1]
+    )
+  }
+  units <- fit$optimiser$units
+  for (other in list(NULL, "a", list(), units[-3])) {
+    expect_refused(other, "its `optimiser` is not what a fit has")
+  }
+  for (held in list(NULL, 3:1, 0:3, -1L, c(1, 2.5), "a", NA, list(1), c(1L, 1L))) {
+    expect_refused(replace(units, "held", list(held)), "its `optimiser` is not what a fit has")
+  }
+  for (seed in list("a", 1:2, NA, 1.5, -1, Inf, 1e10, list(1))) {
+    expect_refused(replace(units, "seed", list(seed)), "its `optimiser` is not what a fit has")
+  }
+  for (held in list(1:272, 273L)) {
+    expect_refused(replace(units, "held", list(held)), "validation rows among those of its data")
+  }
+  for (resolution in list("fine", -1, 1:3, NA, mean)) {
+    expect_refused(replace(units, "resolution", list(resolution)), "`resolution` must be")
+  }
+})
+
 test_that("updates of updates go on, the trace with them", {
+  x <- untied(faithful)
   fit <- with_fixed_seed(1, {
-    fit <- cwmix(faithful, K = 3, hidden = 8, control = constant_control(3))
+    fit <- cwmix(x, K = 3, hidden = 8, control = constant_control(3))
     fit <- update(fit, epochs = 2)
     update(fit, epochs = 4)
   })
@@ -47,8 +121,7 @@ test_that("updates of updates go on, the trace with them", {
   best <- which.max(fit$trace$validation)
   expect_identical(fit$best_epoch, fit$trace$epoch[best])
   expect_equal(
-    log_likelihood(fit, faithful[fit$held_rows, ]) / 27, fit$trace$validation[best],
-    tolerance = 1e-5
+    log_likelihood(fit, x[fit$held_rows, ]) / 27, fit$trace$validation[best], tolerance = 1e-5
   )
 })
 

@@ -1,33 +1,5 @@
 best_first <- function(candidates, scores) candidates[order(scores, decreasing = TRUE)]
 
-test_that("every unit is held out once, and what is fitted for it has not seen it", {
-  # rows in cells are units of their own; repeated rows of other values are one
-  repeated <- ring(100)[rep(1:100, rep(1:3, length.out = 100)), ]
-  for (case in list(list(x = faithful, units = 272), list(x = repeated, units = 100))) {
-    both <- search_of(fit_stack(case$x, folds = 3))
-    found <- both$search
-    held <- lapply(found$folds, `[[`, "held")
-    expect_length(held, 3)
-    expect_identical(sort(unlist(held)), seq_len(case$units))
-    expect_lte(diff(range(lengths(held))), 1)
-    y <- found$task$sample$y
-    w <- found$task$sample$weights
-    moments <- cov.wt(y, if (is.null(w)) rep(1 / case$units, case$units) else w / sum(w), TRUE,
-      method = "ML"
-    )
-    u <- scale(y, moments$center, sqrt(diag(moments$cov)))
-    for (fold in found$folds) {
-      expect_equal(fold$training$x, u[-fold$held, ], ignore_attr = TRUE)
-      expect_equal(fold$validation$x, u[fold$held, ], ignore_attr = TRUE)
-      expect_identical(fold$mixture, fold$training)
-    }
-    for (f in 1:3) {
-      rows <- which(found$units$unit_of %in% held[[f]])
-      expect_identical(which(both$fit$row_folds == f), rows)
-    }
-  }
-})
-
 test_that("scores of candidates and of the stack are those of a loop over the rows", {
   x <- ring(40)
   w <- with_fixed_seed(2, runif(40, 0.2, 3))
@@ -142,51 +114,9 @@ test_that("rows count by their weights in the shares", {
   expect_gt(shares(rep(1, 400))[1], 0.9)
   expect_gt(shares(rep(c(1, 100), c(300, 100)))[2], 0.9)
   expect_equal(shares(rep(c(1, 1e-12), c(300, 100))), c(1, 0))
-  expect_equal(shares(rep(c(1, 3), c(300, 100))), c(0.5, 0.5), tolerance = 0.3)
-})
-
-test_that("structures are those that are asked for, each with the rows that a component needs", {
-  expect_named(structures(1, "auto"), names(structures(1, "full")))
-  expect_false(any(vapply(structures(1, "full"), `[[`, NA, "full")))
-  for (covariance in c("full", "diagonal")) {
-    full <- vapply(structures(3, covariance), `[[`, NA, "full")
-    expect_identical(unname(full), rep(covariance == "full", length(full)))
-  }
-  both <- c(structures(3, "full"), structures(3, "diagonal"))
-  expect_identical(structures(3, "auto")[names(both)], both)
-  expect_length(structures(3, "auto"), length(both))
-
-  # what a component must hold tells a covariance of its own
-  for (d in c(1, 3)) {
-    all <- structures(d, "auto")
-    least <- vapply(all, `[[`, 0, "least")
-    tied <- vapply(all, function(one) one$pooling$rows == Inf, NA)
-    expect_identical(tied, setNames(grepl("tied", names(all)), names(all)))
-    expect_equal(unname(least[tied]), rep(0, sum(tied)))
-    expect_gte(min(least[!tied]), 5)
-    if (d > 1) expect_identical(least[["full"]], 2 * d + 2)
-  }
-})
-
-test_that("members have the structure of their candidate", {
-  found <- search_of(fit_stack(faithful))$search
-  kinds <- vapply(found$candidates, `[[`, "", "covariance")
-  expect_setequal(kinds, names(structures(2, "auto")))
-  for (candidate in found$candidates) {
-    for (p in candidate$fits) {
-      kind <- candidate$covariance
-      # components that hold too few rows of their own are gone
-      tied <- grepl("tied", kind)
-      expect_identical(ncol(p$mean), 2L)
-      expect_lte(nrow(p$mean), candidate$K)
-      if (tied) expect_identical(nrow(p$mean), candidate$K)
-      expect_identical(is.null(p$log_sd), startsWith(kind, "full"))
-      scales <- if (is.null(p$log_sd)) t(matrix(p$log_cholesky, 4)) else p$log_sd
-      if (tied) expect_identical(unique(scales), scales[1, , drop = FALSE])
-      if (nrow(p$mean) > 1 && !tied) expect_gt(nrow(unique(scales)), 1)
-      if (startsWith(kind, "spherical")) expect_identical(scales[, 1], scales[, 2])
-    }
-  }
+  # where weights balance, what differs is the bootstrap alone
+  balanced <- rep(c(1, 3), c(300, 100))
+  expect_equal(shares_by_rows(scores, balanced, 20), c(0.5, 0.5), tolerance = 1e-10)
 })
 
 test_that("hidden, covariance and activation are taken as given", {
@@ -229,113 +159,6 @@ test_that("without networks the fit is a Gaussian mixture", {
     expect_identical(unique(fit$candidates$hidden), "constant")
     expect_identical(fit$hidden, 4L)
   }
-})
-
-test_that("networks of all folds stop at the epoch of the best mean held-out score", {
-  for (optimiser in c("adam", "lbfgs")) {
-    control <- cwmix_control(folds = 2, epochs = 6, learning_rate = 0.02, optimiser = optimiser)
-    found <- search_of(fit_stack(ring(100), covariance = "diagonal", control = control))$search
-    start <- found$candidates[[3]]
-    real <- held_out_scores
-    seen <- list()
-    note <- function(search, fits, ...) {
-      scores <- real(search, fits, ...)
-      seen[[length(seen) + 1]] <<- list(fits = fits, score = mean(scores))
-      scores
-    }
-    best <- with_replaced(
-      "held_out_scores", note, with_fixed_seed(1, train_folds(found, start, 8L, "tanh"))
-    )
-    scores <- vapply(seen, `[[`, 0, "score")
-    expect_length(scores, 6)
-    expect_identical(best$epochs, which.max(scores))
-    expect_equal(best$score, max(scores))
-    expect_identical(best$fits, seen[[best$epochs]]$fits)
-    expect_gt(best$score, mean(start$scores))
-  }
-})
-
-test_that("patience ends the training of networks", {
-  found <- search_of(fit_stack(faithful))$search
-  found$task$control <- cwmix_control(epochs = 50, patience = 3, learning_rate = 0.5)
-  rounds <- 0
-  real <- held_out_scores
-  count <- function(...) {
-    rounds <<- rounds + 1
-    real(...)
-  }
-  start <- found$candidates[[which.max(vapply(found$candidates, function(c) mean(c$scores), 0))]]
-  best <- with_replaced(
-    "held_out_scores", count, with_fixed_seed(1, train_folds(found, start, 8L, "tanh"))
-  )
-  expect_equal(rounds, best$epochs + 3)
-})
-
-test_that("EM starts from the groups of a hierarchical clustering", {
-  centers <- rbind(c(-5, 0), c(5, 0), c(0, 50))
-  group <- rep(1:3, c(10, 20, 30))
-  x <- centers[group, ] + with_fixed_seed(1, matrix(rnorm(120), 60))
-  tree <- cluster_tree(x)
-  start <- tree_start(tree, 3, FALSE, c(0, 0))
-  order <- order(exp(start$biases[[1]]))
-  means <- t(vapply(1:3, function(k) colMeans(x[group == k, ]), c(0, 0)))
-  expect_equal(start$mean[order, ], means)
-  expect_equal(exp(start$biases[[1]])[order], c(1, 2, 3) / 6)
-  within <- sqrt(colMeans((x - means[group, ])^2))
-  expect_equal(exp(start$log_sd), matrix(within, 3, 2, byrow = TRUE))
-  # the units of the columns do not matter
-  stretched <- tree_start(cluster_tree(x * rep(c(1, 1000), each = 60)), 3, FALSE, c(0, 0))
-  expect_equal(stretched$mean / rep(c(1, 1000), each = 3), start$mean)
-
-  full <- tree_start(tree, 3, TRUE, c(0, 0))
-  for (k in 1:3) expect_equal(full$log_cholesky[, , k], diag(log(within)))
-  one <- tree_start(tree, 1, FALSE, c(0, 0))
-  expect_equal(one$mean, rbind(colMeans(x)))
-  expect_equal(exp(one$log_sd), rbind(sqrt(colMeans((x - rep(colMeans(x), each = 60))^2))))
-  # every row a group: only the floor is left
-  rows <- tree_start(tree, 60, FALSE, c(0.1, 0.2))
-  expect_equal(exp(rows$log_sd), matrix(c(0.1, 0.2), 60, 2, byrow = TRUE))
-  expect_setequal(rows$mean[, 1], x[, 1])
-})
-
-test_that("a clustering takes equal rows, far ones and at most so many as asked", {
-  expect_length(cluster_tree(matrix(1, 5, 1))$tree$order, 5)
-  expect_length(cluster_tree(matrix(c(1, 2), 6, 2))$tree$order, 6)
-  expect_length(cluster_tree(rbind(matrix(0, 5, 2), c(1e-200, 1e-190)))$tree$order, 6)
-  some <- with_fixed_seed(1, cluster_tree(make_points(100, 2), most = 20))
-  expect_identical(dim(some$x), c(20L, 2L))
-  expect_length(some$tree$order, 20)
-})
-
-test_that("folds are those asked for, the fewer the more rows there are, one split at last", {
-  expect_identical(fit_stack(rivers, folds = 3)$folds, 3L)
-  expect_identical(fit_stack(rivers[1:12], folds = 50)$folds, 12L)
-  folds <- vapply(c(10, 100, 1000, 1e4, 1e5, 1e6), default_folds, 0L)
-  expect_false(is.unsorted(-folds))
-  expect_gt(min(folds[-(5:6)]), 1)
-  expect_identical(folds[5:6], c(1L, 1L))
-  source <- list(points = list(x = make_points(50000, 1), type = "vector"))
-  settings <- list(covariance = "diagonal", control = cwmix_control())
-  split <- with_fixed_seed(1, new_folds(read_task(source, settings, NULL)))
-  expect_length(split, 1)
-  expect_length(split[[1]]$held, 5000)
-  expect_identical(nrow(split[[1]]$training$x), 45000L)
-  # EM has enough of fewer
-  expect_true(all(split[[1]]$mixture$x %in% split[[1]]$training$x))
-  expect_lt(nrow(split[[1]]$mixture$x), 45000)
-})
-
-test_that("one split with weights gives a fit as well", {
-  x <- make_points(400, 1)[, 1]
-  w <- with_fixed_seed(1, runif(400))
-  one <- function(n) 1L
-  fit <- with_replaced("default_folds", one, fit_stack(x, weights = w, folds = NULL))
-  expect_identical(fit$folds, 1L)
-  expect_length(fit$averaged, sum(fit$candidates$share > 0))
-  expect_match(format(fit), "one split", all = FALSE)
-  some <- with_fixed_seed(1, some_rows(list(x = cbind(x), weights = w, offset = 2), 100))
-  expect_identical(w[match(some$x, x)], some$weights)
-  expect_identical(some$offset, 2)
 })
 
 test_that("rows of weight 0 count as absent, and only ratios of weights count", {
@@ -476,21 +299,6 @@ test_that("the density integrates to one, draws follow it, residuals are normal"
   expect_equal(rowSums(posterior), rep(1, 50), ignore_attr = TRUE)
 })
 
-test_that("fewer than ten rows are too few, as are columns that do not vary", {
-  expect_error(cwmix(1:9), "`K` must be given for fewer than 10 rows", class = "cwmix_input_error")
-  expect_error(
-    cwmix(1:20, weights = rep(1:0, c(8, 12))), "not NULL for 8 rows", class = "cwmix_input_error"
-  )
-  expect_error(cwmix(rep(1, 20)), "constant", class = "cwmix_input_error")
-  expect_error(cwmix(cbind(1:20, 2:21)), "collinear", class = "cwmix_input_error")
-  # rows may be fewer than columns, but not for one model
-  expect_error(
-    cwmix(matrix(rnorm(100), 10), K = 1), "more rows than columns",
-    class = "cwmix_input_error"
-  )
-  expect_error(cwmix(c(1:20, NA)), "missing", class = "cwmix_input_error")
-})
-
 test_that("difficult data give a fit without a word, but where few rows decide", {
   set.seed(1)
   two <- c(rnorm(30), rnorm(30, 100, 1e-3))
@@ -506,13 +314,13 @@ test_that("difficult data give a fit without a word, but where few rows decide",
     "integers" = rpois(60, 3), "tiny" = 1e-300 * rnorm(30), "huge" = 1e300 * rnorm(30)
   )
   far <- c("a far outlier", "a very far outlier")
-  few <- c("two values", "heavy tails")
+  few <- "heavy tails"
   for (name in names(difficult)) {
     for (sd_floor in c(1e-3, 0)) {
       control <- cwmix_control(folds = 3, sd_floor = sd_floor, epochs = 2)
       seen <- catch_conditions(fit_stack(difficult[[name]], hidden = 3, control = control))
       said <- vapply(seen$conditions, function(condition) class(condition)[1], "")
-      expected <- c(if (name %in% far) "cwmix_far_rows", if (name %in% few) "cwmix_few_rows")
+      expected <- c(if (name %in% far) "cwmix_far_rows", if (name == few) "cwmix_few_rows")
       expected <- expected %||% character()
       expect_identical(said, expected, info = name)
       expect_equal(sum(seen$value$candidates$share), 1, info = name)
@@ -572,53 +380,6 @@ test_that("rows far from all others are one broad component, which a warning nam
   expect_warning(fit_stack(narrow), "Row 3 is", class = "cwmix_far_rows")
 })
 
-test_that("a candidate whose fit breaks down is left out", {
-  real <- em_run
-  broken <- function(parameters, set, task, ...) {
-    if (nrow(parameters$mean) == 3) stop_cwmix("broken", "cwmix_numerical_error", NULL)
-    real(parameters, set, task, ...)
-  }
-  fit <- with_replaced("em_run", broken, fit_stack(faithful))
-  expect_identical(3L %in% fit$candidates$K, FALSE)
-  expect_gt(max(fit$candidates$K), 1)
-  # one row alone is set aside, but where a tenth of the rows has no density nothing is left
-  nowhere <- function(scores, weights) replace(scores, seq_len(length(scores) / 5), -Inf)
-  expect_error(
-    with_replaced("bounded_scores", nowhere, fit_stack(faithful)), "density of 0",
-    class = "cwmix_numerical_error"
-  )
-})
-
-test_that("an interrupt leaves what is complete, with one warning", {
-  whole <- ring_fit()
-  part <- function(name, at) {
-    catch_conditions(with_interrupt(name, at, ring_fit()))
-  }
-  for (stop in list(list("em_steps", 30), list("adam_steps", 3))) {
-    seen <- part(stop[[1]], stop[[2]])
-    expect_length(seen$conditions, 1)
-    expect_s3_class(seen$conditions[[1]], "cwmix_interrupted")
-    expect_s3_class(seen$conditions[[1]], "warning")
-    table <- seen$value$candidates
-    label <- function(table) paste(table$covariance, table$K, table$hidden, table$score)
-    expect_gt(nrow(table), 0)
-    expect_lt(nrow(table), nrow(whole$candidates))
-    expect_identical(setdiff(label(table), label(whole$candidates)), character())
-    expect_true(all(is.finite(predict(seen$value, ring(10)))))
-  }
-  # the mixtures were complete when the networks began
-  expect_identical(sum(whole$candidates$hidden == "constant"), nrow(table))
-})
-
-test_that("an interrupt before the first candidate is an error", {
-  for (at in 1:2) {
-    expect_error(
-      with_interrupt("em_steps", at, fit_stack(faithful)), "before any mixture",
-      class = "cwmix_interrupted"
-    )
-  }
-})
-
 test_that("a fit can be refitted with K, not trained on", {
   fit <- with_fixed_seed(1, cwmix(faithful, hidden = NULL, control = cwmix_control(folds = 2)))
   three <- with_fixed_seed(1, update(fit, K = 3))
@@ -676,17 +437,6 @@ test_that("prints say what was stacked, in few lines", {
   expect_match(line, sprintf("of %d candidates, 2 folds", nrow(fits[[1]]$candidates)), fixed = TRUE)
 })
 
-test_that("a line shows what is tried and goes away", {
-  output <- in_session_with_progress(
-    'control <- cwmix_control(epochs = 2, folds = 2, verbose = TRUE)
-    set.seed(1)
-    fit <- cwmix(faithful, hidden = 4, control = control)
-    cat("\ncandidates:", nrow(fit$candidates), "\n")'
-  )
-  expect_match(paste(output, collapse = "\n"), "covariances, [0-9]+ component")
-  expect_length(grep("candidates: [0-9]+", output), 1)
-})
-
 test_that("a table of candidates that was edited is refused where it is used", {
   fit <- fit_stack(log(rivers))
   edits <- list(
@@ -700,4 +450,53 @@ test_that("a table of candidates that was edited is refused where it is used", {
     class(edited) <- class(fit)
     expect_error(plot(edited, what = "candidates"), "`candidates`", class = "cwmix_input_error")
   }
+})
+
+test_that("rows that would move the held-out score by more than its error are told", {
+  least <- -20
+  told <- function(scores, weights = rep(1 / 100, 100)) {
+    seen <- catch_conditions(warn_few_rows(scores, least, list(weights = weights)))
+    vapply(seen$conditions, conditionMessage, "")
+  }
+  scores <- with_fixed_seed(1, rnorm(100, -2))
+  expect_identical(told(scores), character())
+  # by as much as one row lies below the bound
+  error <- score_error(replace(scores, 7, least), rep(1 / 100, 100))
+  below <- function(errors) replace(scores, 7, least - 100 * errors * error)
+  expect_identical(told(below(0.99)), character())
+  expect_length(told(below(1.01)), 1)
+  expect_identical(told(replace(scores, 7, -1020)), paste(
+    "Few rows decide the held-out score: 1 row of 100 would lower it by 10, and count as no less",
+    "than -20 instead."
+  ))
+  expect_match(told(replace(scores, 7:8, c(-520, -Inf))), "2 rows of 100 would lower it by Inf")
+  # by weight
+  light <- rep(c(1, 1e-4, 1), c(6, 1, 93))
+  expect_identical(told(replace(scores, 7, -1020), light / sum(light)), character())
+  expect_warning(
+    warn_few_rows(below(2), least, list(weights = rep(1 / 100, 100))),
+    class = "cwmix_few_rows"
+  )
+})
+
+test_that("each held-out row has the shares that the rows of the other folds give", {
+  folds <- list(list(held = c(2, 5, 9)), list(held = c(1, 3)), list(held = c(4, 6, 7, 8, 10)))
+  # rows fold after fold
+  fold <- rep(1:3, c(3, 2, 5))
+  scores <- with_fixed_seed(1, matrix(rnorm(30), 10))
+  weights <- with_fixed_seed(2, runif(10))
+  candidates <- lapply(1:3, function(j) list(scores = scores[, j]))
+  search <- list(folds = folds, weights = weights)
+  shares <- shares_of_others(search, candidates, c(0.2, 0.3, 0.5))
+  for (i in 1:10) {
+    others <- weights * (fold != fold[i])
+    expect_close(shares[i, ], reference_shares_by_rows(scores, others, 20), 1e-10)
+  }
+  # of one split, or one candidate, those of all
+  split <- list(folds = folds[3], weights = weights[6:10])
+  expect_identical(
+    shares_of_others(split, candidates, c(0.2, 0.3, 0.5)),
+    matrix(c(0.2, 0.3, 0.5), 5, 3, byrow = TRUE)
+  )
+  expect_identical(shares_of_others(search, candidates[1], 1), matrix(1, 10, 1))
 })
