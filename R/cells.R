@@ -34,15 +34,16 @@ column_cells <- function(x, counts, once, given) {
   cells
 }
 
-# The grid of nearly all rows.
+# The grid of nine tenths of the rows, as the values that several have in common tell it.
 grid_of <- function(values, rows) {
   found <- find_grid(values, sum(rows))
   common <- rows > 1
-  if (found$step == 0 && !all(common) && sum(rows[common]) >= 0.9 * sum(rows)) {
-    found <- find_grid(values[common], sum(rows))
-    if (found$step > 0) found$origin <- grid_scales[[found$scale]]$to(values[common][1])
+  if (found$step > 0 || all(common) || 2 * sum(rows[common]) < sum(rows)) {
+    return(found)
   }
-  found
+  most <- c(find_grid(values[common], sum(rows)), origin = NA_real_)
+  if (most$step > 0) most$origin <- grid_scales[[most$scale]]$to(values[common][1])
+  if (sum(rows[is_on_grid(values, most)]) >= 0.9 * sum(rows)) most else found
 }
 
 # The step between values and its scale, list(step, scale), step 0 for none. A few values without
@@ -391,7 +392,7 @@ describe_recorded <- function(recorded) {
     return()
   }
   spacing <- sprintf(
-    "spacing %s%s", format(recorded$spacing, digits = 4, trim = TRUE),
+    "spacing %s%s", vapply(recorded$spacing, format, "", digits = 4),
     ifelse(recorded$scale %in% c(NA, "raw"), "", paste(" before the", recorded$scale))
   )
   atoms <- paste("rows of their own at", recorded$atoms)

@@ -77,7 +77,7 @@ em_run <- function(parameters, set, task, pooling = pool(), least = 0) {
   K <- nrow(parameters$mean)
   chunk <- max(1, work_per_call %/% (nrow(set$x) * K * (ncol(set$x)^2 + 20)))
   run <- list(
-    parameters = parameters, trace = double(), converged = FALSE, interrupted = FALSE, reseeds = 0
+    parameters = parameters, trace = double(), converged = FALSE, interrupted = FALSE, moves = 0
   )
   tolerance <- control$em_tolerance * if (least > 0) 20 else 1
   advance <- function() {
@@ -102,7 +102,7 @@ em_run <- function(parameters, set, task, pooling = pool(), least = 0) {
     }
     moved <- if (least > 0) {
       drop_smallest(run$parameters, step$counts, set, least, control$threads)
-    } else if (run$reseeds < K) {
+    } else if (run$moves < K) {
       reseed_empty(run$parameters, step$counts, set$x, set$weights, control$threads)
     }
     if (is.null(moved)) {
@@ -111,7 +111,7 @@ em_run <- function(parameters, set, task, pooling = pool(), least = 0) {
       tolerance <<- control$em_tolerance
       return(settled)
     }
-    run$reseeds <<- run$reseeds + 1
+    run$moves <<- run$moves + 1
     run$parameters <<- moved
     FALSE
   }

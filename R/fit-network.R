@@ -10,7 +10,9 @@ fit_network <- function(task, settings, kept, matched, call) {
   held <- if (by_em) integer() else held_out_units(task, settings$validation)
   left <- nrow(task$sample$y) - length(held)
   if (left < task$K) {
-    stop_input("`K` must be at most the number of training rows, ", left, ", not ", task$K, ".",
+    differ <- if (nrow(task$sample$y) < nrow(task$rows$y)) " that differ"
+    stop_input("`K` must be at most the number of training rows", differ, ", ", left, ", not ",
+      task$K, ".",
       call = call
     )
   }

@@ -80,7 +80,12 @@ is_optimiser <- function(x) {
 
 # How the units of a fit and those of its validation are found again.
 are_units <- function(x) {
-  is.list(x) && is_rising(x$held) && all(x$held > 0) && (is.null(x$seed) || is_whole(x$seed))
+  is.list(x) && is_resolution(x$resolution) && is_rising(x$held) && all(x$held > 0) &&
+    (is.null(x$seed) || is_whole(x$seed))
+}
+
+is_resolution <- function(x) {
+  identical(x, "auto") || (is.numeric(x) && all(is.finite(x) & x >= 0))
 }
 
 is_state <- function(state, size) {

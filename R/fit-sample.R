@@ -85,7 +85,10 @@ unit_sample <- function(sample, steps = NULL, seed = NULL) {
 
 # The rows that some units stand for, among those of positive weight.
 rows_of_units <- function(sample, units) {
-  if (is.null(sample$unit_of)) units else which(sample$unit_of %in% units)
+  if (is.null(sample$unit_of)) {
+    return(units)
+  }
+  sort(unique(c(sample$row_of[units], which(sample$unit_of %in% units))))
 }
 
 # Rows of a sample, without what is known of all.

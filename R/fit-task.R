@@ -9,7 +9,7 @@ read_task <- function(source, settings, call) {
   start <- settings$start
   if (inherits(start, "cwmix_density")) validate_density(start, "start", call)
   stacked <- isTRUE(settings$stacked)
-  in_cells <- !is.null(settings$resolution)
+  in_cells <- "resolution" %in% names(settings)
   rows <- read_sample(source$points, settings$support, source$weights, call, in_cells)
   n <- nrow(rows$y)
   K <- settings$K %||% start_components(settings$start) %||% default_components(n)

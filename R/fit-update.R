@@ -119,6 +119,10 @@ continue <- function(object, epochs, control, frame, call) {
     )
   }
   n <- nrow(task$sample$y)
+  if (!identical(task$sample$seed, form$units$seed) ||
+    !identical(recorded_table(task$sample), object$recorded)) {
+    stop_input("`object` must have the units of its own fit, not another's.", call = call)
+  }
   held <- form$units$held
   if (length(held) >= n || max(0L, held) > n) {
     stop_input("`object` must have validation rows among those of its data.", call = call)

@@ -26,10 +26,12 @@ test_that("scores of candidates and of the stack are those of a loop over the ro
         stack[i] <- log(sum(reference_shares_by_rows(rows, others, 20) * exp(rows[i, ])))
       }
     }
+    score <- sum(stack * share)
     expect_close(
-      both$fit$held_out, c(sum(stack * share), spread(stack)), 1e-9, info = is.null(weights)
+      both$fit$held_out, c(score, spread(stack), score, score), 1e-9,
+      info = is.null(weights)
     )
-    expect_named(both$fit$held_out, c("score", "se"))
+    expect_named(both$fit$held_out, c("score", "se", "unbounded", "units"))
   }
 })
 
@@ -336,18 +338,17 @@ test_that("rows far from all others are one broad component, which a warning nam
   expect_length(seen$conditions, 1)
   expect_s3_class(seen$conditions[[1]], c("cwmix_far_rows", "warning"))
   expect_identical(
-    conditionMessage(seen$conditions[[1]]), paste(
-      "Rows 101, 102 are so far from all others that one broad component of share 0.02 stands for",
-      "them."
-    )
+    conditionMessage(seen$conditions[[1]]),
+    "One broad component, of share 0.02, stands for rows 101, 102, far from all others."
   )
   fit <- seen$value$fit
   broad <- which(fit$component_folds == 0)
   expect_length(broad, 1)
   mixture <- fit$members[[1]]
-  # as wide as they are away from the middle of the others
-  expect_equal(mixture$mean[broad], mean(x))
-  expect_equal(mixture$sd[broad], sqrt(mean((c(1e6, 2e6) - mean(x))^2)))
+  # about their mean, as wide as they are spread, at least a third of the way to the others
+  expect_equal(mixture$mean[broad], 1.5e6)
+  expect_equal(mixture$sd[broad], 5e5, tolerance = 1e-5)
+  expect_equal(as.double(mean(fit)), mean(c(x, 1e6, 2e6)), tolerance = 1e-3)
   expect_equal(exp(constant_log_weights(mixture))[broad], 2 / 102)
   # the others are those of the other rows
   alone <- fit_stack(x)
@@ -359,6 +360,8 @@ test_that("rows far from all others are one broad component, which a warning nam
   draws <- simulate(fit, 5000, seed = 1)
   expect_equal(mean(abs(draws) > 10), 2 / 102, tolerance = 0.3)
   expect_equal(sd(draws[abs(draws) > 10]), mixture$sd[broad], tolerance = 0.3)
+  code <- suppressWarnings(fit_stack(c(x, 1e6, 1e6, 1e6)))
+  expect_equal(1 - pcwmix(1e3, code), 3 / 103, tolerance = 0.01)
   # they count as the bound of what a row can lose
   expect_gt(fit$held_out[["score"]], alone$held_out[["score"]] - 1)
   expect_lt(fit$held_out[["score"]], alone$held_out[["score"]])
@@ -366,18 +369,18 @@ test_that("rows far from all others are one broad component, which a warning nam
   y <- ring(60)
   y[c(7, 40), ] <- c(1e6, 3, 2, -1e6)
   w <- rep(1:2, 30)
-  expect_warning(fit <- fit_stack(y, weights = w), "Rows 7, 40 are", class = "cwmix_far_rows")
+  expect_warning(fit <- fit_stack(y, weights = w), "rows 7, 40, far", class = "cwmix_far_rows")
   expect_equal(
     exp(constant_log_weights(fit$members[[1]]))[fit$component_folds == 0], 3 / 90
   )
   expect_warning(
-    fit_stack(c(x, 1e6 * c(-3, -2, 1, 2))), "Rows 101, 102, 103 and 1 more are",
+    fit_stack(c(x, 1e6 * c(-3, -2, 1, 2))), "rows 101, 102, 103 and 1 more, far",
     class = "cwmix_far_rows"
   )
   # the scale of a narrow column is its own
   narrow <- unname(cbind(x, rev(x) * 1e-6))
   narrow[3, 2] <- 1
-  expect_warning(fit_stack(narrow), "Row 3 is", class = "cwmix_far_rows")
+  expect_warning(fit_stack(narrow), "row 3, far", class = "cwmix_far_rows")
 })
 
 test_that("a fit can be refitted with K, not trained on", {
@@ -455,7 +458,11 @@ test_that("a table of candidates that was edited is refused where it is used", {
 test_that("rows that would move the held-out score by more than its error are told", {
   least <- -20
   told <- function(scores, weights = rep(1 / 100, 100)) {
-    seen <- catch_conditions(warn_few_rows(scores, least, list(weights = weights)))
+    search <- list(
+      weights = weights, near = 1:100, folds = list(list(held = 1:60), list(held = 61:100)),
+      rows = list(kept = 1:100), units = list(row_of = 1:100)
+    )
+    seen <- catch_conditions(warn_few_rows(scores, least, search))
     vapply(seen$conditions, conditionMessage, "")
   }
   scores <- with_fixed_seed(1, rnorm(100, -2))
@@ -466,17 +473,13 @@ test_that("rows that would move the held-out score by more than its error are to
   expect_identical(told(below(0.99)), character())
   expect_length(told(below(1.01)), 1)
   expect_identical(told(replace(scores, 7, -1020)), paste(
-    "Few rows decide the held-out score: 1 row of 100 would lower it by 10, and count as no less",
-    "than -20 instead."
+    "Few rows decide the held-out score: row 7 would lower it by 10, and counts as no less than",
+    "-20 instead. Look whether they are right."
   ))
-  expect_match(told(replace(scores, 7:8, c(-520, -Inf))), "2 rows of 100 would lower it by Inf")
+  expect_match(told(replace(scores, 7:8, c(-520, -Inf))), "rows 7, 8 would lower it by Inf")
   # by weight
   light <- rep(c(1, 1e-4, 1), c(6, 1, 93))
   expect_identical(told(replace(scores, 7, -1020), light / sum(light)), character())
-  expect_warning(
-    warn_few_rows(below(2), least, list(weights = rep(1 / 100, 100))),
-    class = "cwmix_few_rows"
-  )
 })
 
 test_that("each held-out row has the shares that the rows of the other folds give", {

@@ -220,7 +220,7 @@ test_that("its gradient is the derivative", {
   )
 })
 
-test_that("values on a bound count as a hundredth of a step inside", {
+test_that("values on a bound count as a little inside", {
   insets <- function(x, lower = 0, upper = Inf) {
     bound_insets(cbind(x), matrix(c(lower, upper), 1, dimnames = list(NULL, c("lower", "upper"))))
   }
@@ -229,9 +229,9 @@ test_that("values on a bound count as a hundredth of a step inside", {
   expect_identical(insets(rep(0:4, 3), -1, 4), matrix(c(0, 0.01), 1))
   expect_null(insets(1:4))
   expect_null(insets(rep(0:4, 3), -Inf))
-  # without a grid the next value, or the median step where that is less
+  # without a grid half of what the next values lie apart
   x <- c(0, 0, 0.3, 0.4, pi / 7, 0.63)
-  expect_equal(insets(x)[1], min(0.3, median(diff(unique(x)))) / 100)
+  expect_equal(insets(x)[1], median(diff(unique(x))) / 2)
   expect_null(insets(c(0, 0, 0)))
   frame <- list(
     support = rbind(c(0, 1), c(-Inf, Inf)), inset = rbind(c(0.1, 0.2), c(0, 0))

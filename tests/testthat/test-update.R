@@ -93,7 +93,7 @@ test_that("units that are none are refused", {
     )
   }
   units <- fit$optimiser$units
-  for (other in list(NULL, "a", list(), units[-3])) {
+  for (other in list(NULL, "a", list(), units[names(units) != "held"])) {
     expect_refused(other, "its `optimiser` is not what a fit has")
   }
   for (held in list(NULL, 3:1, 0:3, -1L, c(1, 2.5), "a", NA, list(1), c(1L, 1L))) {
@@ -105,8 +105,14 @@ test_that("units that are none are refused", {
   for (held in list(1:272, 273L)) {
     expect_refused(replace(units, "held", list(held)), "validation rows among those of its data")
   }
-  for (resolution in list("fine", -1, 1:3, NA, mean)) {
-    expect_refused(replace(units, "resolution", list(resolution)), "`resolution` must be")
+  for (resolution in list(NULL, "fine", -1, NA, mean)) {
+    expect_refused(
+      replace(units, "resolution", list(resolution)), "its `optimiser` is not what a fit has"
+    )
+  }
+  # other units than those of the fit
+  for (other in list(replace(units, "resolution", 0.5), units[names(units) != "seed"])) {
+    expect_refused(other, "must have the units of its own fit")
   }
 })
 
