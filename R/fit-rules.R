@@ -48,10 +48,13 @@ is_held_out <- function(x) {
 is_fold_of <- function(x) is.integer(x) && !anyNA(x) && all(x >= 0)
 
 is_recorded <- function(x) {
-  is_table(x) && is.character(x$column) && is.integer(x$distinct) && is.double(x$spacing) &&
-    is.character(x$atoms) && is.integer(x$shared) &&
-    (is.character(x$scale) || all(is.na(x$scale))) &&
-    !anyNA(x[c("distinct", "spacing", "atoms", "shared")])
+  kinds <- list(
+    column = is.character, distinct = is.integer, spacing = is.double, atoms = is.character,
+    shared = is.integer
+  )
+  is_table(x) && all(names(kinds) %in% names(x)) && !anyNA(x[names(kinds)]) &&
+    all(vapply(names(kinds), function(name) kinds[[name]](x[[name]]), NA)) &&
+    (is.character(x$scale) || all(is.na(x$scale)))
 }
 
 is_candidates <- function(x) {
