@@ -34,16 +34,19 @@ column_cells <- function(x, counts, once, given) {
   cells
 }
 
-# The grid of nine tenths of the rows, as the values that several have in common tell it.
+# The grid of nearly all rows, as at least five values that several have in common tell it.
 grid_of <- function(values, rows) {
   found <- find_grid(values, sum(rows))
-  common <- rows > 1
-  if (found$step > 0 || all(common) || 2 * sum(rows[common]) < sum(rows)) {
-    return(found)
+  for (least in if (found$step == 0) c(2, 3, 5, 9)) {
+    common <- which(rows >= least)
+    if (length(common) < 5 || length(common) == length(values)) next
+    most <- c(find_grid(values[common], sum(rows)), origin = NA_real_)
+    if (most$step > 0) most$origin <- grid_scales[[most$scale]]$to(values[common][1])
+    if (sum(rows[is_on_grid(values, most)]) >= 0.98 * sum(rows)) {
+      return(most)
+    }
   }
-  most <- c(find_grid(values[common], sum(rows)), origin = NA_real_)
-  if (most$step > 0) most$origin <- grid_scales[[most$scale]]$to(values[common][1])
-  if (sum(rows[is_on_grid(values, most)]) >= 0.9 * sum(rows)) most else found
+  found
 }
 
 # The step between values and its scale, list(step, scale), step 0 for none. A few values without
@@ -65,36 +68,39 @@ is_on_grid <- function(values, cells) {
   if (cells$step == 0 || is.na(cells$origin)) {
     return(rep(cells$step > 0, length(values)))
   }
-  place <- (grid_scales[[cells$scale]]$to(values) - cells$origin) / cells$step
-  abs(place - round(place)) < 0.01
+  scale <- grid_scales[[cells$scale]]
+  places <- (scale$to(values) - cells$origin) / cells$step
+  # Some are beyond the scale, or come back from it as others.
+  known <- is.finite(places) & abs(scale$from(scale$to(values)) - values) <= 1e-6 * abs(values)
+  known & abs(places - round(places)) < 0.01
 }
 
 # Cells of atoms, which are those of the grid or, without one, no wider than the median step, and of
-# other values off the grid that `several` rows share. These end halfway to the next ones, but where
-# many rows share none no further than values lie apart.
+# other values that `several` rows share where there is no grid. These end halfway to the next ones,
+# but where many rows share none no further than values lie apart.
 shared_cells <- function(values, rows, several, cells) {
   atoms <- find_atoms(values, rows, cells)
-  own <- setdiff(which(several & !is_on_grid(values, cells)), atoms)
+  own <- if (cells$step == 0) setdiff(which(several), atoms)
+  at <- sort(c(atoms, own))
+  is_atom <- at %in% atoms
   width <- if (cells$step > 0) {
-    rep(cells$step, length(atoms))
+    rep(cells$step, length(at))
   } else {
-    pmin(widths_at(values, atoms), stats::median(diff(values)))
+    pmin(widths_at(values, at), stats::median(diff(values)))
   }
-  sides <- halfway(values[own])
-  if (sum(rows[several]) < 0.9 * sum(rows)) sides <- pmin(sides, widths_at(values, own) / 2)
-  at <- c(atoms, own)
-  shared <- data.frame(
-    value = values[at], below = c(width / 2, sides[, 1]), above = c(width / 2, sides[, 2]),
-    atom = rep(c(TRUE, FALSE), c(length(atoms), length(own)))
-  )
-  shared[order(at), ]
+  sides <- cbind(width, width) / 2
+  halfway <- halfway(values[at])
+  if (sum(rows[own]) < 0.9 * sum(rows[setdiff(seq_along(rows), atoms)])) {
+    halfway <- pmin(halfway, widths_at(values, at) / 2)
+  }
+  if (length(at) > 1) sides[!is_atom, ] <- halfway[!is_atom, ]
+  data.frame(value = values[at], below = sides[, 1], above = sides[, 2], atom = is_atom)
 }
 
 # Half of what is below and above each value; the outer ones are as wide as their inner sides.
 halfway <- function(values) {
   half <- diff(values) / 2
-  n <- length(half)
-  if (n == 0) matrix(Inf, length(values), 2) else cbind(c(half[1], half), c(half, half[n]))
+  cbind(c(half[1], half), c(half, half[length(half)]))[seq_along(values), , drop = FALSE]
 }
 
 # Widths of the cells of some of the values: no more than the values lie apart around there, nor
@@ -122,6 +128,12 @@ distinct_values <- function(x) {
   values[c(TRUE, diff(values) > 1e-13 * size)]
 }
 
+# Each value as the least of those that differ from it by rounding.
+without_rounding <- function(x) {
+  values <- distinct_values(x)
+  values[findInterval(x, values)]
+}
+
 # The smallest step between values if all are whole steps apart, or 0.
 grid_step <- function(values) {
   range <- values[length(values)] - values[1]
@@ -135,16 +147,15 @@ grid_step <- function(values) {
   if (count < 1e9 && all(abs(places - round(places)) < 0.01)) step else 0
 }
 
-# Atoms, by their numbers: on a grid values with more than twice the rows of both neighbours, beyond
-# what is due to chance; without one those with at least 5 rows and five times what nine tenths of
-# the values have, half of them where there are few.
+# Atoms, by their numbers: on a grid values with more than twice the rows of the next ones there,
+# beyond what is due to chance; without one those with at least 5 rows and five times what nine
+# tenths of the values have, half of them where there are few.
 find_atoms <- function(values, rows, cells) {
-  on <- is_on_grid(values, cells)
-  if (any(on)) {
-    places <- grid_scales[[cells$scale]]$to(values)
-    next_to <- diff(places) < 1.5 * cells$step
-    beside <- pmax(c(0, rows[-length(rows)] * next_to), c(rows[-1] * next_to, 0))
-    return(which(on & rows > 2 * beside + 2.5 * sqrt(rows)))
+  on <- which(is_on_grid(values, cells))
+  if (length(on) > 0) {
+    own <- rows[on]
+    beside <- pmax(c(0, own[-length(own)]), c(own[-1], 0))
+    return(on[own > 2 * beside + 2.5 * sqrt(own)])
   }
   usual <- if (length(values) < 20) 0.5 else 0.9
   which(rows >= max(5, 5 * stats::quantile(rows, usual, names = FALSE, type = 1)))
@@ -155,6 +166,24 @@ tabulate_by <- function(group, counts, n) {
   replace(double(n), as.integer(rownames(sums)), sums)
 }
 
+# How far inside a value on a bound is taken to be, d x 2, 0 where no value is on one: a hundredth
+# of the column's step, as means should not move, or half of what the next values lie apart. NULL
+# where no value is on a bound.
+bound_insets <- function(x, support, steps) {
+  insets <- matrix(0, nrow(support), 2)
+  for (j in which(rowSums(is.finite(support)) > 0)) {
+    on <- vapply(support[j, ], function(bound) any(x[, j] == bound), NA)
+    values <- distinct_values(x[, j])
+    if (!any(on) || length(values) < 2) next
+    ones <- rep(1, nrow(x))
+    cells <- find_cells(x[, j, drop = FALSE], ones, ones, steps[j])[[1]]
+    gridded <- cells$step > 0 && cells$scale == "raw"
+    inset <- if (gridded) cells$step / 100 else widths_at(values, c(1, length(values))) / 2
+    insets[j, ] <- ifelse(on, inset, 0)
+  }
+  if (any(insets > 0)) insets
+}
+
 # The ends of the cell of each value, list(lower, upper, atom), both the value where it stands for
 # itself, and whether it is an atom, as values on a bound are: their cells end at twice the inset.
 cell_ends <- function(x, cells, bounds, insets) {
@@ -162,7 +191,7 @@ cell_ends <- function(x, cells, bounds, insets) {
   on_grid <- scale$to(x)
   below <- ifelse(is_on_grid(x, cells), cells$step / 2, 0)
   above <- below
-  own <- match_nearly(x, cells$shared$value)
+  own <- match(x, cells$shared$value)
   has_own <- which(!is.na(own))
   below[has_own] <- cells$shared$below[own[has_own]]
   above[has_own] <- cells$shared$above[own[has_own]]
@@ -182,14 +211,6 @@ cell_ends <- function(x, cells, bounds, insets) {
   lower[at_upper] <- bounds[2] - 2 * insets[2]
   upper[at_upper] <- bounds[2]
   list(lower = lower, upper = upper, atom = atom | at_lower | at_upper)
-}
-
-# Which of some rising values each x is, up to rounding; NA where it is none.
-match_nearly <- function(x, values) {
-  rounding <- 1e-13 * abs(values)
-  at <- findInterval(x, values - rounding)
-  at[at == 0] <- NA
-  replace(at, which(x > (values + rounding)[at]), NA)
 }
 
 # The number of each row's group of identical rows; NULL where all differ.
@@ -249,6 +270,7 @@ are_repeats <- function(x, group, counts, cells) {
 # Sorted by their values wherever there is a choice, so that rows and weights give the same units.
 find_units <- function(x, weights, bounds, insets = matrix(0, nrow(bounds), 2), steps = NULL) {
   n <- nrow(x)
+  for (j in seq_len(ncol(x))) x[, j] <- without_rounding(x[, j])
   counted <- is.null(weights) || all(weights == round(weights))
   counts <- if (counted && !is.null(weights)) weights else rep(1, n)
   group <- identical_rows(x)

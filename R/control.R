@@ -27,11 +27,11 @@
 #' @param folds For a fit without `K` (others have none), a whole number from 2 of folds, with fewer
 #'   rows one a row; `NULL` for 10 up to 500 rows, 5 up to 20,000, and one split with at most 5,000
 #'   held-out rows beyond; or a vector of labels, one a row: rows with one label are held out
-#'   together. More than ten labels are dealt at random into as many folds as by default, at least
-#'   five. A number stands for random folds: where rows depend on each other, as in time series or
-#'   in blocks of repeated measurements, neighbours of a held-out row are among those fitted, and
-#'   the scores, the shares they choose and the networks they let grow are too good. There give the
-#'   blocks.
+#'   together, and with them rows that repeat one of theirs. More than ten labels are dealt at
+#'   random into as many folds as by default, at least five. A number stands for random folds: where
+#'   rows depend on each other, as in time series or in blocks of repeated measurements, neighbours
+#'   of a held-out row are among those fitted, and the scores, the shares they choose and the
+#'   networks they let grow are too good. There give the blocks.
 #' @param sd_floor A number of at least 0: the smallest standard deviation of a component, in any
 #'   direction, as a fraction of the column's local scale, the smallest that is positive of three:
 #'   its standard deviation; its interquartile range over 1.349; and, for groups far apart, the
@@ -63,11 +63,11 @@
 #'   from the last step, in [update()] too.
 #' @section Without K: In a fit of [cwmix()] without `K`, `epochs = NULL` stands for about 10,000
 #'   steps, at least 5 and at most 150 passes (50 with `optimiser = "lbfgs"`). Some settings are not
-#'   used or bounded: the learning rate is constant whatever `schedule` is; each EM has two starts,
-#'   from a hierarchical clustering and one more, whatever `starts` is, and a tolerance of at
-#'   least 1e-5; EM for damped covariances and those of low rank plus diagonal one of at least 1e-4,
-#'   in at most 100 iterations. The
-#'   floor is a thousandth of `sd_floor`: instead of it, values that tie are spread over cells (see
+#'   used or bounded: the learning rate is constant whatever `schedule` is; each EM of several
+#'   components has two starts, from a hierarchical clustering and one more, or one from the atoms,
+#'   whatever `starts` is, and a tolerance of at least 1e-5; EM for damped covariances and those of
+#'   low rank plus diagonal one of at least 1e-4, in at most 100 iterations. The floor is a
+#'   thousandth of `sd_floor`: instead of it, values that tie are spread over cells (see
 #'   [cwmix_stack]), and components must hold rows of their own, 5, or 2d + 2 with full covariances
 #'   that are neither shrunk nor tied, so that those that hold fewer are dropped. Rows of unequal
 #'   weights count as (sum of w)^2 / (sum of w^2).

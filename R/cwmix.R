@@ -65,10 +65,10 @@
 #'   columns, one a column, or some by name. See [cwmix_stack].
 #' @param weights A numeric vector of observation weights of at least 0, one a row, or `NULL`. Rows
 #'   of weight 0 count as absent. With a formula it is looked for in `data` first.
-#' @param validation A number from 0 to below 1, the share of rows set aside (rounded down); `NULL`
-#'   for a tenth of the rows, at most 5,000. With no such row there is no early stopping, and the
-#'   last epoch is returned. A number asks for one model, `NULL` without `K`, `start` and a flow for
-#'   folds.
+#' @param validation A number from 0 to below 1, the share of rows set aside (rounded down; of
+#'   units, where ties make these fewer); `NULL` for a tenth, at most 5,000. With no such row there
+#'   is no early stopping, and the last epoch is returned. A number asks for one model, `NULL`
+#'   without `K`, `start` and a flow for folds.
 #' @param start `NULL` to start from EM; a density to start from, with the same columns in the same
 #'   order and the same support; or a K x d matrix of means for EM. A density of normal components
 #'   must have the same K and covariances (and network, if it has one: EM is then skipped), one

@@ -30,11 +30,13 @@ broad_density <- function(search) {
   normal_of(parameters, "tanh", near$frame, "cwmix_model")
 }
 
-# Its log densities of the far units, with those of their share.
-far_scores <- function(search, share) {
-  sample <- some_units(search$units, setdiff(seq_len(nrow(search$units$y)), search$near))
-  log_density <- evaluate(broad_density(search), points_at(sample$y), "density", list())
-  log(share) + log_density + sample$log_jacobian
+# The mean log density of the far units, by their share of it.
+far_score <- function(search, share) {
+  far <- setdiff(seq_len(nrow(search$units$y)), search$near)
+  y <- search$units$y[far, , drop = FALSE]
+  log_density <- evaluate(broad_density(search), points_at(y), "density", list())
+  weights <- weights_at(search$units, far) + 0 * far
+  log(share) + mean_score(log_density + search$units$log_jacobian[far], weights)
 }
 
 # The weight of the units that were set aside.
@@ -51,13 +53,5 @@ warn_far_rows <- function(search, share) {
       ", far from all others."
     ),
     "cwmix_far_rows", NULL
-  )
-}
-
-# As in "rows 3, 7, 12 and 4 more".
-name_rows <- function(rows) {
-  paste0(
-    if (length(rows) == 1) "row " else "rows ", paste(utils::head(rows, 3), collapse = ", "),
-    if (length(rows) > 3) paste(" and", length(rows) - 3, "more")
   )
 }

@@ -3,14 +3,16 @@
 # is zero, or are NULL; `kept` are the numbers of these rows among all, `x` their values where
 # columns are bounded; `unit` is what one of them stands for in sums that are reported. `center` and
 # `scale` are the columns' means and standard deviations; `core`, at most one, is what a floor
-# should be relative to, in these. `points` are as from read_training() or read_formula(), and
-# values may stand on a bound where `closed`.
+# should be relative to, in these. `points` are as from read_training() or read_formula(). Where
+# there is a `resolution` values may stand on a bound.
 
-read_sample <- function(points, support, weights, call, closed = FALSE) {
+read_sample <- function(points, support, weights, call, resolution = NULL) {
   x <- points$x
   support <- read_support(support, ncol(x), points$names, call)
   frame <- new_frame(points$names, points$type, support, points$terms)
-  if (closed) frame$inset <- bound_insets(x, support)
+  if (!is.null(resolution)) {
+    frame$inset <- bound_insets(x, support, read_resolution(resolution, frame, call))
+  }
   check_inside(move_inside(x, frame), support, frame_names(frame), call)
   weights <- check_weights(weights, nrow(x), call)
   mark <- fingerprint(x, weights)

@@ -6,17 +6,17 @@
 held_out_score <- function(search, candidates, shares, activation) {
   sample <- search$task$sample
   held <- unlist(lapply(search$folds, `[[`, "held"))
-  log_shares <- log(shares_of_others(search, candidates, shares))
+  far <- far_share(search)
+  log_shares <- log1p(-far) + log(shares_of_others(search, candidates, shares))
   in_cells <- log_row_sums(score_matrix(candidates, search) + log_shares)
   if (!is.null(sample$recorded)) sample[c("y", "log_jacobian")] <- sample$recorded
   joint <- scores_at(sample, search, candidates, activation) + log_shares
   scores <- log_row_sums(joint) + sample$log_jacobian[held] - sum(log(sample$scale))
-  far <- far_share(search)
   least <- score_bound(scores, search$weights)
   if (far == 0) warn_few_rows(scores, least, search)
   bounded <- c(pmax(scores, least), if (far > 0) least)
   weights <- c((1 - far) * search$weights, if (far > 0) far)
-  unbounded <- c(scores, if (far > 0) mean(far_scores(search, far)))
+  unbounded <- c(scores, if (far > 0) far_score(search, far))
   c(
     score = mean_score(bounded, weights), se = score_error(bounded, weights),
     unbounded = mean_score(unbounded, weights),
@@ -24,13 +24,7 @@ held_out_score <- function(search, candidates, shares, activation) {
   )
 }
 
-# Candidates' scores of held-out rows, a column each.
-score_matrix <- function(candidates, search) {
-  scores <- vapply(candidates, `[[`, search$weights, "scores")
-  matrix(scores, length(search$weights))
-}
-
-# The same of a sample of the units, on the standardised scale.
+# Candidates' scores of held-out units of a sample, a column each, on the standardised scale.
 scores_at <- function(sample, search, candidates, activation) {
   how <- list(threads = search$task$control$threads)
   scores <- vapply(candidates, function(candidate) {
@@ -65,10 +59,10 @@ warn_few_rows <- function(scores, least, search) {
     return()
   }
   units <- search$near[unlist(lapply(search$folds, `[[`, "held"))[low]]
-  rows <- search$rows$kept[sort(search$units$row_of[units])]
+  rows <- search$rows$kept[rows_of_units(search$units, units)]
   warn_cwmix(
     paste0(
-      "Few rows decide the held-out score: ", name_rows(unique(rows)), " would lower it by ",
+      "Few rows decide the held-out score: ", name_rows(rows), " would lower it by ",
       signif(lost, 2), ", and ", if (length(rows) == 1) "counts" else "count",
       " as no less than ", signif(least, 3), " instead. Look whether they are right."
     ),

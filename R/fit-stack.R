@@ -11,15 +11,17 @@
 #' parameters says nothing. The components are no clusters.
 #'
 #' @section What rows stand for: A stack is made from *units*, which ties tell:
-#'   - **A grid.** Where the values of nine tenths of a column's rows are whole multiples of a step
+#'   - **A grid.** Where the values of 98 % of a column's rows are whole multiples of a step
 #'     apart (of what they were before a logarithm or a root, too), a value on that grid stands for
 #'     the *cell* of one step around it.
-#'   - **Atoms.** A value on a grid with more than twice the rows of each neighbour, beyond chance,
-#'     is an atom; off a grid one with at least five rows, and five times as many as nine tenths of
-#'     the values have. Its cell is that of the grid; without one it is no wider than values lie
-#'     apart. Mixtures with a component for each atom are among the candidates.
-#'   - **Shared values.** Other values that several rows share which differ elsewhere, off a grid,
-#'     stand for cells that end halfway to the next ones.
+#'   - **Atoms.** A value on a grid with more than twice the rows of the values next to it, beyond
+#'     chance, is an atom; off a grid one with at least five rows, and five times as many as nine
+#'     tenths of the values have. Its cell is that of the grid; without one it is no wider than
+#'     values lie apart. Where there are two or more,
+#'     with a twentieth of the rows, mixtures with a component for each, at most forty, are among
+#'     the candidates.
+#'   - **Shared values.** Where there is no grid, other values that several rows share which differ
+#'     elsewhere stand for cells that end halfway to the next ones.
 #'   - **Repeats.** Identical rows that do not stand for cells in all columns are one unit with the
 #'     sum of their weights, so that no fold has seen what another holds out. So are rows on a grid
 #'     too fine to explain why they are identical. Where every row is there equally often, once is
@@ -112,41 +114,6 @@ fit_stack <- function(task, settings, kept, matched, call) {
   finish_stack(search, settings, matched, kept)
 }
 
-# How much each candidate counts: the mean of the stacking weights (Smyth and Wolpert 1999), which
-# maximise the mean log of the weighted held-out densities, by EM for the weights of a mixture, and
-# of the Bayesian analogue of exponentiated total scores, pseudo-BMA+; both are averaged over
-# Bayesian bootstrap weights of the rows, so that near ties share (Yao et al. 2018). EM starts from
-# equal weights and takes the more iterations the more rows there are to move them. Candidates of
-# little weight are left out. In the totals a row says at most 10 nats against a candidate: one far
-# from all others would decide alone.
-stacking_shares <- function(scores, weights, least = 0.005,
-                            draws = max(3, min(10, 5000 %/% nrow(scores))),
-                            iterations = iterations_for(scores)) {
-  shares <- vapply(seq_len(draws), function(b) {
-    shares_by_rows(scores, stats::rexp(nrow(scores)) * weights, iterations)
-  }, double(ncol(scores)))
-  shares <- rowMeans(matrix(shares, ncol(scores)))
-  shares[shares < min(least, max(shares))] <- 0
-  shares / sum(shares)
-}
-
-# Both kinds of weights, averaged, for rows of the given weights.
-shares_by_rows <- function(scores, a, iterations) {
-  n <- nrow(scores)
-  a <- a / sum(a)
-  relative <- exp(scores - row_max(scores))
-  bounded <- pmax(scores, row_max(scores) - 10)
-  stacked <- rep(1 / ncol(scores), ncol(scores))
-  for (i in seq_len(iterations)) {
-    stacked <- stacked * crossprod(relative, a / (relative %*% stacked))[, 1]
-  }
-  total <- n * colSums(bounded * a)
-  averaged <- exp(total - max(total))
-  (stacked + averaged / sum(averaged)) / 2
-}
-
-iterations_for <- function(scores) max(20, min(200, nrow(scores) %/% 10))
-
 # The average of the folds' fits of all candidates with a share.
 finish_stack <- function(search, settings, matched, kept) {
   task <- search$task
@@ -210,8 +177,8 @@ stack_parts <- function(search, candidates, shares, activation, far) {
 # of the density, were a fit's components alike.
 narrow_components <- function(task, candidates, shares) {
   each <- lapply(candidates, function(candidate) {
-    at_floor <- vapply(candidate$fits, function(p) components_at(task$floor, p), 0L)
-    of <- vapply(candidate$fits, function(p) nrow(p$mean), 0L)
+    at_floor <- vapply(candidate$fits, function(fit) components_at(task$floor, fit), 0L)
+    of <- vapply(candidate$fits, function(parameters) nrow(parameters$mean), 0L)
     c(sum(at_floor), sum(of), mean(at_floor / of))
   })
   sums <- matrix(unlist(each), 3)

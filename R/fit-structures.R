@@ -29,6 +29,8 @@ structures <- function(d, covariance) {
 # NULL where none has one. score(level) is -Inf where there is no fit. What the first levels gain
 # says little yet.
 climb <- function(levels, score, patience = 2, rival = -Inf) {
+  # Of what was there before.
+  force(rival)
   best <- list(level = NULL, score = -Inf)
   worse <- 0
   last <- -Inf
@@ -37,7 +39,7 @@ climb <- function(levels, score, patience = 2, rival = -Inf) {
     worse <- if (reached > best$score) 0 else worse + 1
     if (reached > best$score) best <- list(level = levels[i], score = reached)
     hopeless <- i > 4 && rival - best$score > 10 * max(reached - last, 0.05)
-    if (worse == patience || hopeless) break
+    if (worse == patience || isTRUE(hopeless)) break
     last <- reached
   }
   best
@@ -138,18 +140,17 @@ search_adjusted <- function(search, covariance) {
 }
 
 # EM from two starts, the tree and one that suits the structure: where components have spreads of
-# their own groups of any scale, else far points. The better one's parameters.
+# their own groups of any scale, else far points; or from the atoms. The better one's parameters.
 fit_fold_mixture <- function(fold, K, structure, task) {
   set <- fold$mixture
   task$control$em_tolerance <- max(task$control$em_tolerance, 1e-5)
-  if (isTRUE(structure$atoms)) {
-    rest <- K - length(setdiff(task$sample$atoms, 0L))
-    from <- atom_start(set$x, set$atoms, rest, structure$full, task$floor)
-    return(em_run(from, set, task, structure$pooling, structure$least)$parameters)
-  }
   own <- structure$pooling$rows == 0 && is.null(structure$adjust)
-  runs <- lapply(seq_len(if (K == 1) 1 else 2), function(i) {
-    from <- if (i == 1) {
+  by_atoms <- isTRUE(structure$atoms)
+  runs <- lapply(seq_len(if (K == 1 || by_atoms) 1 else 2), function(i) {
+    from <- if (by_atoms) {
+      rest <- K - length(setdiff(task$sample$atoms, 0L))
+      atom_start(set$x, set$atoms, rest, structure$full, task$floor)
+    } else if (i == 1) {
       tree_start(fold$tree, K, structure$full, task$floor)
     } else if (own) {
       split_start(fold$tree$x, K, structure$full, task$floor)

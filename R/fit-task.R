@@ -10,7 +10,11 @@ read_task <- function(source, settings, call) {
   if (inherits(start, "cwmix_density")) validate_density(start, "start", call)
   stacked <- isTRUE(settings$stacked)
   in_cells <- "resolution" %in% names(settings)
-  rows <- read_sample(source$points, settings$support, source$weights, call, in_cells)
+  resolution <- settings$resolution
+  if (in_cells && is.null(resolution)) {
+    stop_input("`resolution` must be \"auto\" or numbers of at least 0, not NULL.", call = call)
+  }
+  rows <- read_sample(source$points, settings$support, source$weights, call, resolution)
   n <- nrow(rows$y)
   K <- settings$K %||% start_components(settings$start) %||% default_components(n)
   K <- check_count(K, "K", call)
@@ -20,7 +24,7 @@ read_task <- function(source, settings, call) {
   check_sample(rows, call, wide = stacked)
   sample <- rows
   if (in_cells) {
-    steps <- read_resolution(settings$resolution, rows$frame, call)
+    steps <- read_resolution(resolution, rows$frame, call)
     sample <- unit_sample(rows, steps, settings$seed)
     rows[standard] <- sample[standard]
   }
@@ -30,7 +34,7 @@ read_task <- function(source, settings, call) {
   # The base of a flow alone stays as it is.
   if (isTRUE(shape$fixed)) floor[] <- 0
   list(
-    sample = sample, rows = rows, resolution = settings$resolution, K = K,
+    sample = sample, rows = rows, resolution = resolution, K = K,
     full = settings$covariance == "full", floor = floor, shape = shape,
     control = control
   )

@@ -118,16 +118,7 @@ continue <- function(object, epochs, control, frame, call) {
       call = call
     )
   }
-  n <- nrow(task$sample$y)
-  if (!identical(task$sample$seed, form$units$seed) ||
-    !identical(recorded_table(task$sample), object$recorded)) {
-    stop_input("`object` must have the units of its own fit, not another's.", call = call)
-  }
-  held <- form$units$held
-  if (length(held) >= n || max(0L, held) > n) {
-    stop_input("`object` must have validation rows among those of its data.", call = call)
-  }
-  sets <- split_sets(task$sample, held)
+  sets <- split_sets(task$sample, check_units_of(object, task, call))
   at_call(call, {
     state <- object$optimiser$state
     more <- tryCatch(
@@ -141,8 +132,24 @@ continue <- function(object, epochs, control, frame, call) {
     kept <- unclass(object)[intersect(fields, names(object))]
     name <- as.character(object$call[[1]])
     class <- class(object)[1]
-    finish_training(more, template, form$activation, task, class, name, object$call, held, kept)
+    finish_training(
+      more, template, form$activation, task, class, name, object$call, form$units$held, kept
+    )
   })
+}
+
+# The validation units of a fit, among those of its data.
+check_units_of <- function(object, task, call) {
+  units <- object$optimiser$units
+  if (!identical(task$sample$seed, units$seed) ||
+    !identical(recorded_table(task$sample), object$recorded)) {
+    stop_input("`object` must have the units of its own fit, not another's.", call = call)
+  }
+  n <- nrow(task$sample$y)
+  if (length(units$held) >= n || max(0L, units$held) > n) {
+    stop_input("`object` must have validation rows among those of its data.", call = call)
+  }
+  units$held
 }
 
 # The data of a fit, list(points, weights): kept, or found again by its call. They must be the same.

@@ -18,9 +18,9 @@
 #' @inheritParams cwmix_flow
 #' @param hidden An integer vector, the widths of the hidden layers of each layer's network, which
 #'   gives all parameters of its transforms; `integer(0)` for linear ones.
-#' @param validation A number from 0 to below 1, the share of rows set aside (rounded down); `NULL`
-#'   for a tenth of the rows, at most 5,000. With no such row there is no early stopping, and the
-#'   last epoch is returned.
+#' @param validation A number from 0 to below 1, the share of rows set aside (rounded down; of
+#'   units, where ties make these fewer); `NULL` for a tenth, at most 5,000. With no such row there
+#'   is no early stopping, and the last epoch is returned.
 #' @param control A [cwmix_control()]. What it says of EM, components and folds plays no role:
 #'   `em_iterations`, `em_tolerance`, `starts`, `sd_floor`, `folds` and `exact`, which only changes
 #'   the random numbers that are used.

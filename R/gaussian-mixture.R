@@ -2,18 +2,20 @@
 #'
 #' Maximum likelihood by EM from the best of many short runs (Biernacki et al. 2003), which begin at
 #' k-means++ centres; for full covariances every other one in units of the rows' covariance. It is
-#' what [cwmix()] starts from, and what to compare it with.
+#' what [cwmix()] starts from, and what to compare it with. Unlike there, values are taken as they
+#' stand: on ties components can become as narrow as `sd_floor` allows, which a warning then says.
 #'
 #' @inheritParams cwmix
 #' @param K A whole number of components, or `NULL` for those of `start` or else one in 25 rows, at
 #'   most 10.
 #' @param covariance A string, `"diagonal"` or `"full"`: the components' covariances.
+#' @param support The columns' bounds, as in [cwmix()], but no value may stand on one.
 #' @param start `NULL` for those, or where EM begins: a Gaussian mixture with the same
 #'   K and covariances, a K x d matrix of means, or the draws of a density of another kind.
 #' @return An object of class `c("gaussian_mixture", "cwmix_normal", "cwmix_density")`, a plain
 #'   list. The fields are those of a [cwmix()] fit with `K` but for `best_epoch`, `stopped`,
-#'   `hidden`, `held_rows` and `optimiser`; `trace` is a data frame of iterations of the best start
-#'   and the mean log-likelihood per row.
+#'   `hidden`, `held_rows`, `recorded` and `optimiser`; `trace` is a data frame of iterations of the
+#'   best start and the mean log-likelihood per row.
 #' @section Errors and warnings: As for [cwmix()]. A warning of class `"cwmix_not_converged"` when
 #'   EM stopped at `em_iterations`, of class `"cwmix_interrupted"` when an interrupt ended it, of
 #'   class `"cwmix_degenerate"` when components are at `sd_floor` in some direction or rest on fewer

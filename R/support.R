@@ -131,22 +131,6 @@ log_inside_slope_gradient <- function(y, support) {
   slope
 }
 
-# How far inside a value on a bound is taken to be, d x 2, 0 where no value is on one: a hundredth
-# of the column's step, as means should not move, or half of what the next values lie apart. NULL
-# where no value is on a bound.
-bound_insets <- function(x, support) {
-  insets <- matrix(0, nrow(support), 2)
-  for (j in which(rowSums(is.finite(support)) > 0)) {
-    on <- vapply(support[j, ], function(bound) any(x[, j] == bound), NA)
-    values <- distinct_values(x[, j])
-    if (!any(on) || length(values) < 2) next
-    step <- grid_step(values)
-    inset <- if (step > 0) step / 100 else widths_at(values, c(1, length(values))) / 2
-    insets[j, ] <- ifelse(on, inset, 0)
-  }
-  if (any(insets > 0)) insets
-}
-
 # Values on a bound that has an inset, moved there.
 move_inside <- function(x, frame) {
   for (j in which(rowSums(frame$inset %||% matrix(0, 1, 2)) > 0)) {

@@ -12,6 +12,14 @@ plural <- function(n, noun) {
   paste(base::format(n, big.mark = ","), if (n == 1) noun else several)
 }
 
+# As in "rows 3, 7, 12 and 4 more".
+name_rows <- function(rows) {
+  paste0(
+    if (length(rows) == 1) "row " else "rows ", paste(utils::head(rows, 3), collapse = ", "),
+    if (length(rows) > 3) paste(" and", length(rows) - 3, "more")
+  )
+}
+
 # A double matrix of the values of `x` without other attributes. Doubles are not copied.
 as_matrix <- function(x, n, d) {
   if (is.object(x) || !is.double(x)) x <- as.double(x)

@@ -184,7 +184,7 @@ factors <- function(n, d) {
     covariance <- apart %*% (tcrossprod(factors$loadings) + diag(factors$uniquenesses)) %*% apart
     three <- cwmix_model(
       rbind(colMeans(x)),
-      covariance = array(covariance, c(d, d, 1)), classifier = cwmix_weights(1)
+      covariance = array(covariance, c(d, d, 1)), classifier = 1
     )
     rbind(
       result(

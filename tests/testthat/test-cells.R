@@ -1,7 +1,7 @@
 # The sample of units of some data.
 units_of <- function(x, weights = NULL, support = NULL, steps = NULL, seed = 1) {
   x <- as.matrix(unname(x))
-  sample <- read_sample(list(x = x, type = "matrix"), support, weights, NULL, closed = TRUE)
+  sample <- read_sample(list(x = x, type = "matrix"), support, weights, NULL, steps %||% "auto")
   with_fixed_seed(seed, unit_sample(sample, steps))
 }
 
@@ -64,31 +64,35 @@ test_that("differences by rounding make no value, and a far value takes none awa
   }
 })
 
-test_that("values are found again up to rounding", {
-  values <- c(-1e5, 0, 0.3, 1, 1e10)
-  expect_identical(
-    match_nearly(c(0.1 + 0.2, 1, -1e5, 0, 1e10, 1), values), c(3L, 4L, 1L, 2L, 5L, 4L)
-  )
-  expect_identical(match_nearly(c(-2e5, -1, 0.5, 2, 1e11), values), rep(NA_integer_, 5))
-  # to 1e-13 of their size, on either side; of 0 there is no rounding
-  for (value in values[-2]) {
-    near <- value * (1 + c(-2e-13, -5e-14, 5e-14, 2e-13))
-    expect_identical(!is.na(match_nearly(near, values)), c(FALSE, TRUE, TRUE, FALSE))
-  }
-  expect_identical(match_nearly(c(-1e-300, 1e-300), values), c(NA_integer_, NA_integer_))
-  expect_identical(match_nearly(1:2, double()), c(NA_integer_, NA_integer_))
-  expect_identical(match_nearly(double(), values), integer())
+test_that("values that differ by rounding are one", {
+  expect_identical(without_rounding(c(0.3, 0.1 + 0.2, 0.1)), c(0.3, 0.3, 0.1))
+  expect_identical(without_rounding(c(0, -5e-17, 1, 0.5)), c(-5e-17, -5e-17, 1, 0.5))
+  sample <- units_of(c(rep(0, 30), rep(-5e-17, 10), exact_values(40)[, 1]))
+  expect_identical(nrow(sample$y), 80L)
+  expect_identical(sum(abs(sample$y) < 1e-12), 0L)
 })
 
-test_that("a grid of nine tenths of the rows is a grid", {
-  x <- with_fixed_seed(1, round(rnorm(200), 1))
-  off <- exact_values(20)[, 1]
-  cells <- columns_of(c(x, off))[[1]]
-  expect_equal(cells$step, 0.1)
-  ends <- cell_ends(c(0.1, off[1]), cells, c(-Inf, Inf), c(0, 0))
-  expect_equal(ends$lower, c(0.05, off[1]))
-  expect_equal(ends$upper, c(0.15, off[1]))
+test_that("a grid of nearly all rows is a grid", {
+  x <- with_fixed_seed(1, round(rnorm(500, sd = 3)))
+  off <- exact_values(10)[, 1]
+  # one of them twice
+  for (some in list(off, c(off[-1], off[2]))) {
+    cells <- columns_of(c(x, some))[[1]]
+    expect_identical(cells$step, 1)
+    expect_false(any(cells$shared$atom))
+    ends <- cell_ends(c(2, off[2]), cells, c(-Inf, Inf), c(0, 0))
+    expect_equal(ends$lower, c(1.5, off[2]))
+    expect_equal(ends$upper, c(2.5, off[2]))
+  }
   expect_identical(columns_of(c(x, exact_values(30)[, 1]))[[1]]$step, 0)
+  # two values with ties make no grid
+  amounts <- exact_values(49)[, 1]
+  expect_identical(columns_of(c(rep(0, 950), amounts, amounts[1]))[[1]]$step, 0)
+  # nor do values that leave the grid's scale, or come back to others there
+  expect_identical(columns_of(c(log(1:100), log(1:100), 999))[[1]]$step, 1)
+  roots <- columns_of(c(sqrt(1:100), sqrt(1:100), -1))[[1]]
+  expect_identical(roots$scale, "root")
+  expect_identical(is_on_grid(c(1, -1), roots), c(TRUE, FALSE))
 })
 
 test_that("a value with many more rows than others is an atom", {

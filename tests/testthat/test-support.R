@@ -221,8 +221,9 @@ test_that("its gradient is the derivative", {
 })
 
 test_that("values on a bound count as a little inside", {
-  insets <- function(x, lower = 0, upper = Inf) {
-    bound_insets(cbind(x), matrix(c(lower, upper), 1, dimnames = list(NULL, c("lower", "upper"))))
+  insets <- function(x, lower = 0, upper = Inf, steps = NULL) {
+    support <- matrix(c(lower, upper), 1, dimnames = list(NULL, c("lower", "upper")))
+    bound_insets(cbind(x), support, steps)
   }
   expect_identical(insets(rep(0:4, 3)), matrix(c(0.01, 0), 1))
   expect_identical(insets(rep(0:4, 3), 0, 4), matrix(0.01, 1, 2))
@@ -232,6 +233,9 @@ test_that("values on a bound count as a little inside", {
   # without a grid half of what the next values lie apart
   x <- c(0, 0, 0.3, 0.4, pi / 7, 0.63)
   expect_equal(insets(x)[1], median(diff(unique(x))) / 2)
+  # a grid of nearly all rows, or one that is given
+  expect_equal(insets(c(rep(0:4, 50), 0.123))[1], 0.01)
+  expect_equal(insets(x, steps = 0.5)[1], 0.005)
   expect_null(insets(c(0, 0, 0)))
   frame <- list(
     support = rbind(c(0, 1), c(-Inf, Inf)), inset = rbind(c(0.1, 0.2), c(0, 0))
