@@ -5,19 +5,19 @@
 # (Theis, van den Oord and Bethge 2016). Rows that are repeated and stand for no cell are one
 # observation with their weights' sum.
 
-# Cells of the columns of x, whose rows stand for `counts` rows, and for `once` of them where
-# repeated rows count once: a list of list(distinct, step, scale, origin, shared). `step` is that of
+# Cells of columns, as distinct() gives them, whose rows stand for `counts` rows, and for `once` of
+# them where repeated rows count once: a list of list(distinct, step, scale, origin, shared). `step` is that of
 # the grid on which the values stand, or 0, and `scale` the name of the grid's own scale; where a
 # few values are off it, `origin` is a place on it. `shared` is a data frame of atoms and of values
 # off the grid that several rows share: `value`, what its cell has `below` and `above` it, `atom`.
 # `steps` are given steps, NA for a column where they are to be found, or NULL for all.
-find_cells <- function(x, counts, once, steps) {
-  steps <- steps %||% rep(NA_real_, ncol(x))
-  lapply(seq_len(ncol(x)), function(j) column_cells(x[, j], counts, once, steps[j]))
+find_cells <- function(columns, counts, once, steps) {
+  steps <- steps %||% rep(NA_real_, length(columns))
+  Map(function(column, given) column_cells(column, counts, once, given), columns, steps)
 }
 
-column_cells <- function(x, counts, once, given) {
-  values <- distinct_values(x)
+column_cells <- function(column, counts, once, given) {
+  values <- column$values
   cells <- list(distinct = length(values), step = 0, scale = "raw", origin = NA_real_)
   cells$shared <- data.frame(
     value = double(), below = double(), above = double(), atom = logical()
@@ -25,11 +25,10 @@ column_cells <- function(x, counts, once, given) {
   if (length(values) < 2 || identical(given, 0)) {
     return(cells)
   }
-  at <- findInterval(x, values)
-  rows <- tabulate_by(at, counts, length(values))
+  rows <- tabulate_by(column$at, counts, length(values))
   found <- if (is.na(given)) grid_of(values, rows) else list(step = given)
   cells[names(found)] <- found
-  several <- tabulate_by(at, once, length(values)) > 1
+  several <- tabulate_by(column$at, once, length(values)) > 1
   cells$shared <- shared_cells(values, rows, several, cells)
   cells
 }
@@ -119,19 +118,16 @@ grid_scales <- list(
   root = list(to = function(x) x^2, from = sqrt)
 )
 
-# Differences by rounding, as between 0.1 + 0.2 and 0.3, make no new value: beside the larger of
-# what lies around and the upper quartile, as one far value would make all others one.
-distinct_values <- function(x) {
-  values <- sort(unique(x))
-  typical <- stats::quantile(abs(values), 0.75, names = FALSE)
-  size <- pmax(abs(values[-1]), abs(values[-length(values)]), typical)
-  values[c(TRUE, diff(values) > 1e-13 * size)]
-}
-
-# Each value as the least of those that differ from it by rounding.
-without_rounding <- function(x) {
-  values <- distinct_values(x)
-  values[findInterval(x, values)]
+# The rising different values of a column and which each x is, list(values, at). Differences by
+# rounding, as between 0.1 + 0.2 and 0.3, make no new value: beside the larger of what lies around
+# and the upper quartile, as one far value would make all others one.
+distinct <- function(x) {
+  order <- order(x, method = "radix")
+  sorted <- x[order]
+  typical <- stats::quantile(abs(x), 0.75, names = FALSE)
+  size <- pmax(abs(sorted[-1]), abs(sorted[-length(x)]), typical)
+  new <- c(TRUE, diff(sorted) > 1e-13 * size)
+  list(values = sorted[new], at = replace(integer(length(x)), order, cumsum(new)))
 }
 
 # The smallest step between values if all are whole steps apart, or 0.
@@ -161,9 +157,12 @@ find_atoms <- function(values, rows, cells) {
   which(rows >= max(5, 5 * stats::quantile(rows, usual, names = FALSE, type = 1)))
 }
 
+# Sums of counts over n groups, none of which is empty.
 tabulate_by <- function(group, counts, n) {
-  sums <- rowsum(counts, group)
-  replace(double(n), as.integer(rownames(sums)), sums)
+  if (length(group) == n) {
+    return(replace(double(n), group, counts))
+  }
+  unname(rowsum(counts, group)[, 1])
 }
 
 # How far inside a value on a bound is taken to be, d x 2, 0 where no value is on one: a hundredth
@@ -173,12 +172,14 @@ bound_insets <- function(x, support, steps) {
   insets <- matrix(0, nrow(support), 2)
   for (j in which(rowSums(is.finite(support)) > 0)) {
     on <- vapply(support[j, ], function(bound) any(x[, j] == bound), NA)
-    values <- distinct_values(x[, j])
-    if (!any(on) || length(values) < 2) next
+    if (!any(on)) next
+    column <- distinct(x[, j])
+    if (length(column$values) < 2) next
     ones <- rep(1, nrow(x))
-    cells <- find_cells(x[, j, drop = FALSE], ones, ones, steps[j])[[1]]
+    cells <- find_cells(list(column), ones, ones, steps[j])[[1]]
     gridded <- cells$step > 0 && cells$scale == "raw"
-    inset <- if (gridded) cells$step / 100 else widths_at(values, c(1, length(values))) / 2
+    ends <- c(1, length(column$values))
+    inset <- if (gridded) cells$step / 100 else widths_at(column$values, ends) / 2
     insets[j, ] <- ifelse(on, inset, 0)
   }
   if (any(insets > 0)) insets
@@ -187,6 +188,9 @@ bound_insets <- function(x, support, steps) {
 # The ends of the cell of each value, list(lower, upper, atom), both the value where it stands for
 # itself, and whether it is an atom, as values on a bound are: their cells end at twice the inset.
 cell_ends <- function(x, cells, bounds, insets) {
+  if (cells$step == 0 && nrow(cells$shared) == 0 && all(insets == 0)) {
+    return(list(lower = x, upper = x, atom = logical(length(x))))
+  }
   scale <- grid_scales[[cells$scale]]
   on_grid <- scale$to(x)
   below <- ifelse(is_on_grid(x, cells), cells$step / 2, 0)
@@ -270,7 +274,8 @@ are_repeats <- function(x, group, counts, cells) {
 # Sorted by their values wherever there is a choice, so that rows and weights give the same units.
 find_units <- function(x, weights, bounds, insets = matrix(0, nrow(bounds), 2), steps = NULL) {
   n <- nrow(x)
-  for (j in seq_len(ncol(x))) x[, j] <- without_rounding(x[, j])
+  columns <- lapply(seq_len(ncol(x)), function(j) distinct(x[, j]))
+  for (j in seq_len(ncol(x))) x[, j] <- columns[[j]]$values[columns[[j]]$at]
   counted <- is.null(weights) || all(weights == round(weights))
   counts <- if (counted && !is.null(weights)) weights else rep(1, n)
   group <- identical_rows(x)
@@ -283,7 +288,7 @@ find_units <- function(x, weights, bounds, insets = matrix(0, nrow(bounds), 2), 
   }
   # A few different rows are no sample of which some were drawn again.
   once <- if (length(total) < 10) counts else as.double(!duplicated(group))
-  cells <- find_cells(x, counts, once, steps)
+  cells <- find_cells(columns, counts, once, steps)
   ends <- lapply(seq_len(ncol(x)), function(j) {
     cell_ends(x[, j], cells[[j]], bounds[j, ], insets[j, ])
   })
