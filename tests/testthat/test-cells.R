@@ -162,9 +162,12 @@ test_that("values off a grid that several rows share end halfway to the next suc
   # where rows that repeat each other count once, none is shared
   expect_identical(nrow(columns_of(x, once = as.double(!duplicated(x)))[[1]]$shared), 0L)
   # among values that are not shared cells are no wider than these lie apart
-  mixed <- columns_of(c(0.25, 0.25, 0.75, 0.75, exact_values(500)[, 1]))[[1]]
+  mixed <- columns_of(c(rep(c(0.25, 0.75), each = 4), exact_values(300)[, 1]))[[1]]
   expect_identical(mixed$shared$value, c(0.25, 0.75))
   expect_lt(max(mixed$shared$above), 0.05)
+  # and a few are equal by chance
+  chance <- columns_of(c(rep(c(0.25, 0.75), each = 2), exact_values(300)[, 1]))[[1]]
+  expect_identical(nrow(chance$shared), 0L)
 })
 
 test_that("groups of atoms are numbered by their rows", {
