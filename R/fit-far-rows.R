@@ -23,8 +23,10 @@ far_rows <- function(sample) {
 broad_density <- function(search) {
   near <- search$task$sample
   y <- search$units$y[-search$near, , drop = FALSE]
-  center <- colMeans(y)
-  spread <- sqrt(colMeans((y - rep(center, each = nrow(y)))^2))
+  weights <- weights_at(search$units, -search$near) + double(nrow(y))
+  weights <- weights / sum(weights)
+  center <- colSums(y * weights)
+  spread <- sqrt(colSums((y - rep(center, each = nrow(y)))^2 * weights))
   sd <- pmax(spread, near$scale, abs(center - near$center) / 3)
   parameters <- mixture_parameters(matrix(center, 1), sd, FALSE, 0)
   normal_of(parameters, "tanh", near$frame, "cwmix_model")

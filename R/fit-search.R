@@ -10,6 +10,8 @@ new_search <- function(task) {
   far <- far_rows(search$units)
   search$near <- setdiff(seq_len(nrow(search$units$y)), far)
   task$sample <- if (length(far) > 0) some_units(search$units, search$near) else search$units
+  # One far row can hide that columns determine each other.
+  if (length(far) > 0) check_sample(task$sample, NULL, wide = TRUE)
   # Components must hold rows of their own here; the floor is for what is computed alone.
   task$floor <- 1e-3 * task$control$sd_floor * task$sample$core
   search$task <- task

@@ -103,6 +103,7 @@ fit_stack <- function(task, settings, kept, matched, call) {
   tryCatch(
     {
       search_mixtures(search, settings$covariance)
+      search_next_sizes(search, settings$covariance)
       search_atoms(search, settings$covariance)
       search_adjusted(search, settings$covariance)
       if (!is.null(settings$hidden)) {
@@ -133,7 +134,7 @@ finish_stack <- function(search, settings, matched, kept) {
   if (far > 0) warn_far_rows(search, far)
   offset <- mean_offset(task$sample, unlist(lapply(search$folds, `[[`, "held")))
   narrow <- narrow_components(task, candidates[used], shares[used])
-  if (narrow$share > 0.1) warn_narrow(narrow)
+  if (narrow$share > 0.05) warn_narrow(narrow)
   add_fields(object, fit_scores(object, search$rows, task$control), list(
     proportions = mean_posterior(object, search$rows, task$control),
     at_floor = narrow$count,

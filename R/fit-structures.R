@@ -81,6 +81,25 @@ search_mixtures <- function(search, covariance) {
   }
 }
 
+# Sizes next to the best, which the ladder of sizes steps over, in the three best structures.
+search_next_sizes <- function(search, covariance) {
+  all <- structures(ncol(search$task$sample$y), covariance)
+  table <- data.frame(
+    name = vapply(search$candidates, `[[`, "", "covariance"),
+    K = vapply(search$candidates, `[[`, 0L, "K"), score = candidate_scores(search)
+  )
+  table <- table[order(table$score, decreasing = TRUE), ]
+  for (best in utils::head(which(!duplicated(table$name)), 3)) {
+    name <- table$name[best]
+    K <- table$K[best]
+    known <- sizes_for(search, all[[name]])
+    for (towards in if (K >= 5) list(rev(known[known < K])[1], known[known > K][1])) {
+      between <- if (!is.na(towards)) setdiff(K:towards, c(K, towards))
+      climb(between, function(K) try_mixture(search, name, all[[name]], K), patience = 1)
+    }
+  }
+}
+
 # Where atoms have rows enough, mixtures of a component for each group of them and some for the
 # rest: no size in the middle gains.
 search_atoms <- function(search, covariance) {
