@@ -32,6 +32,13 @@ test_that("rows are far where at most five lie behind a gap of a hundred times",
   # six are a group
   expect_length(far_rows_of(c(x, 1e5 * 1:5)), 5)
   expect_length(far_rows_of(c(x, 1e5 * 1:6)), 0)
+  # a hundred times the next one, and the middle half in units of its normal spread
+  for (far in c(1000, 1001)) {
+    expect_length(far_rows_of(c(-far, -10:10, far)), if (far > 1000) 2 else 0)
+  }
+  for (far in c(0.999, 1.001) * 2000 / 1.349) {
+    expect_length(far_rows_of(c(-far, rep(c(-10, 10), 8), far)), if (far > 1483) 2 else 0)
+  }
   # skewed and heavy-tailed data have no such gap
   for (seed in 1:5) {
     expect_length(far_rows_of(with_fixed_seed(seed, rexp(1000))), 0)
@@ -88,6 +95,11 @@ test_that("rows far from all others are one broad component, which a warning nam
   expect_equal(
     exp(constant_log_weights(fit$members[[1]]))[fit$component_folds == 0], 3 / 90
   )
+  # by their place in the data, of which some have no weight
+  expect_warning(
+    fit_stack(c(3, 5, x, 1e6), weights = c(0, 0, rep(1, 101))), "row 103, far",
+    class = "cwmix_far_rows"
+  )
   expect_warning(
     fit_stack(c(x, 1e6 * c(-3, -2, 1, 2))), "rows 101, 102, 103 and 1 more, far",
     class = "cwmix_far_rows"
@@ -96,4 +108,59 @@ test_that("rows far from all others are one broad component, which a warning nam
   narrow <- unname(cbind(x, rev(x) * 1e-6))
   narrow[3, 2] <- 1
   expect_warning(fit_stack(narrow), "row 3, far", class = "cwmix_far_rows")
+})
+
+# A search whose units are these, the last ones far.
+search_with_far <- function(y, far, weights = NULL, log_jacobian = double(nrow(y))) {
+  near <- seq_len(nrow(y) - far)
+  list(
+    units = list(y = y, weights = weights, log_jacobian = log_jacobian), near = near,
+    task = list(sample = c(
+      list(frame = new_frame(NULL, "matrix", read_support(NULL, ncol(y), NULL, NULL))),
+      standard_units(y[near, , drop = FALSE], weights[near])
+    ))
+  )
+}
+
+test_that("the broad component is as wide as far rows are spread, or the near, or their distance", {
+  near <- make_points(80, 2)
+  broad <- function(...) {
+    density <- broad_density(search_with_far(rbind(near, cbind(...)), NROW(cbind(...))))
+    expect_identical(dim(density$mean), c(1L, 2L))
+    density
+  }
+  center <- colMeans(near)
+  sd <- sqrt(colMeans((near - rep(center, each = 80))^2))
+  # one row has no spread: a third of the way, or where it is not far that of the near
+  one <- broad(1e6, center[2] + 0.3)
+  expect_equal(one$mean[1, ], c(1e6, center[2] + 0.3))
+  expect_equal(one$sd[1, ], c((1e6 - center[1]) / 3, sd[2]))
+  expect_equal(broad(-1e6, 0)$sd[1, 1], (1e6 + center[1]) / 3)
+  # on both sides of the near rows, and beyond them
+  two <- broad(c(-1e6, 3e6), c(5e8, 5.1e8))
+  expect_equal(two$mean[1, ], c(1e6, 5.05e8))
+  expect_equal(two$sd[1, ], c(2e6, (5.05e8 - center[2]) / 3))
+  three <- broad(1e6 * c(-1, 0.5, 2), 1e6 * c(1, 1, 4))
+  expect_equal(three$mean[1, ], c(5e5, 2e6))
+  expect_equal(three$sd[1, ], 1e6 * c(sqrt(1.5), sqrt(2)))
+})
+
+test_that("the share of far units is that of their weight, their score that of the broad one", {
+  y <- rbind(make_points(40, 2), c(1e6, 0), c(-3e6, 1))
+  jacobian <- with_fixed_seed(1, rnorm(42))
+  w <- rep_len(c(0.5, 1, 2), 42)
+  for (weights in list(NULL, w / mean(w))) {
+    search <- search_with_far(y, 2, weights, jacobian)
+    a <- if (is.null(weights)) rep(1, 42) else w
+    share <- (a[41] + a[42]) / sum(a)
+    expect_equal(far_share(search), share)
+    sd <- c(2e6, standard_units(y[1:40, ], weights[1:40])$scale[2])
+    each <- vapply(41:42, function(i) {
+      sum(dnorm(y[i, ], c(-1e6, 0.5), sd, log = TRUE)) + jacobian[i]
+    }, 0)
+    expected <- log(0.3) + (a[41] * each[1] + a[42] * each[2]) / (a[41] + a[42])
+    expect_equal(far_score(search, 0.3), expected)
+  }
+  none <- search_with_far(y[1:40, ], 0)
+  expect_identical(far_share(none), 0)
 })
