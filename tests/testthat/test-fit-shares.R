@@ -1,5 +1,7 @@
 test_that("shares agree with the slow reference, number for number", {
   scores <- with_fixed_seed(1, matrix(rnorm(60 * 5, -2, 0.3), 60, 5))
+  # one row speaks against one candidate by more than it may
+  scores[7, 2] <- -50
   weights <- with_fixed_seed(2, runif(60))
   weights <- weights / sum(weights)
   for (least in c(0, 0.1)) {
@@ -45,4 +47,35 @@ test_that("rows count by their weights in the shares", {
   # where weights balance, what differs is the bootstrap alone
   balanced <- rep(c(1, 3), c(300, 100))
   expect_equal(shares_by_rows(scores, balanced, 20), c(0.5, 0.5), tolerance = 1e-10)
+})
+
+test_that("a candidate below the least share is left out, unless all are", {
+  # all equal: a third each, whatever the bootstrap
+  equal <- matrix(1, 40, 3)
+  shares <- function(scores, least) {
+    with_fixed_seed(1, stacking_shares(scores, rep(1 / 40, 40), least))
+  }
+  for (least in c(0, 0.3, 0.4)) expect_equal(shares(equal, least), rep(1 / 3, 3))
+  # one that is behind in every row has little, but not nothing
+  behind <- cbind(equal[, 1:2], 1 - 0.2)
+  free <- shares(behind, 0)
+  expect_gt(free[3], 1e-3)
+  expect_identical(shares(behind, free[3] * 0.999), free)
+  expect_equal(shares(behind, free[3] * 1.001), c(0.5, 0.5, 0))
+})
+
+test_that("the more rows, the more iterations and the fewer draws of weights", {
+  n <- c(10, 199, 500, 1990, 2000, 1e5)
+  iterations <- vapply(n, function(n) iterations_for(matrix(0, n, 1)), 0)
+  expect_identical(iterations, c(20, 20, 50, 199, 200, 200))
+  draws <- function(n) {
+    seen <- 0
+    note <- function(scores, a, iterations) {
+      seen <<- seen + 1
+      rep(0.5, 2)
+    }
+    with_replaced("shares_by_rows", note, with_fixed_seed(1, stacking_shares(matrix(0, n, 2), 1)))
+    seen
+  }
+  expect_identical(vapply(c(10, 500, 700, 1200, 5000), draws, 0), c(10, 10, 7, 4, 3))
 })

@@ -354,3 +354,74 @@ test_that("a table of candidates that was edited is refused where it is used", {
     expect_error(plot(edited, what = "candidates"), "`candidates`", class = "cwmix_input_error")
   }
 })
+
+test_that("components at the floor are counted, and their share of the density", {
+  # components of the given standard deviations, a row each, two columns
+  fit <- function(...) {
+    sd <- rbind(...)
+    list(mean = 0 * sd, log_sd = log(sd))
+  }
+  task <- list(floor = c(0.1, 0.2))
+  wide <- c(1, 1)
+  narrow <- c(1, 0.2)
+  candidates <- list(
+    list(fits = list(fit(wide, narrow), fit(narrow, wide, wide, c(0.1, 9)))),
+    list(fits = list(fit(wide), fit(wide, c(0.2, 0.21)))),
+    list(fits = list(fit(narrow), fit(narrow)))
+  )
+  # half of the components of both fits of the first, none, all
+  expect_equal(
+    narrow_components(task, candidates, c(0.5, 0.3, 0.2)),
+    list(count = 5L, of = 11, share = 0.5 * 0.5 + 0.2)
+  )
+  # the mean over fits, not over components
+  uneven <- list(list(fits = list(fit(narrow), fit(wide, wide, wide))))
+  expect_equal(narrow_components(task, uneven, 1), list(count = 1L, of = 4, share = 0.5))
+  expect_equal(
+    narrow_components(list(floor = c(0, 0)), candidates, c(0.5, 0.3, 0.2)),
+    list(count = 0L, of = 11, share = 0)
+  )
+})
+
+test_that("columns that nearly determine each other are told, others are not", {
+  x <- with_fixed_seed(1, rnorm(200))
+  noise <- with_fixed_seed(2, rnorm(200))
+  classes <- function(y, ...) {
+    seen <- catch_conditions(fit_stack(unname(cbind(x, y)), ...))
+    vapply(seen$conditions, function(condition) class(condition)[1], "")
+  }
+  expect_identical(classes(noise), character())
+  for (relative in c(1e-2, 1e-4)) {
+    expect_identical(classes(x * (1 + relative * noise)), character(), info = relative)
+  }
+  expect_identical(classes(x * (1 + 1e-6 * noise)), "cwmix_degenerate")
+  # to rounding no density exists
+  expect_identical(classes(x * (1 + 1e-9 * noise)), "cwmix_input_error")
+  # two lines are no line, but components are
+  expect_identical(classes(abs(x) + 1e-9 * noise), "cwmix_degenerate")
+  expect_identical(classes(abs(x) + 1e-4 * noise), character())
+  # those along the axes alone are as wide as the columns
+  expect_identical(classes(x * (1 + 1e-6 * noise), covariance = "diagonal"), character())
+
+  seen <- catch_conditions(fit_stack(unname(cbind(x, x * (1 + 1e-6 * noise)))))
+  fit <- seen$value
+  expect_gt(fit$at_floor, 0)
+  expect_identical(conditionMessage(seen$conditions[[1]]), paste0(
+    "The density means little, as ", fit$at_floor, " of ", size(fit)$K, " components are as ",
+    "narrow as `sd_floor` allows in some direction: columns may determine each other, or values ",
+    "be recorded on a scale that `resolution` should give."
+  ))
+  expect_match(format(fit), paste("at floor   ", fit$at_floor, "component"), all = FALSE)
+})
+
+test_that("that components are narrow is told from a tenth of the density on", {
+  told <- function(share) {
+    narrow <- list(count = 3L, of = 40, share = share)
+    fit <- function() fit_stack(log(rivers))
+    seen <- catch_conditions(with_replaced("narrow_components", function(...) narrow, fit()))
+    expect_identical(seen$value$at_floor, 3L)
+    vapply(seen$conditions, function(condition) class(condition)[1], "")
+  }
+  expect_identical(told(0.1), character())
+  expect_identical(told(0.11), "cwmix_degenerate")
+})
