@@ -44,6 +44,169 @@ test_that("folds are those asked for, the fewer the more rows there are, one spl
   expect_lt(nrow(split[[1]]$mixture$x), 45000)
 })
 
+# Labels that a loop joins as long as two rows of one unit have different ones.
+reference_join <- function(labels, unit) {
+  repeat {
+    before <- labels
+    for (i in seq_along(labels)) {
+      for (j in which(unit == unit[i])) {
+        joined <- range(labels[c(i, j)])
+        labels[labels == joined[2]] <- joined[1]
+      }
+    }
+    if (identical(labels, before)) {
+      return(labels)
+    }
+  }
+}
+
+test_that("labels are joined where rows of one unit have several", {
+  expect_identical(join_labels(c(1L, 2L, 3L, 1L), 1:4), c(1L, 2L, 3L, 1L))
+  expect_identical(join_labels(c(1L, 2L, 3L, 2L), c(1, 2, 3, 1)), c(1L, 1L, 3L, 1L))
+  # from one to the next, in whatever order
+  expect_identical(join_labels(c(1:5, 1:5), c(1:5, 2:5, 6)), rep(1L, 10))
+  expect_identical(join_labels(c(5:1, 5:1), c(1:5, 2:5, 6)), rep(1L, 10))
+  expect_identical(join_labels(c(3L, 4L, 1L, 2L, 4L, 3L), c(1, 1, 2, 2, 3, 4))[c(1, 3)], c(3L, 1L))
+  for (seed in 1:20) {
+    labels <- with_fixed_seed(seed, sample(12, 40, TRUE))
+    labels <- match(labels, unique(labels))
+    unit <- with_fixed_seed(100 + seed, sample(20 + 2 * seed, 40, TRUE))
+    expect_identical(join_labels(labels, unit), reference_join(labels, unit), info = seed)
+  }
+})
+
+# The folds of units where row i stands for unit unit_of[i].
+folds_of <- function(labels, unit_of = seq_along(labels), n = length(labels), kept = seq_len(n),
+                     near = unique(unit_of), seed = 1) {
+  search <- list(
+    rows = list(fingerprint = c(n, 1), kept = kept), near = near,
+    units = list(unit_of = unit_of, row_of = match(seq_len(max(unit_of)), unit_of))
+  )
+  with_fixed_seed(seed, fold_of_units(search, labels))
+}
+
+test_that("up to ten labels are the folds, more are dealt into them whole", {
+  expect_null(folds_of(5, 1:40))
+  expect_null(folds_of(NULL, 1:40))
+  ten <- rep(c(7, 3, 10, 1, 9, 2, 8, 4, 6, 5), 6)
+  expect_identical(folds_of(ten), rep(1:10, 6))
+  for (case in list(list(rows = 90, folds = 10), list(rows = 600, folds = 5))) {
+    for (labels in c(11, 15, 30)) {
+      label <- rep_len(seq_len(labels), case$rows)
+      folds <- folds_of(label)
+      expect_setequal(folds, seq_len(case$folds))
+      # all rows of a label in one fold, in each as many labels but for one
+      expect_identical(folds, folds[match(label, label)])
+      expect_lte(diff(range(table(folds[seq_len(labels)]))), 1)
+    }
+  }
+  # at random
+  label <- rep(1:15, 6)
+  expect_false(identical(folds_of(label), folds_of(label, seed = 2)))
+  # beyond 20,000 rows there are folds as well
+  expect_setequal(folds_of(rep_len(1:50, 20001)), 1:5)
+})
+
+test_that("labels are one for every row of the data, and each unit has those of its rows", {
+  # rows of no weight have a label that counts for nothing
+  kept <- setdiff(1:45, c(3, 8, 20, 21, 40))
+  label <- rep(c("c", "a", "b"), 15)
+  label[-kept] <- "none"
+  expect_identical(folds_of(label, 1:40, 45, kept), match(label[kept], c("c", "a", "b")))
+  # units in another order, several rows in some
+  unit_of <- c(30:1, 30:11)
+  label <- c(rep(1:3, 10), rep(1:3, 10)[1:20])
+  expect_identical(folds_of(label, unit_of, near = 1:30), rep(1:3, 10))
+  # a far unit joins labels, though no fold holds it out
+  label <- c(rep(1:3, each = 12), 1, 3)
+  unit_of <- c(1:36, 37, 37)
+  expect_identical(folds_of(label, unit_of, near = 1:36), rep(c(1L, 2L, 1L), each = 12))
+})
+
+test_that("labels of any type are the same folds", {
+  x <- make_points(60, 1)[, 1]
+  label <- rep(c(3, 1, 2), 20)
+  words <- c("one", "two", "three")[label]
+  same <- list(
+    label, as.integer(label), words, factor(words), factor(words, c("none", unique(words), "nor")),
+    as.Date("2020-01-01") + label, 1e9 * label
+  )
+  fits <- lapply(same, function(folds) fit_stack(x, folds = folds))
+  expect_identical(fits[[1]]$row_folds, rep(1:3, 20))
+  expect_identical(fits[[1]]$folds, 3L)
+  for (fit in fits[-1]) {
+    for (field in c("members", "shares", "candidates", "held_out", "row_folds")) {
+      expect_identical(fit[[field]], fits[[1]][[field]], info = field)
+    }
+  }
+  two <- fit_stack(x, folds = label == 3)
+  expect_identical(two$row_folds, 2L - (label == 3))
+})
+
+test_that("rows that repeat each other are held out together, with all rows of their labels", {
+  x <- make_points(60, 1)[, 1]
+  repeated <- c(x, x[c(1, 1, 2)])
+  label <- c(rep(1:6, 10), 1, 1, 2)
+  # row 1 alone has two labels
+  label[62] <- 4
+  both <- search_of(fit_stack(repeated, folds = label))
+  expect_identical(both$fit$folds, 5L)
+  expect_identical(both$fit$row_folds, both$fit$row_folds[match(label, label)])
+  expect_identical(both$fit$row_folds[c(1, 4)], both$fit$row_folds[c(62, 62)])
+  expect_length(unique(both$fit$row_folds[2:6]), 5)
+  # none is fitted where it, or its like, is held out
+  for (fold in both$search$folds) {
+    expect_identical(intersect(fold$training$x, fold$validation$x), double())
+    rows <- which(both$search$units$unit_of %in% fold$held)
+    expect_length(intersect(label[rows], label[-rows]), 0)
+  }
+})
+
+test_that("whole weights and rows have the same folds and candidates by labels", {
+  grid <- with_fixed_seed(3, round(rnorm(200), 1))
+  label <- rep(1:4, 50)
+  weighted <- fit_stack(grid, weights = rep(2, 200), folds = label)
+  repeated <- fit_stack(rep(grid, each = 2), folds = rep(label, each = 2))
+  expect_identical(weighted$candidates, repeated$candidates)
+  expect_identical(weighted$members, repeated$members)
+  expect_identical(weighted$held_out, repeated$held_out)
+  expect_identical(rep(weighted$row_folds, each = 2), repeated$row_folds)
+  # a label is a fold, though the same values have others
+  expect_identical(weighted$row_folds, weighted$row_folds[1:4][label])
+  expect_setequal(weighted$row_folds, 1:4)
+})
+
+test_that("labels for other rows, or that leave too few, are refused", {
+  expect_refused <- function(code, message) {
+    expect_error(code, message, class = "cwmix_input_error")
+  }
+  x <- make_points(40, 1)[, 1]
+  expect_refused(
+    fit_stack(x, folds = rep(1:2, 19)), "`folds` must be a number or 40 labels, one a row, not 38"
+  )
+  expect_refused(fit_stack(x, folds = rep(1:2, 40)), "40 labels, one a row, not 80")
+  # rows of no weight have labels
+  w <- rep(1:0, c(30, 10))
+  expect_refused(fit_stack(x, weights = w, folds = rep(1:3, 10)), "40 labels, one a row, not 30")
+  expect_identical(fit_stack(x, weights = w, folds = rep_len(1:3, 40))$folds, 3L)
+  few <- "must leave at least 10 rows that differ outside each fold, not "
+  expect_refused(fit_stack(x, folds = rep(1:2, c(31, 9))), paste0(few, 9))
+  expect_identical(fit_stack(x, folds = rep(1:2, c(30, 10)))$folds, 2L)
+  # that differ: of the ten one repeats another
+  y <- x
+  y[40] <- y[39]
+  expect_refused(fit_stack(y, folds = rep(1:2, c(30, 10))), paste0(few, 9))
+  # joined to one nothing is left
+  y[40] <- y[1]
+  expect_refused(fit_stack(y, folds = rep(1:2, 20)), paste0(few, 0))
+  # a far row is in no fold
+  y <- replace(x, 40, 1e9)
+  expect_refused(fit_stack(y, folds = rep(1:2, c(30, 10))), paste0(few, 9))
+  for (folds in list(c(1, NA, 2), rep(1, 40), list(1, 2), matrix(1:2, 20, 2), NA)) {
+    expect_refused(cwmix_control(folds = folds), "`folds` must be a")
+  }
+})
+
 test_that("one split with weights gives a fit as well", {
   x <- make_points(400, 1)[, 1]
   w <- with_fixed_seed(1, runif(400))

@@ -72,55 +72,6 @@ test_that("candidates are a table, the best first", {
   expect_identical(attr(fit$candidates, "row.names"), seq_len(nrow(fit$candidates)))
 })
 
-test_that("shares agree with the slow reference, number for number", {
-  scores <- with_fixed_seed(1, matrix(rnorm(60 * 5, -2, 0.3), 60, 5))
-  weights <- with_fixed_seed(2, runif(60))
-  weights <- weights / sum(weights)
-  for (least in c(0, 0.1)) {
-    expect_close(
-      with_fixed_seed(3, stacking_shares(scores, weights, least, draws = 3, iterations = 7)),
-      with_fixed_seed(3, reference_stacking_shares(scores, weights, 3, 7, least)),
-      1e-10
-    )
-  }
-})
-
-test_that("a candidate that is clearly the best has nearly all shares, equal ones share", {
-  shares <- function(scores, weights = rep(1 / nrow(scores), nrow(scores))) {
-    with_fixed_seed(1, stacking_shares(scores, weights))
-  }
-  row <- with_fixed_seed(1, rnorm(200))
-  best <- shares(cbind(row - 1, row, row - 2))
-  expect_equal(sum(best), 1)
-  expect_gt(best[[2]], 0.99)
-  expect_equal(shares(unname(cbind(row, row, row))), rep(1 / 3, 3))
-  expect_identical(shares(matrix(row)), 1)
-  # neither an offset of a row nor scores far below all others change anything
-  offset <- with_fixed_seed(2, rnorm(200, sd = 100))
-  some <- with_fixed_seed(3, matrix(rnorm(600), 200))
-  expect_equal(shares(some + offset - 1e3), shares(some), tolerance = 1e-6)
-  expect_identical(shares(unname(cbind(row, row - 1e200))), c(1, 0))
-})
-
-test_that("one row far out does not decide", {
-  scores <- cbind(rep(0, 100), rep(-1, 100))
-  scores[1, ] <- c(-1e4, -10)
-  shares <- with_fixed_seed(1, stacking_shares(scores, rep(1 / 100, 100)))
-  expect_gt(shares[1], 0.9)
-})
-
-test_that("rows count by their weights in the shares", {
-  # the first is better on three rows in four, the second on the others
-  scores <- cbind(rep(c(0, -1), c(300, 100)), rep(c(-1, 0), c(300, 100)))
-  shares <- function(weights) with_fixed_seed(1, stacking_shares(scores, weights / sum(weights)))
-  expect_gt(shares(rep(1, 400))[1], 0.9)
-  expect_gt(shares(rep(c(1, 100), c(300, 100)))[2], 0.9)
-  expect_equal(shares(rep(c(1, 1e-12), c(300, 100))), c(1, 0))
-  # where weights balance, what differs is the bootstrap alone
-  balanced <- rep(c(1, 3), c(300, 100))
-  expect_equal(shares_by_rows(scores, balanced, 20), c(0.5, 0.5), tolerance = 1e-10)
-})
-
 test_that("hidden, covariance and activation are taken as given", {
   diagonal <- ring_fit(80, hidden = c(5, 3), epochs = 3, activation = "silu")
   expect_true(all(grepl("^(diagonal|spherical)", diagonal$candidates$covariance)))
@@ -332,57 +283,6 @@ test_that("difficult data give a fit without a word, but where few rows decide",
   }
 })
 
-test_that("rows far from all others are one broad component, which a warning names", {
-  x <- with_fixed_seed(1, rnorm(100))
-  seen <- catch_conditions(search_of(fit_stack(c(x, 1e6, 2e6))))
-  expect_length(seen$conditions, 1)
-  expect_s3_class(seen$conditions[[1]], c("cwmix_far_rows", "warning"))
-  expect_identical(
-    conditionMessage(seen$conditions[[1]]),
-    "One broad component, of share 0.02, stands for rows 101, 102, far from all others."
-  )
-  fit <- seen$value$fit
-  broad <- which(fit$component_folds == 0)
-  expect_length(broad, 1)
-  mixture <- fit$members[[1]]
-  # about their mean, as wide as they are spread, at least a third of the way to the others
-  expect_equal(mixture$mean[broad], 1.5e6)
-  expect_equal(mixture$sd[broad], 5e5, tolerance = 1e-5)
-  expect_equal(as.double(mean(fit)), mean(c(x, 1e6, 2e6)), tolerance = 1e-3)
-  expect_equal(exp(constant_log_weights(mixture))[broad], 2 / 102)
-  # the others are those of the other rows
-  alone <- fit_stack(x)
-  expect_equal(mixture$mean[-broad], alone$members[[1]]$mean[, 1])
-  expect_equal(predict(fit, x), predict(alone, x) * 100 / 102, tolerance = 1e-3)
-  expect_equal(pcwmix(c(-Inf, Inf), fit), c(0, 1))
-  expect_equal(sum(fit$shares), 1)
-  expect_equal(pcwmix(1e4, fit) - pcwmix(-1e4, fit), 100 / 102, tolerance = 2e-3)
-  draws <- simulate(fit, 5000, seed = 1)
-  expect_equal(mean(abs(draws) > 10), 2 / 102, tolerance = 0.3)
-  expect_equal(sd(draws[abs(draws) > 10]), mixture$sd[broad], tolerance = 0.3)
-  code <- suppressWarnings(fit_stack(c(x, 1e6, 1e6, 1e6)))
-  expect_equal(1 - pcwmix(1e3, code), 3 / 103, tolerance = 0.01)
-  # they count as the bound of what a row can lose
-  expect_gt(fit$held_out[["score"]], alone$held_out[["score"]] - 1)
-  expect_lt(fit$held_out[["score"]], alone$held_out[["score"]])
-  # in several columns, and by weights
-  y <- ring(60)
-  y[c(7, 40), ] <- c(1e6, 3, 2, -1e6)
-  w <- rep(1:2, 30)
-  expect_warning(fit <- fit_stack(y, weights = w), "rows 7, 40, far", class = "cwmix_far_rows")
-  expect_equal(
-    exp(constant_log_weights(fit$members[[1]]))[fit$component_folds == 0], 3 / 90
-  )
-  expect_warning(
-    fit_stack(c(x, 1e6 * c(-3, -2, 1, 2))), "rows 101, 102, 103 and 1 more, far",
-    class = "cwmix_far_rows"
-  )
-  # the scale of a narrow column is its own
-  narrow <- unname(cbind(x, rev(x) * 1e-6))
-  narrow[3, 2] <- 1
-  expect_warning(fit_stack(narrow), "row 3, far", class = "cwmix_far_rows")
-})
-
 test_that("a fit can be refitted with K, not trained on", {
   fit <- with_fixed_seed(1, cwmix(faithful, hidden = NULL, control = cwmix_control(folds = 2)))
   three <- with_fixed_seed(1, update(fit, K = 3))
@@ -455,51 +355,73 @@ test_that("a table of candidates that was edited is refused where it is used", {
   }
 })
 
-test_that("rows that would move the held-out score by more than its error are told", {
-  least <- -20
-  told <- function(scores, weights = rep(1 / 100, 100)) {
-    search <- list(
-      weights = weights, near = 1:100, folds = list(list(held = 1:60), list(held = 61:100)),
-      rows = list(kept = 1:100), units = list(row_of = 1:100)
-    )
-    seen <- catch_conditions(warn_few_rows(scores, least, search))
-    vapply(seen$conditions, conditionMessage, "")
+test_that("components at the floor are counted, and their share of the density", {
+  # components of the given standard deviations, a row each, two columns
+  fit <- function(...) {
+    sd <- rbind(...)
+    list(mean = 0 * sd, log_sd = log(sd))
   }
-  scores <- with_fixed_seed(1, rnorm(100, -2))
-  expect_identical(told(scores), character())
-  # by as much as one row lies below the bound
-  error <- score_error(replace(scores, 7, least), rep(1 / 100, 100))
-  below <- function(errors) replace(scores, 7, least - 100 * errors * error)
-  expect_identical(told(below(0.99)), character())
-  expect_length(told(below(1.01)), 1)
-  expect_identical(told(replace(scores, 7, -1020)), paste(
-    "Few rows decide the held-out score: row 7 would lower it by 10, and counts as no less than",
-    "-20 instead. Look whether they are right."
-  ))
-  expect_match(told(replace(scores, 7:8, c(-520, -Inf))), "rows 7, 8 would lower it by Inf")
-  # by weight
-  light <- rep(c(1, 1e-4, 1), c(6, 1, 93))
-  expect_identical(told(replace(scores, 7, -1020), light / sum(light)), character())
+  task <- list(floor = c(0.1, 0.2))
+  wide <- c(1, 1)
+  narrow <- c(1, 0.2)
+  candidates <- list(
+    list(fits = list(fit(wide, narrow), fit(narrow, wide, wide, c(0.1, 9)))),
+    list(fits = list(fit(wide), fit(wide, c(0.2, 0.21)))),
+    list(fits = list(fit(narrow), fit(narrow)))
+  )
+  # half of the components of both fits of the first, none, all
+  expect_equal(
+    narrow_components(task, candidates, c(0.5, 0.3, 0.2)),
+    list(count = 5L, of = 11, share = 0.5 * 0.5 + 0.2)
+  )
+  # the mean over fits, not over components
+  uneven <- list(list(fits = list(fit(narrow), fit(wide, wide, wide))))
+  expect_equal(narrow_components(task, uneven, 1), list(count = 1L, of = 4, share = 0.5))
+  expect_equal(
+    narrow_components(list(floor = c(0, 0)), candidates, c(0.5, 0.3, 0.2)),
+    list(count = 0L, of = 11, share = 0)
+  )
 })
 
-test_that("each held-out row has the shares that the rows of the other folds give", {
-  folds <- list(list(held = c(2, 5, 9)), list(held = c(1, 3)), list(held = c(4, 6, 7, 8, 10)))
-  # rows fold after fold
-  fold <- rep(1:3, c(3, 2, 5))
-  scores <- with_fixed_seed(1, matrix(rnorm(30), 10))
-  weights <- with_fixed_seed(2, runif(10))
-  candidates <- lapply(1:3, function(j) list(scores = scores[, j]))
-  search <- list(folds = folds, weights = weights)
-  shares <- shares_of_others(search, candidates, c(0.2, 0.3, 0.5))
-  for (i in 1:10) {
-    others <- weights * (fold != fold[i])
-    expect_close(shares[i, ], reference_shares_by_rows(scores, others, 20), 1e-10)
+test_that("columns that nearly determine each other are told, others are not", {
+  x <- with_fixed_seed(1, rnorm(200))
+  noise <- with_fixed_seed(2, rnorm(200))
+  classes <- function(y, ...) {
+    seen <- catch_conditions(fit_stack(unname(cbind(x, y)), ...))
+    vapply(seen$conditions, function(condition) class(condition)[1], "")
   }
-  # of one split, or one candidate, those of all
-  split <- list(folds = folds[3], weights = weights[6:10])
-  expect_identical(
-    shares_of_others(split, candidates, c(0.2, 0.3, 0.5)),
-    matrix(c(0.2, 0.3, 0.5), 5, 3, byrow = TRUE)
-  )
-  expect_identical(shares_of_others(search, candidates[1], 1), matrix(1, 10, 1))
+  expect_identical(classes(noise), character())
+  for (relative in c(1e-2, 1e-4)) {
+    expect_identical(classes(x * (1 + relative * noise)), character(), info = relative)
+  }
+  expect_identical(classes(x * (1 + 1e-6 * noise)), "cwmix_degenerate")
+  # to rounding no density exists
+  expect_identical(classes(x * (1 + 1e-9 * noise)), "cwmix_input_error")
+  # two lines are no line, but components are
+  expect_identical(classes(abs(x) + 1e-9 * noise), "cwmix_degenerate")
+  expect_identical(classes(abs(x) + 1e-4 * noise), character())
+  # those along the axes alone are as wide as the columns
+  expect_identical(classes(x * (1 + 1e-6 * noise), covariance = "diagonal"), character())
+
+  seen <- catch_conditions(fit_stack(unname(cbind(x, x * (1 + 1e-6 * noise)))))
+  fit <- seen$value
+  expect_gt(fit$at_floor, 0)
+  expect_identical(conditionMessage(seen$conditions[[1]]), paste0(
+    "The density means little, as ", fit$at_floor, " of ", size(fit)$K, " components are as ",
+    "narrow as `sd_floor` allows in some direction: columns may determine each other, or values ",
+    "be recorded on a scale that `resolution` should give."
+  ))
+  expect_match(format(fit), paste("at floor   ", fit$at_floor, "component"), all = FALSE)
+})
+
+test_that("that components are narrow is told from a tenth of the density on", {
+  told <- function(share) {
+    narrow <- list(count = 3L, of = 40, share = share)
+    fit <- function() fit_stack(log(rivers))
+    seen <- catch_conditions(with_replaced("narrow_components", function(...) narrow, fit()))
+    expect_identical(seen$value$at_floor, 3L)
+    vapply(seen$conditions, function(condition) class(condition)[1], "")
+  }
+  expect_identical(told(0.1), character())
+  expect_identical(told(0.11), "cwmix_degenerate")
 })

@@ -92,3 +92,98 @@ test_that("the root of a covariance is its Cholesky factor, none where that is n
     expect_identical(dim(covariance_root(units * beside(2e-10), NULL)), c(2L, 2L))
   }
 })
+
+test_that("rows fall into two at the widest gap in the middle of the column of most spread", {
+  cut <- function(...) widest_gap(unname(cbind(...)))
+  # of twelve rows gaps three to nine count, the first of equal ones
+  for (i in 1:11) {
+    x <- 1:12 + 10 * (1:12 > i)
+    expected <- if (i %in% 3:9) i else x[3]
+    expect_equal(cut(x), list(column = 1L, at = expected), info = i)
+    expect_equal(cut(rev(x)), list(column = 1L, at = expected), info = i)
+  }
+  # by quartiles, or where these are equal by the range
+  expect_equal(cut(1:10, c(1:9, 1e6) / 10)$column, 1)
+  expect_equal(cut(1:10, 2 * 1:10)$column, 2)
+  expect_equal(cut(rep(0:1, c(9, 1)), rep(c(0, 3), c(9, 1))), list(column = 2L, at = 0))
+  # where the middle is tied, all gaps
+  expect_equal(cut(c(0, rep(1, 10), 5)), list(column = 1L, at = 1))
+  expect_equal(cut(c(-9, rep(1, 10), 5)), list(column = 1L, at = -9))
+  # few rows, and ties
+  expect_equal(cut(c(4, 2)), list(column = 1L, at = 2))
+  expect_equal(cut(c(4, 2, 7)), list(column = 1L, at = 4))
+  expect_null(cut(3, 5))
+  expect_null(cut(rep(3, 6), rep(5, 6)))
+})
+
+test_that("the largest group is split until there are K, fewer where rows are tied", {
+  groups <- function(x, K) split_groups(as.matrix(x), K)
+  x <- c(0, 1, 2, 3, 10, 11)
+  expect_identical(groups(x, 1), rep(1L, 6))
+  expect_identical(groups(x, 2), rep(1:2, c(4, 2)))
+  # the four at the first of their gaps, of pairs the first
+  expect_identical(groups(x, 3), c(1L, 3L, 3L, 3L, 2L, 2L))
+  expect_identical(groups(x, 4), c(1L, 3L, 4L, 4L, 2L, 2L))
+  expect_identical(groups(x, 5), c(1L, 3L, 4L, 4L, 2L, 5L))
+  expect_identical(groups(x, 6), c(1L, 3L, 4L, 6L, 2L, 5L))
+  expect_identical(groups(x, 99), groups(x, 6))
+  # a larger one that is tied is passed over
+  expect_identical(groups(c(1, 1, 1, 1, 1, 7, 8), 3), rep(1:3, c(5, 1, 1)))
+  expect_identical(groups(rep(1:2, 4), 5), rep(1:2, 4))
+  expect_identical(groups(rep(1, 4), 3), rep(1L, 4))
+  expect_identical(groups(5, 3), 1L)
+  y <- make_points(50, 2)
+  for (K in c(2, 7, 50)) {
+    group <- groups(y, K)
+    expect_setequal(group, seq_len(K))
+    # the order of rows does not matter
+    expect_identical(groups(y[50:1, ], K)[50:1], group)
+  }
+})
+
+test_that("groups of rows are components with means, shares and spreads of their own", {
+  x <- make_points(9, 2)
+  group <- c(3L, 1L, 2L, 3L, 3L, 1L, 3L, 3L, 3L)
+  floor <- c(0.01, 0.02)
+  diagonal <- grouped_start(x, group, FALSE, floor)
+  full <- grouped_start(x, group, TRUE, floor)
+  expect_equal(exp(diagonal$biases[[1]]), c(2, 1, 6) / 9)
+  for (k in 1:3) {
+    own <- x[group == k, , drop = FALSE]
+    expect_equal(diagonal$mean[k, ], colMeans(own))
+    sd <- apply(own, 2, function(values) sqrt(mean((values - mean(values))^2)))
+    # one row has no spread
+    if (k == 2) sd <- floor
+    expect_equal(exp(diagonal$log_sd[k, ]), sd)
+    expect_equal(full$log_cholesky[, , k], diag(log(sd)))
+  }
+  expect_identical(full[c("mean", "biases")], diagonal[c("mean", "biases")])
+  # there is a floor where none is asked for
+  expect_equal(grouped_start(x, group, FALSE, c(0, 0))$log_sd[2, ], log(c(1e-10, 1e-10)))
+  # any scale, each its own
+  mixed <- cbind(c(1e-3 * 1:4, 10 * 1:4 + 1e3))
+  split <- split_start(mixed, 2, FALSE, 0)
+  expect_equal(split$mean, cbind(c(2.5e-3, 1025)))
+  expect_equal(exp(split$log_sd), cbind(c(1e-3, 10) * sqrt(1.25)))
+  expect_identical(nrow(split_start(cbind(rep(1:2, 4)), 5, TRUE, 0)$mean), 2L)
+})
+
+test_that("a start at atoms has a component for each group of them, then some for the rest", {
+  atoms <- c(0L, 5L, 2L, 0L, 5L, 2L, 0L, 0L, 2L)
+  x <- cbind(c(1, 7, 4, 2, 7.5, 4.1, 30, 31, 4.2))
+  for (full in c(FALSE, TRUE)) {
+    start <- atom_start(x, atoms, 2, full, 1e-3)
+    expect_equal(start, grouped_start(x, c(3L, 2L, 1L, 3L, 2L, 1L, 4L, 4L, 1L), full, 1e-3))
+  }
+  expect_equal(atom_start(x, atoms, 1, FALSE, 0)$mean, cbind(c(4.1, 7.25, 16)))
+  # no more than the rest has values, and none where it has no rows
+  expect_identical(nrow(atom_start(x, atoms, 9, FALSE, 0)$mean), 6L)
+  only <- atoms > 0
+  expect_equal(
+    atom_start(x[only, , drop = FALSE], atoms[only], 3, FALSE, 0)$mean, cbind(c(4.1, 7.25))
+  )
+  # a fold may have no rows of any
+  expect_equal(
+    atom_start(x, 0L * atoms, 2, FALSE, 1e-3), split_start(x, 2, FALSE, 1e-3)
+  )
+})

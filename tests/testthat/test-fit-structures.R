@@ -61,3 +61,169 @@ test_that("a climb ends after two levels in a row that score no more than the be
   expect_identical(climb_along(c(-Inf, -Inf, 2)), c(none, seen = 2))
   expect_identical(climb_along(double()), c(none, seen = 0))
 })
+
+test_that("a climb with a rival ends where ten more gains would not reach it", {
+  seen_of <- function(scores, rival) {
+    seen <- 0
+    climb(seq_along(scores), function(level) {
+      seen <<- seen + 1
+      scores[level]
+    }, rival = rival)
+    seen
+  }
+  steps <- 1:9
+  # from the fifth level at 5, which gained 1
+  expect_identical(seen_of(steps, 15.1), 5)
+  expect_identical(seen_of(steps, 15), 9)
+  expect_identical(seen_of(steps, 1e9), 5)
+  expect_identical(seen_of(steps, -Inf), 9)
+  # what the first levels gain says nothing; the last gain does
+  slow <- c(0, 0.001, 0.002, 0.003)
+  expect_identical(seen_of(c(slow, 20, 30, 31, 32), 100), 7)
+  expect_identical(seen_of(c(slow, 0.004, 30, 60), 100), 5)
+  # a gain of less than a twentieth counts as that, a loss too
+  expect_identical(seen_of(c(slow, 0.004, 0.005), 0.503), 6)
+  expect_identical(seen_of(c(slow, 0.004, 0.005), 0.505), 5)
+  expect_identical(seen_of(c(1:5, 4, 9), 5.4), 7)
+  expect_identical(seen_of(c(1:5, 4, 9), 5.6), 6)
+  # a level without a fit is no gain, what comes after it is any
+  expect_identical(seen_of(c(1:4, -Inf, 6), 4.4), 6)
+  expect_identical(seen_of(c(1:4, -Inf, 6), 4.6), 5)
+  expect_identical(seen_of(c(1:3, -Inf, 4, 5, 6), 1e9), 6)
+  expect_identical(seen_of(c(-Inf, 1, -Inf, 2, -Inf, 3), 100), 5)
+  expect_identical(seen_of(rep(-Inf, 6), 100), 2)
+  # the best is what it was
+  expect_identical(
+    climb(1:9, function(level) level * (level != 5), rival = 15), list(level = 4L, score = 4L)
+  )
+  # the rival is who was there before the climb
+  reached <- 0
+  best <- climb(1:9, function(level) reached <<- level, rival = reached + 15)
+  expect_identical(best$level, 9L)
+})
+
+# What a search tries, by scores that are given: `covariance` and `K` of each candidate.
+tried_by <- function(run, score, sample, n = 400) {
+  search <- new.env()
+  search$task <- list(sample = sample)
+  search$folds <- list(list(mixture = list(x = matrix(0, n, 1))))
+  search$weights <- c(0.5, 0.5)
+  search$candidates <- list()
+  try <- function(search, name, structure, K) {
+    value <- score(name, K)
+    found <- list(covariance = name, K = K, scores = c(value, value), structure = structure)
+    search$candidates <- c(search$candidates, list(found))
+    value
+  }
+  with_replaced("try_mixture", try, run(search))
+  search$candidates
+}
+
+sizes_of <- function(found, name) {
+  unlist(lapply(found, function(one) if (one$covariance == name) one$K))
+}
+
+test_that("structures far behind the best of those before are given up after five sizes", {
+  score <- function(name, K) if (name == "full") 9 - K else 0.01 * K - 2 * (name == "diagonal")
+  found <- tried_by(function(search) search_mixtures(search, "auto"), score, list(y = diag(2)))
+  expect_identical(sizes_of(found, "full"), 1:3)
+  expect_identical(sizes_of(found, "spherical"), candidate_sizes[1:5])
+  # where none is far ahead they go on
+  even <- function(name, K) 0.001 * K
+  found <- tried_by(function(search) search_mixtures(search, "auto"), even, list(y = diag(2)))
+  expect_identical(sizes_of(found, "spherical"), candidate_sizes[candidate_sizes * 5 <= 400])
+})
+
+test_that("mixtures of a component a group of atoms have some for the rest, as many as gain", {
+  tried <- function(atoms, covariance, score, d = 2) {
+    sample <- list(y = matrix(0, 12, d), atoms = atoms)
+    tried_by(function(search) search_atoms(search, covariance), score, sample)
+  }
+  atoms <- c(0L, 0L, rep(1:3, 3), 0L)
+  # two sizes that do not gain end it
+  peak <- function(name, K) -abs(K - 3 - if (name == "full") 3 else 1)
+  found <- tried(atoms, "auto", peak)
+  expect_identical(sizes_of(found, "full"), 3L + c(1L, 2L, 3L, 5L, 7L))
+  expect_identical(sizes_of(found, "diagonal"), 3L + 1:3)
+  expect_identical(unique(lapply(found, function(one) one$structure$atoms)), list(TRUE))
+  expect_length(found, 8)
+  rise <- function(name, K) K
+  expect_identical(
+    sizes_of(tried(atoms, "full", rise), "full"), 3L + c(1L, 2L, 3L, 5L, 7L, 10L, 14L, 20L)
+  )
+  expect_length(sizes_of(tried(atoms, "full", rise), "diagonal"), 0)
+  expect_length(sizes_of(tried(atoms, "diagonal", rise), "full"), 0)
+  expect_length(sizes_of(tried(atoms, "auto", rise, d = 1), "full"), 0)
+  # atoms without any rest are two groups, too
+  expect_identical(sizes_of(tried(rep(1:2, 6), "full", peak), "full")[1], 3L)
+  expect_length(tried(pmin(atoms, 1L), "auto", rise), 0)
+  expect_length(tried(NULL, "auto", rise), 0)
+})
+
+# Ages of which four in ten are rounded to five years.
+heaped_ages <- function() {
+  with_fixed_seed(1, {
+    a <- rnorm(600, 45, 12)
+    ifelse(runif(600) < 0.4, 5 * round(a / 5), round(a))
+  })
+}
+
+test_that("heaps of values keep their shares, by a component each", {
+  a <- heaped_ages()
+  both <- search_of(fit_stack(a, folds = 3))
+  fit <- both$fit
+  expect_identical(fit$recorded$atoms, "35, 40, 45, 50")
+  for (age in c(40, 45, 50)) expect_share(fit, a, age - 0.5, age + 0.5, errors = 2.5)
+  # beside them, too
+  for (age in c(41, 44, 46, 49)) expect_share(fit, a, age - 0.5, age + 0.5, errors = 2.5)
+  # of candidates with more components than there are atoms, narrow ones at each in every fold
+  expect_gt(sum(fit$candidates$share[fit$candidates$K > 4]), 0.9)
+  best <- best_candidate(both$search)
+  expect_gt(best$K, 4)
+  sample <- both$search$task$sample
+  for (fold_fit in best$fits) {
+    expect_identical(nrow(fold_fit$mean), best$K)
+    narrow <- exp(fold_fit$log_sd[, 1]) * sample$scale < 0.5
+    mean <- fold_fit$mean[narrow, 1] * sample$scale + sample$center
+    for (age in c(35, 40, 45, 50)) expect_lt(min(abs(mean - age)), 0.1)
+  }
+})
+
+test_that("an interrupt among the mixtures for atoms leaves what is complete, with a warning", {
+  a <- heaped_ages()
+  label <- function(table) paste(table$covariance, table$K, table$score)
+  whole <- label(fit_stack(a, folds = 3)$candidates)
+  expect_left <- function(code, expected) {
+    seen <- catch_conditions(code)
+    expect_length(seen$conditions, 1)
+    expect_s3_class(seen$conditions[[1]], "cwmix_interrupted")
+    expect_s3_class(seen$conditions[[1]], "warning")
+    expect_setequal(label(seen$value$candidates), expected)
+    expect_true(all(is.finite(predict(seen$value, 20:60))))
+  }
+  # others have at most three components; the first of these has one more than there are atoms
+  before <- grep(" [1-3] ", whole, value = TRUE)
+  first <- grep("diagonal 5 ", whole, value = TRUE)
+  expect_length(first, 1)
+  expect_gt(length(whole), length(before) + 1)
+  # at the second of them, in the first of three folds
+  expect_left(with_interrupt("atom_start", 4, fit_stack(a, folds = 3)), c(before, first))
+  # within EM, at the first
+  begun <- FALSE
+  start <- atom_start
+  note <- function(...) {
+    begun <<- TRUE
+    start(...)
+  }
+  step <- em_steps
+  stop_there <- function(...) {
+    if (begun) stop(structure(class = c("interrupt", "condition"), list()))
+    step(...)
+  }
+  expect_left(
+    with_replaced(
+      "atom_start", note, with_replaced("em_steps", stop_there, fit_stack(a, folds = 3))
+    ),
+    before
+  )
+})
