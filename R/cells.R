@@ -6,11 +6,11 @@
 # observation with their weights' sum.
 
 # Cells of columns, as distinct() gives them, whose rows stand for `counts` rows, and for `once` of
-# them where repeated rows count once: a list of list(distinct, step, scale, origin, shared). `step` is that of
-# the grid on which the values stand, or 0, and `scale` the name of the grid's own scale; where a
-# few values are off it, `origin` is a place on it. `shared` is a data frame of atoms and of values
-# off the grid that several rows share: `value`, what its cell has `below` and `above` it, `atom`.
-# `steps` are given steps, NA for a column where they are to be found, or NULL for all.
+# them where repeated rows count once: a list of list(distinct, step, scale, origin, shared). `step`
+# is that of the grid on which the values stand, or 0, and `scale` the name of the grid's own scale;
+# where a few values are off it, `origin` is a place on it. `shared` is a data frame of atoms and of
+# values off the grid that several rows share: `value`, what its cell has `below` and `above` it,
+# `atom`. `steps` are given steps, NA for a column where they are to be found, or NULL for all.
 find_cells <- function(columns, counts, once, steps) {
   steps <- steps %||% rep(NA_real_, length(columns))
   Map(function(column, given) column_cells(column, counts, once, given), columns, steps)

@@ -154,9 +154,12 @@ test_that("the share of far units is that of their weight, their score that of t
     a <- if (is.null(weights)) rep(1, 42) else w
     share <- (a[41] + a[42]) / sum(a)
     expect_equal(far_share(search), share)
-    sd <- c(2e6, standard_units(y[1:40, ], weights[1:40])$scale[2])
+    part <- a[41:42] / sum(a[41:42])
+    center <- part[1] * y[41, ] + part[2] * y[42, ]
+    spread <- sqrt(part[1] * (y[41, ] - center)^2 + part[2] * (y[42, ] - center)^2)
+    sd <- c(spread[1], standard_units(y[1:40, ], weights[1:40])$scale[2])
     each <- vapply(41:42, function(i) {
-      sum(dnorm(y[i, ], c(-1e6, 0.5), sd, log = TRUE)) + jacobian[i]
+      sum(dnorm(y[i, ], center, sd, log = TRUE)) + jacobian[i]
     }, 0)
     expected <- log(0.3) + (a[41] * each[1] + a[42] * each[2]) / (a[41] + a[42])
     expect_equal(far_score(search, 0.3), expected)

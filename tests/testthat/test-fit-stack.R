@@ -414,7 +414,7 @@ test_that("columns that nearly determine each other are told, others are not", {
   expect_match(format(fit), paste("at floor   ", fit$at_floor, "component"), all = FALSE)
 })
 
-test_that("that components are narrow is told from a tenth of the density on", {
+test_that("that components are narrow is told from a twentieth of the density on", {
   told <- function(share) {
     narrow <- list(count = 3L, of = 40, share = share)
     fit <- function() fit_stack(log(rivers))
@@ -422,6 +422,6 @@ test_that("that components are narrow is told from a tenth of the density on", {
     expect_identical(seen$value$at_floor, 3L)
     vapply(seen$conditions, function(condition) class(condition)[1], "")
   }
-  expect_identical(told(0.1), character())
-  expect_identical(told(0.11), "cwmix_degenerate")
+  expect_identical(told(0.05), character())
+  expect_identical(told(0.06), "cwmix_degenerate")
 })
