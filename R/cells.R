@@ -168,8 +168,8 @@ tabulate_by <- function(group, counts, n) {
 }
 
 # How far inside a value on a bound is taken to be, d x 2, 0 where no value is on one: a hundredth
-# of the column's step, as means should not move, or half of what the next values lie apart. NULL
-# where no value is on a bound.
+# of the column's step, as means should not move, or half of what values lie apart, there and
+# anywhere. NULL where no value is on a bound.
 bound_insets <- function(x, support, steps) {
   insets <- matrix(0, nrow(support), 2)
   for (j in which(rowSums(is.finite(support)) > 0)) {
@@ -180,8 +180,13 @@ bound_insets <- function(x, support, steps) {
     ones <- rep(1, nrow(x))
     cells <- find_cells(list(column), ones, ones, steps[j])[[1]]
     gridded <- cells$step > 0 && cells$scale == "raw"
-    ends <- c(1, length(column$values))
-    inset <- if (gridded) cells$step / 100 else widths_at(column$values, ends) / 2
+    inset <- if (gridded) {
+      cells$step / 100
+    } else {
+      # Those that are few and far out there do not say how near to the bound an atom is.
+      ends <- widths_at(column$values, c(1, length(column$values)))
+      pmin(ends, stats::median(diff(column$values))) / 2
+    }
     insets[j, ] <- ifelse(on, inset, 0)
   }
   if (any(insets > 0)) insets

@@ -3,7 +3,9 @@
 #' For each row a component k is drawn from its posterior v(x) and z_k = L_k^-1 (x - mu_k) is
 #' returned. If the model holds, these are exactly independent draws from N(0, I), in any
 #' dimension: randomised quantile residuals (Dunn and Smyth 1996) for mixtures. With a flow F they
-#' are those of F(x); of a model with `components` z_k is Phi^-1(P_k(x)).
+#' are those of F(x); of a model with `components` z_k is Phi^-1(P_k(x)). Values on a coarse grid
+#' and atoms are taken where they were recorded, in the middle of their cells: residuals of such
+#' columns come in steps, even if the model holds.
 #'
 #' @inheritParams predict.cwmix_density
 #' @param rows A string or `NULL`: what judges the rows. `"held-out"`: `newdata` are the data of a

@@ -129,3 +129,10 @@ test_that("saving and loading keeps a fit", {
   expect_identical(predict(again, x, rows = "held-out"), predict(fit, x, rows = "held-out"))
   expect_identical(format(again), format(fit))
 })
+
+test_that("an atom on a bound keeps its share among amounts far from it", {
+  x <- with_fixed_seed(1, ifelse(runif(400) < 0.4, 0, exp(rnorm(400, 5, 0.6))))
+  fit <- fit_stack(x, support = c(0, Inf), folds = 5)
+  expect_lte(abs(pcwmix(1, fit) - mean(x == 0)), 0.02)
+  expect_lte(abs(pcwmix(150, fit) - mean(x <= 150)), 2.5 * sqrt(0.25 / 400))
+})

@@ -233,6 +233,9 @@ test_that("values on a bound count as a little inside", {
   # without a grid half of what the next values lie apart
   x <- c(0, 0, 0.3, 0.4, pi / 7, 0.63)
   expect_equal(insets(x)[1], median(diff(unique(x))) / 2)
+  # few and far values next to a bound say nothing of it
+  amounts <- c(rep(0, 40), 10 + 1:5, 20 + with_fixed_seed(1, runif(100)))
+  expect_lt(insets(amounts)[1], 0.02)
   # a grid of nearly all rows, or one that is given
   expect_equal(insets(c(rep(0:4, 50), 0.123))[1], 0.01)
   expect_equal(insets(x, steps = 0.5)[1], 0.005)
