@@ -272,7 +272,7 @@ are_repeats <- function(x, group, counts, cells) {
   mean(near) < 0.2
 }
 
-# The units of a fit, in cells within the `bounds` of columns, d x 2, with insets (support.R):
+# The units of a fit, in cells within the `bounds` of columns, d x 2, with insets (bound_insets()):
 # list(row, weight, unit, lower, upper, atom, cells, repeats), `row` the row of x where each stands,
 # `unit` the unit of each row, the ends of the units' cells and whether these are of atoms, one row
 # each, and how many different rows are repeated and stand for no cell. Rows that stand for cells in

@@ -148,8 +148,7 @@ finish_stack <- function(search, settings, matched, kept) {
 }
 
 # What is averaged, list(densities, shares, folds): the candidates' fits, and for far rows one broad
-# component; `folds` of the components in the order of sum_of(), 0 for that
-# one.
+# component; `folds` of the components in the order of sum_of(), 0 for that one.
 stack_parts <- function(search, candidates, shares, activation, far) {
   count <- length(search$folds)
   parameters <- do.call(c, lapply(candidates, `[[`, "fits"))

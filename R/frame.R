@@ -7,7 +7,7 @@
 #
 # A frame knows x and y. It is list(names, type, terms, support, inset): names of the columns or
 # NULL; "vector", "matrix" or "data.frame", how draws come; the terms of a formula or NULL; bounds,
-# d x 2; where data are on bounds, how far inside they count (support.R).
+# d x 2; where data are on bounds, how far inside they count (cells.R).
 
 new_frame <- function(names, type, support, terms = NULL) {
   list(names = names, type = type, terms = terms, support = support)
