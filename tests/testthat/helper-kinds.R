@@ -43,7 +43,7 @@ alone <- function(f) {
 }
 
 make_kinds <- function() {
-  c(normal_kinds(), function_kinds(), flow_kinds(), average_kinds())
+  c(normal_kinds(), function_kinds(), flow_kinds(), mapped_kinds(), average_kinds())
 }
 
 normal_kinds <- function() {
@@ -117,6 +117,29 @@ function_kinds <- function() {
     "families, network" = kind(families$network, c(0.1, 0.5, 2, 9), outside = -1),
     "families, R function" = function_kind(waves, c(-2, 0.3, 0.6, 3)),
     "families, constant" = kind(families$constant, c(-1, 0.5, 2))
+  )
+}
+
+mapped_kinds <- function() {
+  asinh <- list(kind = "asinh", center = 0.5, scale = 2)
+  above <- list(kind = "log", end = -4, sign = 1)
+  below <- list(kind = "log", end = 9, sign = -1)
+  between <- list(kind = "logit", lower = -3, upper = 4)
+  linear <- list(kind = "linear", center = 1, scale = 2)
+  mapped <- function(base, ...) new_mapped(list(...), base, base$frame, "cwmix_model")
+  plane <- pmin(pmax(make_points(20, 2), -2.5), 3.5)
+  list(
+    "mapped" = kind(mapped(make_model(2, 3), asinh, between), plane, outside = c(0, 5)),
+    "mapped, full" = kind(
+      mapped(make_model(2, 3, c(5, 4), "full"), between, linear), plane,
+      outside = c(-4, 0)
+    ),
+    "mapped, constant" = kind(mapped(make_model(2, 3, NULL), below, asinh), plane),
+    "mapped, one column" = kind(mapped(vector_model(), above), c(-1, 0.5, 2, 3), outside = -5),
+    "mapped, one column, logit" = kind(
+      mapped(switching_model(), between), c(-2, 0.5, 1, 3.5),
+      outside = 4.5
+    )
   )
 }
 
@@ -197,6 +220,10 @@ average_kinds <- function() {
 with_coef <- function(object, coef) {
   if (!is.null(coef$members)) {
     object$members <- Map(with_coef, object$members, coef$members)
+    return(object)
+  }
+  if (!is.null(object$maps)) {
+    object$base <- with_coef(object$base, coef)
     return(object)
   }
   if (!is.null(coef$flow)) {

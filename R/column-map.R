@@ -1,0 +1,106 @@
+# Increasing maps of single columns: u = m(y), with the log of their slope. A map is a list of `kind`
+# and numbers; a new kind is an element of column_maps. Values outside `range` have no image.
+#   linear  u = (y - center) / scale
+#   asinh   u = asinh((y - center) / scale): linear in the middle, logarithmic in both tails
+#   log     u = sign log(sign (y - end)): beyond a lower end (sign 1) or below an upper one (-1)
+#   logit   u = log((y - lower) / (upper - y))
+column_maps <- list(
+  linear = list(
+    fields = c("center", "scale"),
+    range = function(map) c(-Inf, Inf),
+    forward = function(map, y) (y - map$center) / map$scale,
+    log_slope = function(map, y, u) rep(-log(map$scale), length(y)),
+    inverse = function(map, u) map$center + map$scale * u
+  ),
+  asinh = list(
+    fields = c("center", "scale"),
+    range = function(map) c(-Inf, Inf),
+    forward = function(map, y) asinh((y - map$center) / map$scale),
+    # log cosh u, without overflow
+    log_slope = function(map, y, u) -log(map$scale) - abs(u) - log1p(exp(-2 * abs(u))) + log(2),
+    inverse = function(map, u) map$center + map$scale * sinh(u)
+  ),
+  log = list(
+    fields = c("end", "sign"),
+    range = function(map) if (map$sign > 0) c(map$end, Inf) else c(-Inf, map$end),
+    forward = function(map, y) map$sign * log(map$sign * (y - map$end)),
+    log_slope = function(map, y, u) -map$sign * u,
+    inverse = function(map, u) map$end + map$sign * exp(map$sign * u)
+  ),
+  logit = list(
+    fields = c("lower", "upper"),
+    range = function(map) c(map$lower, map$upper),
+    forward = function(map, y) log(y - map$lower) - log(map$upper - y),
+    log_slope = function(map, y, u) {
+      log(map$upper - map$lower) - log(y - map$lower) - log(map$upper - y)
+    },
+    inverse = function(map, u) {
+      map$lower + (map$upper - map$lower) * stats::plogis(u)
+    }
+  )
+)
+
+map_range <- function(map) column_maps[[map$kind]]$range(map)
+
+# The images of points on the working scale, n x d, and the log of the Jacobian's determinant:
+# list(u, log_det), NA and -Inf for points outside a map's range.
+map_forward <- function(maps, y) {
+  u <- matrix(NA_real_, nrow(y), ncol(y))
+  log_det <- double(nrow(y))
+  for (j in seq_along(maps)) {
+    kind <- column_maps[[maps[[j]]$kind]]
+    range <- kind$range(maps[[j]])
+    inside <- y[, j] > range[1] & y[, j] < range[2]
+    at <- y[inside, j]
+    image <- kind$forward(maps[[j]], at)
+    u[inside, j] <- image
+    log_det[inside] <- log_det[inside] + kind$log_slope(maps[[j]], at, image)
+    log_det[!inside] <- -Inf
+  }
+  list(u = u, log_det = log_det)
+}
+
+# The points whose images are u.
+map_inverse <- function(maps, u) {
+  for (j in seq_along(maps)) {
+    u[, j] <- column_maps[[maps[[j]]$kind]]$inverse(maps[[j]], u[, j])
+  }
+  u
+}
+
+# Slopes of the inverse at images u, n x d.
+map_inverse_slope <- function(maps, u) {
+  y <- map_inverse(maps, u)
+  for (j in seq_along(maps)) {
+    u[, j] <- exp(-column_maps[[maps[[j]]$kind]]$log_slope(maps[[j]], y[, j], u[, j]))
+  }
+  u
+}
+
+# That maps are those of d columns.
+validate_maps <- function(maps, d) {
+  demand(is.list(maps) && length(maps) == d, "its `maps` are not one a column")
+  for (map in maps) {
+    known <- is.list(map) && is_one_of(map$kind, names(column_maps))
+    demand(known, "one of its `maps` is of no kind that is known here")
+    numbers <- map[column_maps[[map$kind]]$fields]
+    demand(
+      all(vapply(numbers, is_number, NA)) && is_sensible_map(map),
+      "one of its `maps` does not have the numbers of its kind"
+    )
+  }
+}
+
+is_sensible_map <- function(map) {
+  switch(map$kind,
+    linear = ,
+    asinh = map$scale > 0,
+    log = map$sign %in% c(-1, 1),
+    logit = map$lower < map$upper
+  )
+}
+
+describe_maps <- function(maps, labels) {
+  kinds <- vapply(maps, `[[`, "", "kind")
+  paste(labels, kinds, sep = ": ", collapse = ", ")
+}
