@@ -8,6 +8,8 @@ default_widths <- function(n) if (n <= 2000) c(32L, 32L) else c(64L, 64L)
 search_networks <- function(search, hidden, activation) {
   sizes <- vapply(search$candidates, `[[`, 0L, "K")
   means <- candidate_scores(search)
+  # Networks start from columns as they are.
+  means[vapply(search$candidates, `[[`, "", "scale") != "raw"] <- -Inf
   full <- vapply(search$candidates, function(one) is.null(one$fits[[1]]$log_sd), NA)
   best_of <- function(some) some[which.max(means[some])]
   small <- sizes > 1 & sizes <= 7

@@ -28,10 +28,14 @@ held_out_score <- function(search, candidates, shares, activation) {
 scores_at <- function(sample, search, candidates, activation) {
   how <- list(threads = search$task$control$threads)
   scores <- vapply(candidates, function(candidate) {
-    unlist(Map(function(fold, parameters) {
-      x <- standardised(sample, fold$held)
-      engine_density(engine_model(parameters, activation), x, "density", how)
-    }, search$folds, candidate$fits))
+    unlist(Map(function(fold, parameters, view) {
+      model <- engine_model(parameters, activation)
+      if (is.null(view)) {
+        return(engine_density(model, standardised(sample, fold$held), "density", how))
+      }
+      at <- through(view, sample$y[fold$held, , drop = FALSE])
+      engine_density(model, at$x, "density", how) + at$log_slope + sum(log(sample$scale))
+    }, search$folds, candidate$fits, candidate$views))
   }, search$weights)
   matrix(scores, length(search$weights))
 }

@@ -117,24 +117,24 @@ some_rows <- function(set, most) {
 }
 
 # Log densities of the held-out rows, fold after fold, each under its own fold's fit.
-held_out_scores <- function(search, fits, activation = "tanh") {
+held_out_scores <- function(search, fits, activation = "tanh", folds = search$folds) {
   how <- list(threads = search$task$control$threads)
   unlist(Map(function(fold, parameters) {
     model <- engine_model(parameters, activation)
-    engine_density(model, fold$validation$x, "density", how)
-  }, search$folds, fits))
+    engine_density(model, fold$validation$x, "density", how) + (fold$shift %||% 0)
+  }, folds, fits))
 }
 
 add_candidate <- function(search, fits, covariance, K, hidden = NULL, epochs = NA,
-                          activation = "tanh") {
-  scores <- held_out_scores(search, fits, activation)
+                          activation = "tanh", folds = search$folds, scale = "raw") {
+  scores <- held_out_scores(search, fits, activation, folds)
   bounded <- bounded_scores(scores, search$weights)
   if (!all(is.finite(bounded))) {
     return(-Inf)
   }
   search$candidates[[length(search$candidates) + 1]] <- list(
-    fits = fits, scores = bounded, covariance = covariance, K = K, hidden = hidden,
-    epochs = epochs
+    fits = fits, views = lapply(folds, `[[`, "view"), scores = bounded, covariance = covariance,
+    K = K, hidden = hidden, epochs = epochs, scale = scale
   )
   mean_score(bounded, search$weights)
 }

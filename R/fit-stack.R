@@ -105,6 +105,7 @@ fit_stack <- function(task, settings, kept, matched, call) {
       search_mixtures(search, settings$covariance)
       search_next_sizes(search, settings$covariance)
       search_atoms(search, settings$covariance)
+      search_maps(search, settings$covariance)
       search_adjusted(search, settings$covariance)
       if (!is.null(settings$hidden)) {
         search_networks(search, settings$hidden, settings$activation)
@@ -152,7 +153,10 @@ finish_stack <- function(search, settings, matched, kept) {
 stack_parts <- function(search, candidates, shares, activation, far) {
   count <- length(search$folds)
   parameters <- do.call(c, lapply(candidates, `[[`, "fits"))
-  densities <- lapply(parameters, fold_density, activation, search$task)
+  views <- do.call(c, lapply(candidates, `[[`, "views"))
+  densities <- Map(
+    fold_density, parameters, list(activation), list(search$task), views
+  )
   shares <- rep(shares / count, each = count)
   folds <- rep(seq_len(count), length(candidates))
   if (far > 0) {
@@ -225,7 +229,13 @@ stop_without_candidates <- function(search) {
   )
 }
 
-fold_density <- function(parameters, activation, task) {
+fold_density <- function(parameters, activation, task, view = NULL) {
+  if (!is.null(view)) {
+    d <- ncol(parameters$mean)
+    base <- unstandardise_parameters(parameters, view$center, view$scale)
+    base <- normal_of(base, "tanh", image_frame(d), "cwmix_model")
+    return(new_mapped(view$maps, base, task$sample$frame, "cwmix_model"))
+  }
   if (length(parameters$weights) > 0) {
     shares <- component_shares(parameters, activation, task$sample, task)
     parameters <- order_components(parameters, order(shares, decreasing = TRUE))
@@ -237,6 +247,7 @@ fold_density <- function(parameters, activation, task) {
 candidate_table <- function(candidates, scores, shares, weights, offset) {
   table <- data.frame(
     covariance = vapply(candidates, `[[`, "", "covariance"),
+    scale = vapply(candidates, `[[`, "", "scale"),
     K = vapply(candidates, `[[`, 0L, "K"),
     hidden = vapply(candidates, function(candidate) hidden_label(candidate$hidden), ""),
     epochs = vapply(candidates, function(candidate) as.integer(candidate$epochs), 0L),

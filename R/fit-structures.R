@@ -54,14 +54,14 @@ sizes_for <- function(search, structure) {
 }
 
 # The score of one more candidate.
-try_mixture <- function(search, name, structure, K) {
+try_mixture <- function(search, name, structure, K, folds = search$folds, scale = "raw") {
   search$progress$at(NULL, paste0(name, " covariances, ", plural(K, "component")))
   # A component may lose its spread where `sd_floor` is 0.
   fits <- tryCatch(
-    lapply(search$folds, fit_fold_mixture, K, structure, search$task),
+    lapply(folds, fit_fold_mixture, K, structure, search$task),
     cwmix_numerical_error = function(e) NULL
   )
-  if (is.null(fits)) -Inf else add_candidate(search, fits, name, K)
+  if (is.null(fits)) -Inf else add_candidate(search, fits, name, K, folds = folds, scale = scale)
 }
 
 search_mixtures <- function(search, covariance) {
@@ -162,6 +162,7 @@ search_adjusted <- function(search, covariance) {
 # their own groups of any scale, else far points; or from the atoms. The better one's parameters.
 fit_fold_mixture <- function(fold, K, structure, task) {
   set <- fold$mixture
+  if (!is.null(fold$floor)) task$floor <- fold$floor
   task$control$em_tolerance <- max(task$control$em_tolerance, 1e-5)
   own <- structure$pooling$rows == 0 && is.null(structure$adjust)
   by_atoms <- isTRUE(structure$atoms)
