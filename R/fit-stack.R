@@ -122,7 +122,7 @@ finish_stack <- function(search, settings, matched, kept) {
   candidates <- search$candidates
   if (length(candidates) == 0) stop_without_candidates(search)
   scores <- score_matrix(candidates, search)
-  shares <- stacking_shares(scores, search$weights)
+  shares <- few_weights(scores, search$weights, vapply(candidates, degrees_of_candidate, 0))
   used <- which(shares > 0)
   used <- used[order(shares[used], decreasing = TRUE)]
   far <- far_share(search)
@@ -227,6 +227,17 @@ stop_without_candidates <- function(search) {
     "Every mixture gives a tenth of the held-out rows a density of 0: give `K`.",
     "cwmix_numerical_error", NULL
   )
+}
+
+# The parameters of a mixture; of the columns' maps, their ends and scales.
+degrees_of_candidate <- function(candidate) {
+  fit <- candidate$fits[[1]]
+  K <- candidate$K
+  d <- ncol(fit$mean)
+  tied <- grepl("tied", candidate$covariance)
+  each <- if (is.null(fit$log_sd)) d * (d + 1) / 2 else if (grepl("spherical", candidate$covariance)) 1 else d
+  maps <- if (candidate$scale != "raw") 2 * d else 0
+  K * d + K - 1 + each * (if (tied) 1 else K) + maps
 }
 
 fold_density <- function(parameters, activation, task, view = NULL) {
