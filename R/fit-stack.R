@@ -122,7 +122,10 @@ finish_stack <- function(search, settings, matched, kept) {
   candidates <- search$candidates
   if (length(candidates) == 0) stop_without_candidates(search)
   scores <- score_matrix(candidates, search)
-  shares <- few_weights(scores, search$weights, vapply(candidates, degrees_of_candidate, 0))
+  df <- vapply(candidates, degrees_of_candidate, 0)
+  # In one column candidates are many for what they can differ in.
+  if (ncol(task$sample$y) > 1) df <- 0 * df
+  shares <- few_weights(scores, search$weights, df)
   used <- which(shares > 0)
   used <- used[order(shares[used], decreasing = TRUE)]
   far <- far_share(search)
