@@ -4,6 +4,8 @@
 #   asinh   u = asinh((y - center) / scale): linear in the middle, logarithmic in both tails
 #   log     u = sign log(sign (y - end)): beyond a lower end (sign 1) or below an upper one (-1)
 #   logit   u = log((y - lower) / (upper - y))
+#   scores  u = Phi^-1(F(t)), t the image of another map, `inner`, F the distribution of a `shape`
+#           (log-linear.R)
 column_maps <- list(
   linear = list(
     fields = c("center", "scale"),
@@ -37,10 +39,26 @@ column_maps <- list(
     inverse = function(map, u) {
       map$lower + (map$upper - map$lower) * stats::plogis(u)
     }
+  ),
+  scores = list(
+    fields = character(),
+    range = function(map) map_range(map$inner),
+    forward = function(map, y) normal_score(map$shape, kind_of(map$inner)$forward(map$inner, y)),
+    log_slope = function(map, y, u) {
+      inner <- kind_of(map$inner)
+      t <- inner$forward(map$inner, y)
+      inner$log_slope(map$inner, y, t) + log_linear_density(map$shape, t) -
+        stats::dnorm(u, log = TRUE)
+    },
+    inverse = function(map, u) {
+      kind_of(map$inner)$inverse(map$inner, normal_score_inverse(map$shape, u))
+    }
   )
 )
 
-map_range <- function(map) column_maps[[map$kind]]$range(map)
+kind_of <- function(map) column_maps[[map$kind]]
+
+map_range <- function(map) kind_of(map)$range(map)
 
 # The images of points on the working scale, n x d, and the log of the Jacobian's determinant:
 # list(u, log_det), NA and -Inf for points outside a map's range.
@@ -48,7 +66,7 @@ map_forward <- function(maps, y) {
   u <- matrix(NA_real_, nrow(y), ncol(y))
   log_det <- double(nrow(y))
   for (j in seq_along(maps)) {
-    kind <- column_maps[[maps[[j]]$kind]]
+    kind <- kind_of(maps[[j]])
     range <- kind$range(maps[[j]])
     inside <- y[, j] > range[1] & y[, j] < range[2]
     at <- y[inside, j]
@@ -63,7 +81,7 @@ map_forward <- function(maps, y) {
 # The points whose images are u.
 map_inverse <- function(maps, u) {
   for (j in seq_along(maps)) {
-    u[, j] <- column_maps[[maps[[j]]$kind]]$inverse(maps[[j]], u[, j])
+    u[, j] <- kind_of(maps[[j]])$inverse(maps[[j]], u[, j])
   }
   u
 }
@@ -72,7 +90,7 @@ map_inverse <- function(maps, u) {
 map_inverse_slope <- function(maps, u) {
   y <- map_inverse(maps, u)
   for (j in seq_along(maps)) {
-    u[, j] <- exp(-column_maps[[maps[[j]]$kind]]$log_slope(maps[[j]], y[, j], u[, j]))
+    u[, j] <- exp(-kind_of(maps[[j]])$log_slope(maps[[j]], y[, j], u[, j]))
   }
   u
 }
@@ -80,15 +98,17 @@ map_inverse_slope <- function(maps, u) {
 # That maps are those of d columns.
 validate_maps <- function(maps, d) {
   demand(is.list(maps) && length(maps) == d, "its `maps` are not one a column")
-  for (map in maps) {
-    known <- is.list(map) && is_one_of(map$kind, names(column_maps))
-    demand(known, "one of its `maps` is of no kind that is known here")
-    numbers <- map[column_maps[[map$kind]]$fields]
-    demand(
-      all(vapply(numbers, is_number, NA)) && is_sensible_map(map),
-      "one of its `maps` does not have the numbers of its kind"
-    )
-  }
+  for (map in maps) validate_map(map)
+}
+
+validate_map <- function(map) {
+  known <- is.list(map) && is_one_of(map$kind, names(column_maps))
+  demand(known, "one of its `maps` is of no kind that is known here")
+  demand(
+    all(vapply(map[kind_of(map)$fields], is_number, NA)) && is_sensible_map(map),
+    "one of its `maps` does not have the numbers of its kind"
+  )
+  if (map$kind == "scores") validate_map(map$inner)
 }
 
 is_sensible_map <- function(map) {
@@ -96,11 +116,16 @@ is_sensible_map <- function(map) {
     linear = ,
     asinh = map$scale > 0,
     log = map$sign %in% c(-1, 1),
-    logit = map$lower < map$upper
+    logit = map$lower < map$upper,
+    scores = is_shape(map$shape)
   )
 }
 
 describe_maps <- function(maps, labels) {
-  kinds <- vapply(maps, `[[`, "", "kind")
+  kinds <- vapply(maps, describe_map, "")
   paste(labels, kinds, sep = ": ", collapse = ", ")
+}
+
+describe_map <- function(map) {
+  if (map$kind == "scores") paste("scores of", describe_map(map$inner)) else map$kind
 }

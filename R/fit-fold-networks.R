@@ -10,6 +10,7 @@ search_networks <- function(search, hidden, activation) {
   means <- candidate_scores(search)
   # Networks start from columns as they are.
   means[vapply(search$candidates, `[[`, "", "scale") != "raw"] <- -Inf
+  means[!vapply(search$candidates, function(one) is_complete(search, one), NA)] <- -Inf
   full <- vapply(search$candidates, function(one) is.null(one$fits[[1]]$log_sd), NA)
   best_of <- function(some) some[which.max(means[some])]
   small <- sizes > 1 & sizes <= 7
@@ -38,7 +39,7 @@ train_folds <- function(search, start, hidden, activation) {
   }, search$folds, start$fits)
   n <- nrow(search$folds[[1]]$training$x)
   epochs <- task$control$epochs %||% default_epochs(n, task$control, steps = 1e4, most = 150)
-  best <- list(epochs = 0L, score = mean_score(start$scores, search$weights))
+  best <- list(epochs = 0L, score = mean_score(all_scores(search, start), search$weights))
   epoch <- 0L
   while (epoch < epochs && epoch - best$epochs < task$control$patience) {
     more <- min(max(1L, epochs %/% 40L), epochs - epoch)

@@ -1,8 +1,85 @@
-# Columns through increasing maps, as candidates of a stack: each fold sees its rows through maps
-# that are fitted to its training rows.
+# Scales: the columns as a stack's candidates see them, as they are or through increasing maps,
+# which are fitted to the training rows of each fold.
+#
+# A scale is list(name, folds, tree): a fold has `mixture`, list(x, weights, atoms), what EM is given;
+# `tree_rows`, the rows of the tree among its training rows; `held`, the numbers of its held-out rows,
+# `validation`, list(x); and through maps `view`, list(maps, center, scale), by which x comes from the
+# working scale, `shift`, what log densities of x lack of those of the standardised columns at the
+# held-out rows, and `floor`.
+
+raw_scale <- function(search) {
+  tree <- tree_of_rows(search$task$sample, NULL)
+  folds <- lapply(search$folds, function(fold) {
+    c(fold, list(groups = training_rows(tree, fold, search$task$sample, NULL)))
+  })
+  list(name = "raw", folds = folds, tree = tree$tree)
+}
+
+# A hierarchical clustering of some rows, through a view: list(rows, tree).
+tree_of_rows <- function(sample, view) {
+  n <- nrow(sample$y)
+  rows <- if (n > 1000) sort(sample.int(n, 1000)) else seq_len(n)
+  if (ncol(sample$y) == 1) {
+    return(list(rows = rows))
+  }
+  y <- sample$y[rows, , drop = FALSE]
+  x <- if (is.null(view)) standardise(y, sample$center, sample$scale) else through(view, y)$x
+  list(rows = rows, tree = cluster_tree(x))
+}
+
+# Which of the tree's rows are not held out, and where they are: list(of_tree, x).
+training_rows <- function(tree, fold, sample, view) {
+  of_tree <- which(!tree$rows %in% fold$held)
+  y <- sample$y[tree$rows[of_tree], , drop = FALSE]
+  x <- if (is.null(view)) standardise(y, sample$center, sample$scale) else through(view, y)$x
+  list(of_tree = of_tree, x = x)
+}
+
+# A scale of maps, `maps_for(y, weights, fold)` giving those of a fold's training values, or NULL
+# where a column has none, as the scale then is.
+mapped_scale <- function(search, name, maps_for, standard = TRUE) {
+  sample <- search$task$sample
+  rows <- seq_len(nrow(sample$y))
+  tree <- NULL
+  folds <- list()
+  for (fold in search$folds) {
+    training <- if (length(fold$held) > 0) rows[-fold$held] else rows
+    y <- sample$y[training, , drop = FALSE]
+    weights <- sample$weights[training]
+    maps <- maps_for(y, weights)
+    if (any(lengths(maps) == 0)) {
+      return(NULL)
+    }
+    u <- map_forward(maps, y)$u
+    d <- ncol(u)
+    units <- if (standard) standard_units(u, weights) else list(center = double(d), scale = rep(1, d))
+    view <- list(maps = maps, center = units$center, scale = units$scale)
+    tree <- tree %||% tree_of_rows(sample, view)
+    mixture <- some_rows(list(
+      x = standardise(u, view$center, view$scale),
+      weights = if (!is.null(weights)) weights / mean(weights), atoms = sample$atoms[training]
+    ), 20000)
+    held <- through(view, sample$y[fold$held, , drop = FALSE])
+    folds[[length(folds) + 1]] <- list(
+      mixture = mixture, held = fold$held, view = view,
+      groups = training_rows(tree, fold, sample, view),
+      validation = list(x = held$x), shift = held$log_slope + sum(log(sample$scale)),
+      floor = if (standard) search$task$control$sd_floor * 1e-3 * units$core
+    )
+  }
+  list(name = name, folds = folds, tree = tree$tree)
+}
+
+# Points of the working scale in the units of a view, with the log slope: list(x, log_slope). Points
+# without an image are far out, and have a slope of 0.
+through <- function(view, y) {
+  at <- map_forward(view$maps, y)
+  u <- replace(at$u, is.na(at$u), 0)
+  list(x = standardise(u, view$center, view$scale), log_slope = at$log_det - sum(log(view$scale)))
+}
 
 # The map of a kind for training values, NULL where there is none. Ends lie beyond the outermost
-# value by the mean gap of the values next to it, the square root of half their number.
+# value by the mean gap of the values next to it, half the square root of their number.
 fit_map <- function(kind, y) {
   values <- sort(y)
   n <- length(values)
@@ -22,60 +99,46 @@ fit_map <- function(kind, y) {
   if (all(is.finite(numbers)) && is_sensible_map(map) && lower < values[1] && upper > values[n]) map
 }
 
-# The folds of a search, seen through maps of these kinds, one a column: as new_folds() gives them,
-# with `view`, list(maps, center, scale), by which x comes from the working scale, and `shift`, what
-# log densities of x lack of those of the standardised columns at the validation rows. NULL where a
-# fold has no such map.
-mapped_folds <- function(search, kinds) {
-  sample <- search$task$sample
-  rows <- seq_len(nrow(sample$y))
-  folds <- lapply(search$folds, function(fold) {
-    training <- if (length(fold$held) > 0) rows[-fold$held] else rows
-    y <- sample$y[training, , drop = FALSE]
-    maps <- lapply(seq_along(kinds), function(j) fit_map(kinds[j], y[, j]))
-    if (any(lengths(maps) == 0)) {
-      return(NULL)
-    }
-    weights <- sample$weights[training]
-    units <- standard_units(map_forward(maps, y)$u, weights)
-    view <- list(maps = maps, center = units$center, scale = units$scale)
-    mixture <- list(
-      x = through(view, y)$x, weights = if (!is.null(weights)) weights / mean(weights),
-      atoms = sample$atoms[training]
-    )
-    mixture <- some_rows(mixture, 20000)
-    held <- through(view, sample$y[fold$held, , drop = FALSE])
-    list(
-      mixture = mixture, tree = cluster_tree(mixture$x), held = fold$held, view = view,
-      validation = list(x = held$x), shift = held$log_slope + sum(log(sample$scale)),
-      floor = search$task$control$sd_floor * 1e-3 * units$core
-    )
-  })
-  if (!any(vapply(folds, is.null, NA))) folds
+# The maps of several columns, a kind each.
+fit_maps <- function(kinds, y) {
+  lapply(seq_along(kinds), function(j) fit_map(kinds[j], y[, j]))
 }
 
-# Points of the working scale in the units of a view, with the log slope: list(x, log_slope). Points
-# without an image are far out, and have a slope of 0.
-through <- function(view, y) {
-  at <- map_forward(view$maps, y)
-  u <- replace(at$u, is.na(at$u), 0)
-  list(x = standardise(u, view$center, view$scale), log_slope = at$log_det - sum(log(view$scale)))
+# The same, each followed by the normal scores of the images; prices of the estimates are those of
+# the first call.
+score_maps <- function(kinds) {
+  prices <- list()
+  function(y, weights) {
+    lapply(seq_along(kinds), function(j) {
+      inner <- fit_map(kinds[j], y[, j])
+      if (is.null(inner)) {
+        return(NULL)
+      }
+      image <- map_forward(list(inner), y[, j, drop = FALSE])$u[, 1]
+      known <- if (j <= length(prices)) prices[[j]]
+      shape <- if (all(is.finite(image))) fit_shape(image, weights, known)
+      if (is.null(shape)) {
+        return(NULL)
+      }
+      prices[j] <<- list(shape$price)
+      list(kind = "scores", inner = inner, shape = shape)
+    })
+  }
 }
 
-# The kinds of scales beside the columns as they are.
+# The kinds of maps beside the columns as they are.
 scale_kinds <- c("asinh", "log, lower end", "log, upper end", "logit")
 
-# For each column the kind of map under which one normal scores best, "linear" for none.
-best_kinds <- function(search) {
+# The mean held-out log density of each column under one normal of its image, d x kinds.
+normal_table <- function(search) {
   d <- ncol(search$task$sample$y)
-  vapply(seq_len(d), function(j) {
-    scores <- vapply(c("linear", scale_kinds), function(kind) one_normal(search, j, kind), 0)
-    scores["linear"] <- scores["linear"] + 0.005
-    names(scores)[which.max(scores)]
-  }, "")
+  kinds <- c("linear", scale_kinds)
+  scores <- vapply(seq_len(d), function(j) {
+    vapply(kinds, function(kind) one_normal(search, j, kind), 0)
+  }, double(length(kinds)))
+  t(matrix(scores, length(kinds), dimnames = list(kinds, NULL)))
 }
 
-# The mean held-out log density of one column under one normal of its image.
 one_normal <- function(search, j, kind) {
   sample <- search$task$sample
   scores <- unlist(lapply(search$folds, function(fold) {
@@ -85,33 +148,59 @@ one_normal <- function(search, j, kind) {
     if (is.null(map)) {
       return(rep(-Inf, length(fold$held)))
     }
-    u <- map_forward(list(map), matrix(training))$u[, 1]
+    weights <- if (is.null(sample$weights)) 1 else sample$weights[-fold$held]
+    u <- map_forward(list(map), matrix(training))$u
+    units <- standard_units_quickly(u[, 1], weights)
     at <- map_forward(list(map), matrix(y[fold$held]))
-    stats::dnorm(replace(at$u[, 1], is.na(at$u), 0), mean(u), stats::sd(u), log = TRUE) + at$log_det
+    stats::dnorm(replace(at$u[, 1], is.na(at$u), 0), units[1], units[2], log = TRUE) + at$log_det
   }))
   mean_score(bounded_scores(scores, search$weights), search$weights)
 }
 
-# Mixtures behind maps: in one column of every scale that has an end, in several of each column's
-# own best.
+standard_units_quickly <- function(u, weights) {
+  w <- (weights + 0 * u) / sum(weights + 0 * u)
+  middle <- sum(w * u)
+  c(middle, sqrt(sum(w * (u - middle)^2)))
+}
+
+# Mixtures behind maps. In one column logits between ends, and normal scores of each kind of map,
+# which are estimates by themselves; in several each column's own best, and normal scores.
 search_maps <- function(search, covariance) {
   d <- ncol(search$task$sample$y)
-  sets <- if (d == 1) {
-    list(logit = "logit", asinh = "asinh", "log, lower end" = "log, lower end")
-  } else {
-    kinds <- best_kinds(search)
-    if (all(kinds == "linear")) list() else list("own scales" = kinds)
+  if (d == 1) search_column(search) else search_columns(search, covariance)
+}
+
+search_column <- function(search) {
+  logit <- mapped_scale(search, "logit", function(y, weights) fit_maps("logit", y))
+  if (!is.null(logit)) {
+    search_sizes(search, "diagonal, shrunk", structures(1, "auto")[["diagonal, shrunk"]], logit)
   }
+  for (kind in scale_kinds) {
+    scale <- mapped_scale(search, paste("scores of", kind), score_maps(kind), standard = FALSE)
+    if (!is.null(scale)) add_scores(search, scale)
+  }
+}
+
+# The estimate of a column itself: one standard normal.
+add_scores <- function(search, scale) {
+  one <- mixture_parameters(matrix(0), 1, FALSE, 0)
+  fits <- rep(list(one), length(scale$folds))
+  add_candidate(search, fits, "diagonal", 1L, scale = scale)
+}
+
+search_columns <- function(search, covariance) {
+  d <- ncol(search$task$sample$y)
+  table <- normal_table(search)
+  mapped <- table[, scale_kinds, drop = FALSE]
+  best <- scale_kinds[max.col(replace(mapped, mapped == -Inf, -1e300), "first")]
+  own <- ifelse(table[, "linear"] + 0.005 >= apply(mapped, 1, max), "linear", best)
+  scales <- list(
+    if (any(own != "linear")) mapped_scale(search, "own", function(y, weights) fit_maps(own, y)),
+    mapped_scale(search, "scores", score_maps(best))
+  )
   all <- structures(d, covariance)
-  some <- intersect(names(all), c("full", "full, shrunk", "full, tied", "diagonal, shrunk"))
-  for (scale in names(sets)) {
-    folds <- mapped_folds(search, sets[[scale]])
-    for (name in if (!is.null(folds)) some) {
-      climb(
-        sizes_for(search, all[[name]]),
-        function(K) try_mixture(search, name, all[[name]], K, folds, scale),
-        rival = max(-Inf, candidate_scores(search))
-      )
-    }
+  some <- intersect(names(all), c("full", "full, shrunk", "full, tied", "diagonal"))
+  for (scale in Filter(length, scales)) {
+    for (name in some) search_sizes(search, name, all[[name]], scale)
   }
 }

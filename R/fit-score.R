@@ -48,7 +48,8 @@ shares_of_others <- function(search, candidates, shares) {
   } else {
     scores <- score_matrix(candidates, search)
     t(vapply(seq_along(search$folds), function(f) {
-      shares_by_rows(scores, search$weights * (fold != f), iterations_for(scores))
+      a <- search$weights * (fold != f)
+      stacked_weights(scores, a / sum(a), double(length(shares)), shares)
     }, double(length(shares))))
   }
   by_fold[fold, , drop = FALSE]

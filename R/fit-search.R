@@ -19,6 +19,8 @@ new_search <- function(task) {
   held <- unlist(lapply(search$folds, `[[`, "held"))
   weights <- task$sample$weights[held] %||% rep(1, length(held))
   search$weights <- weights / sum(weights)
+  search$raw <- raw_scale(search)
+  search$raced <- raced_folds(search)
   search$candidates <- list()
   search$interrupted <- FALSE
   search$progress <- progress_bar("{cli::pb_spin} [{cli::pb_elapsed}]", NA, task$control)
@@ -87,8 +89,7 @@ join_labels <- function(labels, unit) {
   }
 }
 
-# Training and held-out rows of each fold, by labels or at random, and what EM starts from. Beyond
-# 20,000 rows one split with a few thousand held-out rows says enough, and as many rows are enough
+# Training and held-out rows of each fold, by labels or at random. Beyond 20,000 rows one split with a few thousand held-out rows says enough, and as many rows are enough
 # for EM.
 new_folds <- function(task, labels = NULL) {
   n <- nrow(task$sample$y)
@@ -100,8 +101,7 @@ new_folds <- function(task, labels = NULL) {
   }
   lapply(held, function(rows) {
     sets <- split_sets(task$sample, rows)
-    mixture <- some_rows(sets$training, 20000)
-    c(sets, list(held = rows, mixture = mixture, tree = cluster_tree(mixture$x)))
+    c(sets, list(held = rows, mixture = some_rows(sets$training, 20000)))
   })
 }
 
@@ -116,27 +116,58 @@ some_rows <- function(set, most) {
   )
 }
 
-# Log densities of the held-out rows, fold after fold, each under its own fold's fit.
-held_out_scores <- function(search, fits, activation = "tanh", folds = search$folds) {
-  how <- list(threads = search$task$control$threads)
-  unlist(Map(function(fold, parameters) {
-    model <- engine_model(parameters, activation)
-    engine_density(model, fold$validation$x, "density", how) + (fold$shift %||% 0)
-  }, folds, fits))
+# The folds that candidates are tried in: the first ones, with some sixty held-out rows.
+raced_folds <- function(search) {
+  rows <- cumsum(vapply(search$folds, function(fold) length(fold$held), 0L))
+  seq_len(min(length(rows), sum(rows < 60) + 1))
 }
 
+# Log densities of the held-out rows of a fold under its fit, on the standardised scale.
+fold_scores <- function(search, fold, parameters, activation = "tanh") {
+  how <- list(threads = search$task$control$threads)
+  model <- engine_model(parameters, activation)
+  engine_density(model, fold$validation$x, "density", how) + (fold$shift %||% 0)
+}
+
+held_out_scores <- function(search, fits, activation = "tanh") {
+  unlist(Map(function(fold, fit) fold_scores(search, fold, fit, activation), search$folds, fits))
+}
+
+# One more candidate, with fits in all folds, or in the first ones: its score there, -Inf without
+# an entry where it has none. `more` are further fields.
 add_candidate <- function(search, fits, covariance, K, hidden = NULL, epochs = NA,
-                          activation = "tanh", folds = search$folds, scale = "raw") {
-  scores <- held_out_scores(search, fits, activation, folds)
-  bounded <- bounded_scores(scores, search$weights)
-  if (!all(is.finite(bounded))) {
+                          activation = "tanh", scale = search$raw, more = NULL) {
+  candidate <- c(list(
+    fits = fits, scores = Map(function(fold, fit) fold_scores(search, fold, fit, activation),
+      scale$folds[seq_along(fits)], fits
+    ), views = lapply(scale$folds, `[[`, "view"), covariance = covariance, K = K, hidden = hidden,
+    epochs = epochs, scale = scale$name
+  ), more)
+  score <- raced_score(search, candidate)
+  if (!is.finite(score) || !is_usable(search, candidate)) {
     return(-Inf)
   }
-  search$candidates[[length(search$candidates) + 1]] <- list(
-    fits = fits, views = lapply(folds, `[[`, "view"), scores = bounded, covariance = covariance,
-    K = K, hidden = hidden, epochs = epochs, scale = scale
-  )
-  mean_score(bounded, search$weights)
+  search$candidates[[length(search$candidates) + 1]] <- candidate
+  score
+}
+
+# The mean score in the folds of the race.
+raced_score <- function(search, candidate) {
+  scores <- unlist(candidate$scores[search$raced])
+  weights <- search$weights[seq_along(scores)]
+  mean_score(bounded_scores(scores, weights), weights)
+}
+
+# No tenth of the rows of all folds is impossible.
+is_usable <- function(search, candidate) {
+  !is_complete(search, candidate) || all(is.finite(all_scores(search, candidate)))
+}
+
+is_complete <- function(search, candidate) length(candidate$fits) == length(search$folds)
+
+# Bounded scores of all held-out rows.
+all_scores <- function(search, candidate) {
+  bounded_scores(unlist(candidate$scores), search$weights)
 }
 
 # EM and training end in good order at an interrupt; a search then ends too.
@@ -144,8 +175,9 @@ interrupt_again <- function() {
   signalCondition(structure(list(message = "", call = NULL), class = c("interrupt", "condition")))
 }
 
+# In the race.
 candidate_scores <- function(search) {
-  vapply(search$candidates, function(one) mean_score(one$scores, search$weights), 0)
+  vapply(search$candidates, function(one) raced_score(search, one), 0)
 }
 
 best_candidate <- function(search) search$candidates[[which.max(candidate_scores(search))]]

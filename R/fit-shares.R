@@ -2,41 +2,8 @@
 
 # Candidates' scores of held-out rows, a column each.
 score_matrix <- function(candidates, search) {
-  scores <- vapply(candidates, `[[`, search$weights, "scores")
+  scores <- vapply(candidates, function(one) all_scores(search, one), search$weights)
   matrix(scores, length(search$weights))
-}
-
-# How much each candidate counts: the mean of the stacking weights (Smyth and Wolpert 1999), which
-# maximise the mean log of the weighted held-out densities, by EM for the weights of a mixture, and
-# of the Bayesian analogue of exponentiated total scores, pseudo-BMA+; both are averaged over
-# Bayesian bootstrap weights of the rows, so that near ties share (Yao et al. 2018). EM starts from
-# equal weights and takes the more iterations the more rows there are to move them. Candidates of
-# little weight are left out. In the totals a row says at most 10 nats against a candidate: one far
-# from all others would decide alone.
-stacking_shares <- function(scores, weights, least = 0.005,
-                            draws = max(3, min(10, 5000 %/% nrow(scores))),
-                            iterations = iterations_for(scores)) {
-  shares <- vapply(seq_len(draws), function(b) {
-    shares_by_rows(scores, stats::rexp(nrow(scores)) * weights, iterations)
-  }, double(ncol(scores)))
-  shares <- rowMeans(matrix(shares, ncol(scores)))
-  shares[shares < min(least, max(shares))] <- 0
-  shares / sum(shares)
-}
-
-# Both kinds of weights, averaged, for rows of the given weights.
-shares_by_rows <- function(scores, a, iterations) {
-  n <- nrow(scores)
-  a <- a / sum(a)
-  relative <- exp(scores - row_max(scores))
-  bounded <- pmax(scores, row_max(scores) - 10)
-  stacked <- rep(1 / ncol(scores), ncol(scores))
-  for (i in seq_len(iterations)) {
-    stacked <- stacked * crossprod(relative, a / (relative %*% stacked))[, 1]
-  }
-  total <- n * colSums(bounded * a)
-  averaged <- exp(total - max(total))
-  (stacked + averaged / sum(averaged)) / 2
 }
 
 # Weights that maximise the mean log of the weighted held-out densities, by EM to convergence, each
@@ -60,7 +27,7 @@ stacked_weights <- function(scores, a, df, start = NULL, steps = 300) {
 
 # The weights of few candidates: those go, the least missed first, without which the score of the
 # others, weighted anew, loses less than `least`.
-few_weights <- function(scores, a, df, least = 0.001) {
+few_weights <- function(scores, a, df = double(ncol(scores)), least = 0.001) {
   a <- a / sum(a)
   value <- function(kept, share) {
     log_sum <- log_row_sums(scores[, kept, drop = FALSE] + rep(log(share), each = nrow(scores)))
@@ -84,4 +51,16 @@ few_weights <- function(scores, a, df, least = 0.001) {
   replace(double(ncol(scores)), kept, share / sum(share))
 }
 
-iterations_for <- function(scores) max(20, min(200, nrow(scores) %/% 10))
+# In one column candidates are many for what they can differ in: parameters have a price, and the
+# simplest candidate stands alone where the stack is not ahead by one standard error (Breiman,
+# Friedman, Olshen and Stone 1984).
+priced_weights <- function(scores, a, df) {
+  share <- few_weights(scores, a, df)
+  simplest <- which.min(df)
+  log_sum <- log_row_sums(scores + rep(log(share), each = nrow(scores)))
+  gain <- log_sum - scores[, simplest]
+  if (mean_score(gain, a) < score_error(gain, a)) {
+    share <- replace(double(length(share)), simplest, 1)
+  }
+  share
+}

@@ -107,7 +107,7 @@ fit_stack <- function(task, settings, kept, matched, call) {
       search_atoms(search, settings$covariance)
       search_maps(search, settings$covariance)
       search_adjusted(search, settings$covariance)
-      if (!is.null(settings$hidden)) {
+      if (!is.null(settings$hidden) && nrow(search$task$sample$y) >= 1000 && ncol(search$task$sample$y) > 1) {
         search_networks(search, settings$hidden, settings$activation)
       }
     },
@@ -119,13 +119,16 @@ fit_stack <- function(task, settings, kept, matched, call) {
 # The average of the folds' fits of all candidates with a share.
 finish_stack <- function(search, settings, matched, kept) {
   task <- search$task
-  candidates <- search$candidates
+  complete <- vapply(search$candidates, function(one) is_complete(search, one), NA)
+  candidates <- search$candidates[complete]
   if (length(candidates) == 0) stop_without_candidates(search)
   scores <- score_matrix(candidates, search)
   df <- vapply(candidates, degrees_of_candidate, 0)
-  # In one column candidates are many for what they can differ in.
-  if (ncol(task$sample$y) > 1) df <- 0 * df
-  shares <- few_weights(scores, search$weights, df)
+  shares <- if (ncol(task$sample$y) == 1) {
+    priced_weights(scores, search$weights, df)
+  } else {
+    few_weights(scores, search$weights)
+  }
   used <- which(shares > 0)
   used <- used[order(shares[used], decreasing = TRUE)]
   far <- far_share(search)
@@ -236,6 +239,9 @@ stop_without_candidates <- function(search) {
 degrees_of_candidate <- function(candidate) {
   fit <- candidate$fits[[1]]
   K <- candidate$K
+  if (startsWith(candidate$scale, "scores of")) {
+    return(6 + candidate$views[[1]]$maps[[1]]$shape$df)
+  }
   d <- ncol(fit$mean)
   tied <- grepl("tied", candidate$covariance)
   each <- if (is.null(fit$log_sd)) d * (d + 1) / 2 else if (grepl("spherical", candidate$covariance)) 1 else d

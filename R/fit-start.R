@@ -50,12 +50,12 @@ covariance_root <- function(x, weights) {
   if (!is.null(root) && min(diag(root)^2 / diag(covariance)) > 1e-10) root
 }
 
-# Means and shares of K groups of the tree, with one covariance, diagonal, for all.
-tree_start <- function(tree, K, full, floor) {
-  group <- stats::cutree(tree$tree, K)
-  size <- tabulate(group, K)
-  mean <- rowsum(tree$x, group) / size
-  within <- tree$x - mean[group, , drop = FALSE]
+# Means and shares of groups of rows, with one covariance, diagonal, for all.
+tree_start <- function(x, group, full, floor) {
+  group <- match(group, sort(unique(group)))
+  size <- tabulate(group)
+  mean <- rowsum(x, group) / size
+  within <- x - mean[group, , drop = FALSE]
   mixture_parameters(mean, pmax(sqrt(colMeans(within^2)), floor, 1e-3), full, log(size / sum(size)))
 }
 
@@ -104,11 +104,17 @@ grouped_start <- function(x, group, full, floor) {
   parameters
 }
 
+quartile_spread <- function(values) {
+  values <- sort.int(values, method = "radix")
+  n <- length(values)
+  values[ceiling(0.75 * n)] - values[ceiling(0.25 * n)]
+}
+
 # Where some rows fall into two, list(column, at), the last value of the lower part; NULL where they
 # are tied.
 widest_gap <- function(x) {
   n <- nrow(x)
-  spread <- apply(x, 2, stats::IQR)
+  spread <- apply(x, 2, quartile_spread)
   if (max(spread) == 0) spread <- apply(x, 2, function(values) diff(range(values)))
   column <- which.max(spread)
   sorted <- sort(x[, column])
@@ -121,14 +127,12 @@ widest_gap <- function(x) {
   list(column = column, at = sorted[middle[which.max(gaps[middle])]])
 }
 
-# A hierarchical clustering (Ward 1963) of at most a thousand rows in units of their principal
-# components: starts of EM for every K (Fraley 1998).
-cluster_tree <- function(x, most = 1000) {
-  rows <- if (nrow(x) > most) sample.int(nrow(x), most) else seq_len(nrow(x))
-  y <- x[rows, , drop = FALSE]
-  axes <- eigen(crossprod(y - rep(colMeans(y), each = nrow(y))), symmetric = TRUE)
+# A hierarchical clustering (Ward 1963) of rows in units of their principal components: starts of EM
+# for every K (Fraley 1998).
+cluster_tree <- function(x) {
+  axes <- eigen(crossprod(x - rep(colMeans(x), each = nrow(x))), symmetric = TRUE)
   # All may be 0: of ties, or where one far row sets the unit.
   scale <- sqrt(pmax(axes$values, 1e-10 * max(axes$values[1], .Machine$double.xmin)))
-  y <- y %*% (axes$vectors / rep(scale, each = ncol(x)))
-  list(x = x[rows, , drop = FALSE], tree = stats::hclust(stats::dist(y), "ward.D2"))
+  y <- x %*% (axes$vectors / rep(scale, each = ncol(x)))
+  stats::hclust(stats::dist(y), "ward.D2")
 }

@@ -24,10 +24,9 @@ structures <- function(d, covariance) {
   if (covariance == "auto") all else all[full == (covariance == "full")]
 }
 
-# Levels in turn until `patience` in a row score less than the best, or the gain from one to the
-# next would have to come ten times again to reach a `rival`: the best level and its score, level
-# NULL where none has one. score(level) is -Inf where there is no fit. What the first levels gain
-# says little yet.
+# Levels in turn until `patience` in a row score less than the best, or as many steps like the last
+# one as are left would not reach a `rival`: the best level and its score, level NULL where none has
+# one. score(level) is -Inf where there is no fit. What the first levels gain says little yet.
 climb <- function(levels, score, patience = 2, rival = -Inf) {
   # Of what was there before.
   force(rival)
@@ -38,7 +37,8 @@ climb <- function(levels, score, patience = 2, rival = -Inf) {
     reached <- score(levels[i])
     worse <- if (reached > best$score) 0 else worse + 1
     if (reached > best$score) best <- list(level = levels[i], score = reached)
-    hopeless <- i > 4 && rival - best$score > 10 * max(reached - last, 0.05)
+    left <- length(levels) - i
+    hopeless <- i > 3 && rival - best$score > left * max(reached - last, 0.02)
     if (worse == patience || isTRUE(hopeless)) break
     last <- reached
   }
@@ -53,15 +53,67 @@ sizes_for <- function(search, structure) {
   candidate_sizes[candidate_sizes == 1 | candidate_sizes * max(1, structure$least) <= rows]
 }
 
-# The score of one more candidate.
-try_mixture <- function(search, name, structure, K, folds = search$folds, scale = "raw") {
+# The score in the race of one more candidate.
+try_mixture <- function(search, name, structure, K, scale = search$raw) {
   search$progress$at(NULL, paste0(name, " covariances, ", plural(K, "component")))
-  # A component may lose its spread where `sd_floor` is 0.
-  fits <- tryCatch(
-    lapply(folds, fit_fold_mixture, K, structure, search$task),
+  fits <- fit_in_folds(search, structure, K, scale, search$raced)
+  if (is.null(fits)) {
+    return(-Inf)
+  }
+  add_candidate(search, lapply(fits, `[[`, "parameters"), name, K,
+    scale = scale, more = list(structure = structure, start = better_start(fits))
+  )
+}
+
+# EM in some folds of a scale; NULL where a component has lost its spread, as it may where
+# `sd_floor` is 0.
+fit_in_folds <- function(search, structure, K, scale, which, starts = 1:2) {
+  group <- if (!is.null(scale$tree)) stats::cutree(scale$tree, min(K, length(scale$tree$order)))
+  tryCatch(
+    lapply(scale$folds[which], fit_fold_mixture, K, structure, search$task, group, starts),
     cwmix_numerical_error = function(e) NULL
   )
-  if (is.null(fits)) -Inf else add_candidate(search, fits, name, K, folds = folds, scale = scale)
+}
+
+# The start that most folds have done better from.
+better_start <- function(fits) {
+  starts <- vapply(fits, `[[`, 0L, "start")
+  if (mean(starts == 1) >= 0.5) 1L else 2L
+}
+
+# The best sizes of what has been tried since `before` in all folds, and one component, the least
+# that can be said.
+complete_best <- function(search, scale, before, most = 2) {
+  tried <- setdiff(seq_along(search$candidates), seq_len(before))
+  scores <- candidate_scores(search)[tried]
+  best <- tried[order(scores, decreasing = TRUE)][seq_len(min(most, length(tried)))]
+  single <- tried[vapply(search$candidates[tried], function(one) one$K == 1, NA)]
+  for (i in union(single, best)) {
+    candidate <- search$candidates[[i]]
+    rest <- setdiff(seq_along(search$folds), search$raced)
+    if (is_complete(search, candidate)) next
+    fits <- fit_in_folds(
+      search, candidate$structure, candidate$K, scale, rest, candidate$start
+    )
+    if (is.null(fits)) next
+    fits <- lapply(fits, `[[`, "parameters")
+    candidate$fits <- c(candidate$fits, fits)
+    candidate$scores <- c(candidate$scores, Map(function(fold, fit) {
+      fold_scores(search, fold, fit)
+    }, scale$folds[rest], fits))
+    if (is_usable(search, candidate)) search$candidates[[i]] <- candidate
+  }
+}
+
+# A structure in all sizes that may be worth it, the best ones in all folds.
+search_sizes <- function(search, name, structure, scale = search$raw,
+                         sizes = sizes_for(search, structure), patience = 2) {
+  before <- length(search$candidates)
+  climb(
+    sizes, function(K) try_mixture(search, name, structure, K, scale),
+    patience = patience, rival = max(-Inf, candidate_scores(search))
+  )
+  complete_best(search, scale, before)
 }
 
 search_mixtures <- function(search, covariance) {
@@ -70,20 +122,20 @@ search_mixtures <- function(search, covariance) {
   if (nrow(search$task$sample$y) > 2000) {
     all <- all[names(all) %in% c("full", "diagonal", "spherical")]
   }
+  if (ncol(search$task$sample$y) == 1) all <- all[c("diagonal, shrunk", "diagonal")]
   # Covariances of no more rows than columns are singular.
   rows <- min(vapply(search$folds, function(fold) nrow(fold$mixture$x), 0L))
   if (rows <= ncol(search$task$sample$y)) all <- Filter(function(one) !one$full, all)
-  for (name in names(all)) {
-    climb(
-      sizes_for(search, all[[name]]), function(K) try_mixture(search, name, all[[name]], K),
-      rival = max(-Inf, candidate_scores(search))
-    )
-  }
+  for (name in names(all)) search_sizes(search, name, all[[name]])
 }
 
 # Sizes next to the best, which the ladder of sizes steps over, in the three best structures.
 search_next_sizes <- function(search, covariance) {
-  all <- structures(ncol(search$task$sample$y), covariance)
+  d <- ncol(search$task$sample$y)
+  if (d == 1) {
+    return()
+  }
+  all <- structures(d, covariance)
   table <- data.frame(
     name = vapply(search$candidates, `[[`, "", "covariance"),
     K = vapply(search$candidates, `[[`, 0L, "K"), score = candidate_scores(search)
@@ -95,7 +147,7 @@ search_next_sizes <- function(search, covariance) {
     known <- sizes_for(search, all[[name]])
     for (towards in if (K >= 5) list(rev(known[known < K])[1], known[known > K][1])) {
       between <- if (!is.na(towards)) setdiff(K:towards, c(K, towards))
-      climb(between, function(K) try_mixture(search, name, all[[name]], K), patience = 1)
+      search_sizes(search, name, all[[name]], sizes = between, patience = 1)
     }
   }
 }
@@ -110,9 +162,8 @@ search_atoms <- function(search, covariance) {
   all <- structures(ncol(search$task$sample$y), covariance)
   for (name in intersect(names(all), c("full", "diagonal"))) {
     structure <- c(all[[name]], atoms = TRUE)
-    climb(groups + c(1L, 2L, 3L, 5L, 7L, 10L, 14L, 20L), function(K) {
-      try_mixture(search, name, structure, K)
-    })
+    sizes <- groups + c(1L, 2L, 3L, 5L, 7L, 10L, 14L, 20L)
+    search_sizes(search, name, structure, sizes = sizes)
   }
 }
 
@@ -126,10 +177,12 @@ search_adjusted <- function(search, covariance) {
   adjusted <- function(pooling, adjust, least = 0) {
     list(full = TRUE, pooling = pooling, least = least, adjust = adjust)
   }
+  before <- length(search$candidates)
   climb(c(0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.7), function(share) {
     structure <- adjusted(pool(Inf), function(S, unique) damped_covariance(S, share))
     try_mixture(search, paste0("full, damped ", share), structure, 1L)
   })
+  complete_best(search, search$raw, before)
   # A step at a time once it is known where from.
   factors <- function(rank, tied) {
     adjust <- function(S, unique) {
@@ -141,9 +194,11 @@ search_adjusted <- function(search, covariance) {
   ranks <- c(1, 2, 3, 4, 5, 7, 10, 14, 20, 28, 40)
   # With d (d + 1) / 2 numbers there is nothing left to save.
   ranks <- ranks[ranks < d & (d - ranks)^2 > d + ranks]
+  before <- length(search$candidates)
   best <- climb(ranks, function(rank) {
     try_mixture(search, paste0(name(rank), ", tied"), factors(rank, TRUE), 1L)
   })$level
+  complete_best(search, search$raw, before)
   if (is.null(best)) {
     return()
   }
@@ -152,28 +207,29 @@ search_adjusted <- function(search, covariance) {
     if (!tied && best_candidate(search)$K == 1) break
     structure <- factors(best, tied)
     label <- paste0(name(best), if (tied) ", tied")
-    climb(setdiff(sizes_for(search, structure), 1L), function(K) {
-      try_mixture(search, label, structure, K)
-    }, patience = 1)
+    sizes <- setdiff(sizes_for(search, structure), 1L)
+    search_sizes(search, label, structure, sizes = sizes, patience = 1)
   }
 }
 
-# EM from two starts, the tree and one that suits the structure: where components have spreads of
-# their own groups of any scale, else far points; or from the atoms. The better one's parameters.
-fit_fold_mixture <- function(fold, K, structure, task) {
+# EM from two starts, the groups of the tree and one that suits the structure: where components
+# have spreads of their own groups of any scale, else far points; or from the atoms. `groups` are
+# those of the tree's rows. The better one's list(parameters, start).
+fit_fold_mixture <- function(fold, K, structure, task, group, starts = 1:2) {
   set <- fold$mixture
   if (!is.null(fold$floor)) task$floor <- fold$floor
   task$control$em_tolerance <- max(task$control$em_tolerance, 1e-5)
   own <- structure$pooling$rows == 0 && is.null(structure$adjust)
   by_atoms <- isTRUE(structure$atoms)
-  runs <- lapply(seq_len(if (K == 1 || by_atoms) 1 else 2), function(i) {
+  if (K == 1 || by_atoms || is.null(group)) starts <- 2L
+  runs <- lapply(starts, function(i) {
     from <- if (by_atoms) {
       rest <- K - length(setdiff(task$sample$atoms, 0L))
       atom_start(set$x, set$atoms, rest, structure$full, task$floor)
     } else if (i == 1) {
-      tree_start(fold$tree, K, structure$full, task$floor)
-    } else if (own) {
-      split_start(fold$tree$x, K, structure$full, task$floor)
+      tree_start(fold$groups$x, group[fold$groups$of_tree], structure$full, task$floor)
+    } else if (own || ncol(set$x) == 1) {
+      split_start(fold$groups$x, K, structure$full, task$floor)
     } else {
       em_start(set$x, K, structure$full, set$weights, task$floor)
     }
@@ -183,5 +239,6 @@ fit_fold_mixture <- function(fold, K, structure, task) {
     em_run(from, set, task, structure$pooling, structure$least)
   })
   if (any(vapply(runs, `[[`, NA, "interrupted"))) interrupt_again()
-  runs[[which.max(vapply(runs, `[[`, 0, "log_likelihood"))]]$parameters
+  better <- which.max(vapply(runs, `[[`, 0, "log_likelihood"))
+  list(parameters = runs[[better]]$parameters, start = starts[better])
 }
