@@ -39,6 +39,12 @@ evaluate.cwmix_normal <- function(object, points, quantity, how = list()) {
   evaluate_in_engine(object, points$y, quantity, how)
 }
 
+# The engine needs no table of its components, but hears no interrupt either.
+#' @export
+point_width.cwmix_normal <- function(object) {
+  if (in_engine(object$classifier)) max(ncol(object$mean), nrow(object$mean) / 64) else NextMethod()
+}
+
 # Single precision has points in units of the components, as training has: differences of numbers
 # far from zero would be lost.
 evaluate_in_engine <- function(object, y, quantity, how) {
@@ -97,10 +103,7 @@ draw_at.cwmix_normal <- function(object, base) {
   if (!is_constant(object$classifier)) {
     return(NextMethod())
   }
-  pi <- exp(constant_log_weights(object))
-  possible <- which(pi > 0)
-  before <- Reduce(`+`, pi[possible], 0, accumulate = TRUE)
-  component <- possible[findInterval(base$u, before[seq_along(possible)], left.open = TRUE)]
+  component <- choose_interval(exp(constant_log_weights(object)), base$u)
   list(y = unname(place(object, base$z, component)), component = component)
 }
 

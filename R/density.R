@@ -31,6 +31,10 @@
 #     "density": log p(y), n numbers. "component": log p_k(y), "weights": log pi_k(y), "posterior":
 #     log v_k(y), NA where p is 0 or infinite; n x K matrices. p is the sum of weights times
 #     components. For predict() and all that needs a density. Default: from the three above.
+#   point_width(object): how many numbers a point takes on the way to its density, for those who go
+#     by blocks of rows. Default: the larger of d and K.
+#   view_maps(object): the maps of columns it stands behind, whose image points sums ask for once.
+#     Default: NULL, none.
 #   draw(object, n, origin): n x d draws within the bounds, with `origin` attributes "component" and
 #     "z". For simulate(). Default: block by block by draw_at().
 #   residual(object, points, u): z_k, n x d, k chosen from the posterior by the uniforms u; NA where
@@ -136,6 +140,16 @@ evaluate.cwmix_density <- function(object, points, quantity, how = list()) {
   joint - log_density
 }
 
+point_width <- function(object) UseMethod("point_width")
+
+#' @export
+point_width.cwmix_density <- function(object) max(unlist(size(object)))
+
+view_maps <- function(object) UseMethod("view_maps")
+
+#' @export
+view_maps.cwmix_density <- function(object) NULL
+
 log_components <- function(object, y) UseMethod("log_components")
 
 latent <- function(object, y, k) UseMethod("latent")
@@ -152,14 +166,18 @@ draw_at.cwmix_density <- function(object, base) {
 
 draw <- function(object, n, origin = FALSE) UseMethod("draw")
 
-# Block by block, base points row by row: the first draws do not depend on n.
 #' @export
 draw.cwmix_density <- function(object, n, origin = FALSE) {
+  draw_in_blocks(object, n, origin, max(unlist(size(object))))
+}
+
+# Block by block, base points row by row: the first draws do not depend on n, nor on the blocks.
+draw_in_blocks <- function(object, n, origin, width) {
   d <- dimension(object)
   x <- matrix(0, n, d)
   component <- integer(if (origin) n else 0)
   z <- matrix(0, if (origin) n else 0, d)
-  for (rows in row_blocks(n, max(unlist(size(object))))) {
+  for (rows in row_blocks(n, width)) {
     base <- engine_base_draws(length(rows), d)
     at <- draw_at(object, base)
     x[rows, ] <- from_working(at$y, object$frame$support)
