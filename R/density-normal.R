@@ -118,6 +118,25 @@ draw.cwmix_normal <- function(object, n, origin = FALSE) {
   engine_draw(model, object$mean, scale_of(object), object$frame$support, n, origin, ahead)
 }
 
+# F(y) = sum_k w_k Phi((y - mu_k) / sigma_k) where weights are constant.
+#' @export
+log_tail.cwmix_normal <- function(object) {
+  if (!is_constant(object$classifier)) {
+    return(NextMethod())
+  }
+  log_weight <- constant_log_weights(object)
+  mean <- object$mean[, 1]
+  sd <- object$sd %||% object$cholesky
+  function(y, lower) {
+    blocks <- lapply(row_blocks(length(y), length(mean)), function(rows) {
+      each <- function(x) rep(as.double(x), each = length(rows))
+      t <- (rep(y[rows], length(mean)) - each(mean)) / each(sd)
+      constant_tail(log_weight, matrix(t, length(rows)), lower)
+    })
+    as.double(unlist(blocks))
+  }
+}
+
 #' @export
 residual.cwmix_normal <- function(object, points, u) {
   if (!in_engine(object$classifier)) {
