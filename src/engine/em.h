@@ -462,11 +462,10 @@ static size_t em_density_bytes(const struct shape *shape) {
   return arena_size(&arena);
 }
 
-/* A point so far out that z overflows, and its differences are NaN, has no density at that
- * component. */
-static void em_mend_overflow(struct em_density_work *work, ptrdiff_t count, ptrdiff_t n) {
+/* Joints that are NaN become -Inf, and the top what it is without them: at a component
+ * where z overflows, so that its differences are NaN, a point has no density. */
+static void em_mend(struct em_density_work *work, ptrdiff_t count, ptrdiff_t n) {
   for (ptrdiff_t p = 0; p < n; p++) {
-    if (!isnan(work->em.top[p])) continue;
     work->em.top[p] = work->before[p];
     for (ptrdiff_t k = 0; k < count; k++) {
       real *joint = work->em.e + k * EM_POINTS + p;
@@ -478,7 +477,7 @@ static void em_mend_overflow(struct em_density_work *work, ptrdiff_t count, ptrd
 
 /* Adds components first, ..., first + count - 1 to the sums of n points. */
 static void em_density_group(struct em_density_work *work, const struct em_model *model,
-                             ptrdiff_t first, ptrdiff_t count, ptrdiff_t n) {
+                             ptrdiff_t first, ptrdiff_t count, ptrdiff_t n, int mend) {
   struct em_work *em = &work->em;
   memcpy(work->before, em->top, (size_t)n * sizeof(real));
   for (ptrdiff_t k = 0; k < count; k++) {
@@ -488,7 +487,7 @@ static void em_density_group(struct em_density_work *work, const struct em_model
     else
       em_joint_diagonal(joint, em->top, model, em->x, first + k, n);
   }
-  em_mend_overflow(work, count, n);
+  if (mend) em_mend(work, count, n);
   for (ptrdiff_t p = 0; p < n; p += LANES) {
     const vec fall = vec_load(work->before + p) - vec_load(em->top + p);
     vec_store(em->sum + p, vec_load(em->sum + p) * vec_exp2_down(fall));
@@ -497,25 +496,38 @@ static void em_density_group(struct em_density_work *work, const struct em_model
     em_exponential(em->e + k * EM_POINTS, em->sum, em->top, n);
 }
 
+/* log p of n loaded points takes the place of `sum`; returns whether one of them is NaN. */
+static int em_density_block(struct em_density_work *work, const struct em_model *model,
+                            ptrdiff_t n, int mend) {
+  const ptrdiff_t n_k = model->k;
+  struct em_work *em = &work->em;
+  int lost = 0;
+  for (ptrdiff_t p = 0; p < n; p += LANES) {
+    /* Finite, so that differences from it are numbers where nothing has density. */
+    vec_store(em->top + p, vec_splat(-DBL_MAX));
+    vec_store(em->sum + p, vec_splat(0));
+  }
+  for (ptrdiff_t k = 0; k < n_k; k += EM_CHUNK)
+    em_density_group(work, model, k, n_k - k < EM_CHUNK ? n_k - k : EM_CHUNK, n, mend);
+  for (ptrdiff_t p = 0; p < n; p += LANES) {
+    const vec log_top = vec_load(em->top + p) * C(LOG_TWO);
+    vec_store(em->sum + p, log_top + vec_log(vec_load(em->sum + p)));
+  }
+  for (ptrdiff_t p = 0; p < n; p++) lost |= isnan(em->sum[p]);
+  return lost;
+}
+
 static void em_density_tile(double *log_density, const void *block,
                             const struct rows *rows, void *scratch) {
   const struct em_model *model = arena_first(block);
-  const ptrdiff_t d = model->d, n_k = model->k, width = model->width;
+  const ptrdiff_t d = model->d, width = model->width;
   struct arena arena = arena_open(scratch);
   struct em_density_work work = em_density_layout(&arena, width, model->full);
-  struct em_work *em = &work.em;
-  memset(em->x, 0, (size_t)(width * EM_POINTS) * sizeof(real));
+  memset(work.em.x, 0, (size_t)(width * EM_POINTS) * sizeof(real));
   for (ptrdiff_t begin = 0; begin < rows->count; begin += EM_POINTS) {
-    const ptrdiff_t n = em_load(em, rows, d, begin);
-    /* Finite, so that differences from it are numbers where nothing has density. */
-    for (ptrdiff_t p = 0; p < n; p += LANES) vec_store(em->top + p, vec_splat(-DBL_MAX));
-    for (ptrdiff_t k = 0; k < n_k; k += EM_CHUNK)
-      em_density_group(&work, model, k, n_k - k < EM_CHUNK ? n_k - k : EM_CHUNK, n);
-    for (ptrdiff_t p = 0; p < n; p += LANES) {
-      const vec bits = vec_load(em->top + p) * C(LOG_TWO);
-      vec_store(em->sum + p, bits + vec_log(vec_load(em->sum + p)));
-    }
+    const ptrdiff_t n = em_load(&work.em, rows, d, begin);
+    if (em_density_block(&work, model, n, 0)) em_density_block(&work, model, n, 1);
     const ptrdiff_t left = rows->count - begin < n ? rows->count - begin : n;
-    memcpy(log_density + rows->first + begin, em->sum, (size_t)left * sizeof(real));
+    memcpy(log_density + rows->first + begin, work.em.sum, (size_t)left * sizeof(real));
   }
 }
