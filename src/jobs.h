@@ -6,8 +6,8 @@
 #include "place.h"
 #include "tiles.h"
 
-extern const struct job job_density, job_constant_density, job_classifier, job_gradient, job_expectation,
-    job_em, job_draw, job_residuals, job_flow, job_pullback;
+extern const struct job job_density, job_constant_density, job_classifier, job_gradient,
+    job_expectation, job_em, job_draw, job_residuals, job_flow, job_pullback;
 
 /* Base draws that wait for their components, and what turns them into draws. */
 struct block {

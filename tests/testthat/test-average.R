@@ -573,13 +573,14 @@ test_that("densities and draws are those of the members, one at a time", {
     at <- draw_at(object, base)
     up_to <- cumsum(object$shares)
     components <- member_components(object)
-    for (i in 1:500) {
+    one <- function(i) {
       m <- which(base$u[i] <= up_to)[1]
       u <- (base$u[i] - c(0, up_to)[m]) / object$shares[m]
       own <- draw_at(object$members[[m]], list(z = base$z[i, , drop = FALSE], u = u))
-      expect_equal(at$y[i, ], own$y[1, ], tolerance = 1e-14, info = paste(name, i))
-      expect_identical(at$component[i], components[[m]][own$component])
+      c(components[[m]][own$component], own$y)
     }
+    expected <- t(vapply(1:500, one, double(1 + ncol(base$z))))
+    expect_equal(cbind(at$component, at$y), expected, tolerance = 1e-14, info = name)
     each <- vapply(object$members, evaluate, double(500), points_at(at$y), "density")
     expect_close(
       evaluate(object, points_at(at$y), "density"), log(drop(exp(each) %*% object$shares)), 1e-12,
