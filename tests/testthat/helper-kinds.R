@@ -202,15 +202,13 @@ average_kinds <- function() {
         mapped(make_model(2, 3, NULL), asinh, asinh), make_model(2, 2, NULL, seed = 2),
         mapped(make_model(2, 2, 4, "full", seed = 3), asinh, asinh),
         mapped(make_model(2, 2, NULL, "full", seed = 4), asinh, between)
-      ), c(0.2, 0.4, 0.3, 0.1)), plane,
-      start = list(hidden = NULL)
+      ), c(0.2, 0.4, 0.3, 0.1)), plane
     ),
     "average of mapped, one column" = kind(
       cwmix_average(list(
-        mapped(vector_model(), asinh), mapped(make_model(1, 3, NULL), asinh),
-        mapped(switching_model(), between), make_model(1, 40, NULL, seed = 2)
-      ), c(0.2, 0.3, 0.1, 0.4)), c(-2, 0.1, 1, 3),
-      start = list(hidden = NULL)
+        mapped(make_model(1, 2, NULL), asinh), mapped(make_model(1, 1, NULL), asinh),
+        mapped(switching_model(), between), make_model(1, 2, NULL, seed = 2)
+      ), c(0.2, 0.3, 0.1, 0.4)), c(-2, 0.1, 1, 3)
     ),
     "average of unlike kinds" = kind(
       cwmix_average(list(
