@@ -11,18 +11,38 @@ size.cwmix_mapped <- function(object) size(object$base)
 
 #' @export
 evaluate.cwmix_mapped <- function(object, points, quantity, how = list()) {
-  at <- map_forward(object$maps, points$y)
+  evaluate_image(object, image_points(object$maps, points), quantity, how)
+}
+
+# Points seen through maps, for evaluate_image() of all densities behind the same: list(n, inside,
+# points, log_det), `inside` those of n rows that have an image, and the rest for these alone.
+image_points <- function(maps, points) {
+  at <- map_forward(maps, points$y)
   inside <- which(at$log_det > -Inf)
-  values <- evaluate(object$base, points_at(at$u[inside, , drop = FALSE]), quantity, how)
-  log_det <- if (quantity %in% c("density", "component")) at$log_det[inside] else 0
-  nowhere <- if (quantity %in% c("density", "component")) -Inf else NA_real_
+  list(
+    n = nrow(points$y), inside = inside, points = points_at(at$u[inside, , drop = FALSE]),
+    log_det = at$log_det[inside]
+  )
+}
+
+evaluate_image <- function(object, at, quantity, how = list()) {
+  values <- evaluate(object$base, at$points, quantity, how)
+  is_density <- quantity %in% c("density", "component")
+  if (is_density) values <- values + at$log_det
+  nowhere <- if (is_density) -Inf else NA_real_
   if (quantity == "density") {
-    return(replace(rep(nowhere, nrow(points$y)), inside, values + log_det))
+    return(replace(rep(nowhere, at$n), at$inside, values))
   }
-  all <- matrix(nowhere, nrow(points$y), ncol(values))
-  all[inside, ] <- values + log_det
+  all <- matrix(nowhere, at$n, ncol(values))
+  all[at$inside, ] <- values
   all
 }
+
+#' @export
+view_maps.cwmix_mapped <- function(object) object$maps
+
+#' @export
+point_width.cwmix_mapped <- function(object) point_width(object$base)
 
 #' @export
 latent.cwmix_mapped <- function(object, y, k) {

@@ -39,6 +39,12 @@ evaluate.cwmix_normal <- function(object, points, quantity, how = list()) {
   evaluate_in_engine(object, points$y, quantity, how)
 }
 
+# The engine needs no table of its components, but hears no interrupt either.
+#' @export
+point_width.cwmix_normal <- function(object) {
+  if (in_engine(object$classifier)) max(ncol(object$mean), nrow(object$mean) / 64) else NextMethod()
+}
+
 # Single precision has points in units of the components, as training has: differences of numbers
 # far from zero would be lost.
 evaluate_in_engine <- function(object, y, quantity, how) {
@@ -97,10 +103,7 @@ draw_at.cwmix_normal <- function(object, base) {
   if (!is_constant(object$classifier)) {
     return(NextMethod())
   }
-  pi <- exp(constant_log_weights(object))
-  possible <- which(pi > 0)
-  before <- Reduce(`+`, pi[possible], 0, accumulate = TRUE)
-  component <- possible[findInterval(base$u, before[seq_along(possible)], left.open = TRUE)]
+  component <- choose_interval(exp(constant_log_weights(object)), base$u)
   list(y = unname(place(object, base$z, component)), component = component)
 }
 
@@ -113,6 +116,25 @@ draw.cwmix_normal <- function(object, n, origin = FALSE) {
   # A user's generator may fail, so it must not run beside other threads.
   ahead <- !"user-supplied" %in% RNGkind()
   engine_draw(model, object$mean, scale_of(object), object$frame$support, n, origin, ahead)
+}
+
+# F(y) = sum_k w_k Phi((y - mu_k) / sigma_k) where weights are constant.
+#' @export
+log_tail.cwmix_normal <- function(object) {
+  if (!is_constant(object$classifier)) {
+    return(NextMethod())
+  }
+  log_weight <- constant_log_weights(object)
+  mean <- object$mean[, 1]
+  sd <- object$sd %||% object$cholesky
+  function(y, lower) {
+    blocks <- lapply(row_blocks(length(y), length(mean)), function(rows) {
+      each <- function(x) rep(as.double(x), each = length(rows))
+      t <- (rep(y[rows], length(mean)) - each(mean)) / each(sd)
+      constant_tail(log_weight, matrix(t, length(rows)), lower)
+    })
+    as.double(unlist(blocks))
+  }
 }
 
 #' @export

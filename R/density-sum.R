@@ -82,11 +82,30 @@ evaluate.cwmix_sum <- function(object, points, quantity, how = list()) {
   do.call(cbind, parts)
 }
 
-# log(share_m p_m(y)), n x M.
+# log(share_m p_m(y)), n x M. Members behind the same maps, as those of a fold, share the image.
 log_joint <- function(object, points, how = list()) {
-  n <- nrow(points$y)
-  joint <- vapply(object$members, evaluate, double(n), points, "density", how)
-  matrix(joint, n, length(object$members)) + rep(log(object$shares), each = n)
+  members <- object$members
+  joint <- matrix(0, nrow(points$y), length(members))
+  maps <- lapply(members, view_maps)
+  first <- first_identical(maps)
+  for (view in unique(first)) {
+    seen <- if (!is.null(maps[[view]])) image_points(maps[[view]], points)
+    for (m in which(first == view)) {
+      log_density <- if (is.null(seen)) {
+        evaluate(members[[m]], points, "density", how)
+      } else {
+        evaluate_image(members[[m]], seen, "density", how)
+      }
+      joint[, m] <- log_density + log(object$shares[m])
+    }
+  }
+  joint
+}
+
+# One column a member, and what the widest of them needs.
+#' @export
+point_width.cwmix_sum <- function(object) {
+  length(object$members) + max(vapply(object$members, point_width, 0))
 }
 
 # log(share_m p_m / p); NA where p is 0 or infinite.
@@ -97,31 +116,34 @@ log_member_posterior <- function(joint) {
   joint - log_row_sums(joint)
 }
 
-# The member whose interval of cumulated probabilities holds u, and where u is within: again
-# uniform, so that it can choose the component. list(member, u).
+# Where u is within the interval from `before` of length `width` that holds it: again uniform, so
+# that it can choose the component. Rounding may leave the interval, and a uniform is not 0.
+place_within <- function(u, before, width) pmin(pmax((u - before) / width, 2^-53), 1)
+
+# The member whose interval of cumulated probabilities holds u, and where u is within: list(member,
+# u), a row of probabilities for each u.
 choose_member <- function(probabilities, u) {
   member <- choose_column(probabilities, u)
-  chosen <- cbind(seq_along(u), member)
   before <- double(length(u))
   for (m in seq_len(ncol(probabilities))) {
     before <- before + (m < member) * probabilities[, m]
   }
-  within <- (u - before) / probabilities[chosen]
-  # Rounding may leave the interval, and a uniform is not 0.
-  list(member = member, u = pmin(pmax(within, 2^-53), 1))
+  width <- probabilities[cbind(seq_along(u), member)]
+  list(member = member, u = place_within(u, before, width))
 }
 
 #' @export
 draw_at.cwmix_sum <- function(object, base) {
   n <- nrow(base$z)
-  shares <- matrix(object$shares, n, length(object$shares), byrow = TRUE)
-  choice <- choose_member(shares, base$u)
+  shares <- object$shares
+  member <- choose_interval(shares, base$u)
+  within <- place_within(base$u, sums_before(shares)[member], shares[member])
   components <- member_components(object)
   y <- matrix(0, n, ncol(base$z))
   component <- integer(n)
-  for (m in unique(choice$member)) {
-    rows <- which(choice$member == m)
-    own <- list(z = base$z[rows, , drop = FALSE], u = choice$u[rows])
+  for (m in unique(member)) {
+    rows <- which(member == m)
+    own <- list(z = base$z[rows, , drop = FALSE], u = within[rows])
     at <- draw_at(object$members[[m]], own)
     y[rows, ] <- at$y
     component[rows] <- components[[m]][at$component]
@@ -132,7 +154,9 @@ draw_at.cwmix_sum <- function(object, base) {
 #' @export
 draw.cwmix_sum <- function(object, n, origin = FALSE) {
   if (length(object$members) > 1) {
-    return(NextMethod())
+    # What members need is for the rows of their share alone.
+    each <- max(object$shares * member_sizes(object))
+    return(draw_in_blocks(object, n, origin, max(dimension(object), each)))
   }
   member <- object$members[[1]]
   draw(replace(member, "frame", list(object$frame)), n, origin)

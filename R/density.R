@@ -31,6 +31,10 @@
 #     "density": log p(y), n numbers. "component": log p_k(y), "weights": log pi_k(y), "posterior":
 #     log v_k(y), NA where p is 0 or infinite; n x K matrices. p is the sum of weights times
 #     components. For predict() and all that needs a density. Default: from the three above.
+#   point_width(object): how many numbers a point takes on the way to its density, for those who go
+#     by blocks of rows. Default: the larger of d and K.
+#   view_maps(object): the maps of columns it stands behind, whose image points sums ask for once.
+#     Default: NULL, none.
 #   draw(object, n, origin): n x d draws within the bounds, with `origin` attributes "component" and
 #     "z". For simulate(). Default: block by block by draw_at().
 #   residual(object, points, u): z_k, n x d, k chosen from the posterior by the uniforms u; NA where
@@ -136,6 +140,16 @@ evaluate.cwmix_density <- function(object, points, quantity, how = list()) {
   joint - log_density
 }
 
+point_width <- function(object) UseMethod("point_width")
+
+#' @export
+point_width.cwmix_density <- function(object) max(unlist(size(object)))
+
+view_maps <- function(object) UseMethod("view_maps")
+
+#' @export
+view_maps.cwmix_density <- function(object) NULL
+
 log_components <- function(object, y) UseMethod("log_components")
 
 latent <- function(object, y, k) UseMethod("latent")
@@ -152,14 +166,18 @@ draw_at.cwmix_density <- function(object, base) {
 
 draw <- function(object, n, origin = FALSE) UseMethod("draw")
 
-# Block by block, base points row by row: the first draws do not depend on n.
 #' @export
 draw.cwmix_density <- function(object, n, origin = FALSE) {
+  draw_in_blocks(object, n, origin, max(unlist(size(object))))
+}
+
+# Block by block, base points row by row: the first draws do not depend on n, nor on the blocks.
+draw_in_blocks <- function(object, n, origin, width) {
   d <- dimension(object)
   x <- matrix(0, n, d)
   component <- integer(if (origin) n else 0)
   z <- matrix(0, if (origin) n else 0, d)
-  for (rows in row_blocks(n, max(unlist(size(object))))) {
+  for (rows in row_blocks(n, width)) {
     base <- engine_base_draws(length(rows), d)
     at <- draw_at(object, base)
     x[rows, ] <- from_working(at$y, object$frame$support)
@@ -247,28 +265,36 @@ invert <- function(object) UseMethod("invert")
 invert.cwmix_density <- function(object) {
   tail <- log_tail(object)
   log_tail <- function(y, lower) pmin(tail(y, lower), 0)
+  log_density <- function(y) evaluate(object, points_at(matrix(y)), "density")
   halfway <- if (is_heavy(object)) halfway_by_size else function(a, b) (a + b) / 2
   function(log_p, lower) {
-    bracket <- bracket_of(object, log_p, lower)
-    y <- first_guess(object, log_tail, bracket, halfway, log_p, lower)
+    table <- tail_table(object, log_tail, log_density, lower, length(log_p))
+    start <- read_table(table, if (lower) log_p else -log_p)
+    beyond <- which(is.na(start$low))
+    bracket <- bracket_of(object, log_p[beyond], lower)
+    low <- replace(start$low, beyond, bracket$low)
+    high <- replace(start$high, beyond, bracket$high)
+    y <- ifelse(is.na(start$y), halfway(low, high), pmin(pmax(start$y, low), high))
     active <- seq_along(y)
     for (step in 1:400) {
       at <- y[active]
       target <- log_p[active]
       log_f <- log_tail(at, lower)
       error <- if (lower) log_f - target else target - log_f
-      bracket$low[active] <- ifelse(error < 0, at, bracket$low[active])
-      bracket$high[active] <- ifelse(error > 0, at, bracket$high[active])
-      log_density <- evaluate(object, points_at(matrix(at)), "density")
-      newton <- at - error * exp(log_f - log_density)
-      low <- bracket$low[active]
-      high <- bracket$high[active]
-      inside <- is.finite(newton) & newton > low & newton < high
-      following <- ifelse(inside, newton, halfway(low, high))
+      low[active] <- ifelse(error < 0, at, low[active])
+      high[active] <- ifelse(error > 0, at, high[active])
+      log_slope <- log_density(at)
+      newton <- at - error * exp(log_f - log_slope)
+      inside <- is.finite(newton) & newton > low[active] & newton < high[active]
+      following <- ifelse(inside, newton, halfway(low[active], high[active]))
       # Below this the error is rounding, and its sign says nothing about where the quantile is.
       settled <- abs(error) <= 1e-13 * pmax(1, abs(target)) | following == at
       y[active] <- ifelse(settled, at, following)
-      active <- active[!settled]
+      # Newton leaves error^2 / 2 |d log f / d log F - 1|, which needs no look where the density is
+      # what it was in the table.
+      known <- abs(log_slope - start$log_density[active]) < 0.05
+      small <- error^2 * (1 + start$bend[active]) < 1e-14
+      active <- active[!(settled | inside & small & !is.na(known) & known)]
       if (length(active) == 0) break
     }
     y
@@ -288,22 +314,57 @@ bracket_of <- function(object, log_p, lower) {
 }
 
 # The nodes of points z of one column: a row a point, a column a component.
-node_table <- function(object, z) matrix(nodes(object, matrix(z))$y, length(z))
+node_table <- function(object, z) {
+  matrix(nodes(object, matrix(z))$y, length(z), size(object)$K)
+}
 
-# It is only where Newton starts from.
-first_guess <- function(object, log_tail, bracket, halfway, log_p, lower) {
-  knots <- c(-36, -24, -16, -12, -8, -6, seq(-4, 4, by = 0.25), 6, 8, 12, 16, 24, 36)
-  grid <- sort(node_table(object, knots))
-  grid <- grid[is.finite(grid)]
-  if (length(grid) > 2000) grid <- grid[round(seq(1, length(grid), length.out = 2000))]
-  table <- log_tail(grid, lower)
-  known <- is.finite(table)
-  y <- if (length(unique(table[known])) > 1) {
-    stats::approx(table[known], grid[known], log_p, rule = 2, ties = base::mean)$y
-  } else {
-    halfway(bracket$low, bracket$high)
+# Where Newton starts from: list(y, level, log_density), increasing, `level` log F or minus the log
+# of the upper tail. The points are nodes of all components, at most a quarter as many as there are
+# quantiles to find, but some at least.
+tail_table <- function(object, log_tail, log_density, lower, count) {
+  most <- round(min(2000, max(200, count / 4)))
+  inner <- round(min(400, max(33, most / size(object)$K)))
+  knots <- c(
+    -36, -24, -16, -12, -8, -6, seq(-4, 4, length.out = inner), 6, 8, 12, 16, 24, 36
+  )
+  y <- sort(node_table(object, knots))
+  y <- y[is.finite(y)]
+  if (length(y) > most) y <- y[round(seq(1, length(y), length.out = most))]
+  level <- if (lower) log_tail(y, TRUE) else -log_tail(y, FALSE)
+  level[!is.finite(level)] <- -Inf
+  rising <- level > c(-Inf, cummax(level)[-length(level)])
+  y <- y[rising]
+  list(y = y, level = level[rising], log_density = if (length(y) > 0) log_density(y) else y)
+}
+
+# At levels: where Newton starts, y, between `low` and `high`, by cubic interpolation with the
+# slopes |level| and the density give, no steeper than keeps it increasing; the log density there,
+# and `bend`, how much it changes with the level. NA beyond the table, but for the end y.
+read_table <- function(table, level) {
+  n <- length(table$y)
+  nothing <- rep(NA_real_, length(level))
+  if (n < 2) {
+    return(list(y = nothing, low = nothing, high = nothing, log_density = nothing, bend = nothing))
   }
-  pmin(pmax(y, bracket$low), bracket$high)
+  cell <- findInterval(level, table$level, all.inside = TRUE)
+  within <- level >= table$level[1] & level <= table$level[n]
+  between <- function(x) ifelse(within, x, NA_real_)
+  low <- table$y[cell]
+  high <- table$y[cell + 1]
+  width <- table$level[cell + 1] - table$level[cell]
+  t <- pmin(pmax((level - table$level[cell]) / width, 0), 1)
+  # dy / dlevel = F / f, times the width.
+  slope <- width * exp(-abs(table$level) - table$log_density)[cell]
+  slope_after <- width * exp(-abs(table$level) - table$log_density)[cell + 1]
+  rise <- high - low
+  slope <- pmin(slope, 3 * rise)
+  slope_after <- pmin(slope_after, 3 * rise)
+  y <- low + rise * t^2 * (3 - 2 * t) + t * (1 - t) * ((1 - t) * slope - t * slope_after)
+  change <- table$log_density[cell + 1] - table$log_density[cell]
+  list(
+    y = y, low = between(low), high = between(high),
+    log_density = between(table$log_density[cell] + t * change), bend = between(abs(change) / width)
+  )
 }
 
 # Between two numbers of any size, halving the number of digits between them: components may have

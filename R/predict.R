@@ -115,7 +115,8 @@ log_quantity <- function(object, newdata, quantity, call, arg = "newdata", how =
   } else {
     matrix(0, n, K, dimnames = row_names(points$rows))
   }
-  for (rows in row_blocks(n, max(ncol(points$x), K))) {
+  width <- if (quantity == "density") point_width(object) else K
+  for (rows in row_blocks(n, max(ncol(points$x), width))) {
     part <- working_points(object$frame, points$x[rows, , drop = FALSE])
     part <- at_call(call, log_quantity_at(object, part, quantity, how))
     if (quantity == "density") out[rows] <- part else out[rows, ] <- part

@@ -210,17 +210,14 @@ weight_integrals <- function(classifier) {
 weight_tail <- function(classifier) {
   if (is_constant(classifier)) {
     log_weight <- log_weights(classifier, matrix(0))[1, ]
-    return(function(t, lower) {
-      tails <- stats::pnorm(t, lower.tail = lower, log.p = TRUE)
-      log_row_sums(tails + rep(log_weight, each = nrow(t)))
-    })
+    return(function(t, lower) constant_tail(log_weight, t, lower))
   }
   integrals <- weight_integrals(classifier)
   function(t, lower) {
+    parts <- lapply(seq_len(ncol(t)), function(k) partial_interval(integrals, k, t[, k], lower))
     total <- rep(-Inf, nrow(t))
-    for (k in seq_len(ncol(t))) {
-      total <- add_inner_tail(total, classifier, integrals, k, t[, k], lower)
-    }
+    for (part in parts) total[part$rows] <- log_add(total[part$rows], part$before)
+    for (k in seq_along(parts)) total <- add_partial(total, classifier, k, parts[[k]])
     # Components whose tail begins farther out, unless it could not change the sum.
     for (k in seq_len(ncol(t))) {
       log_most <- stats::pnorm(t[, k], lower.tail = lower, log.p = TRUE)
@@ -233,18 +230,45 @@ weight_tail <- function(classifier) {
   }
 }
 
-# Adds W_k(t), within the quadrature's range: at the edge before, and the partial interval from
-# there.
-add_inner_tail <- function(total, classifier, integrals, k, t, lower) {
-  some <- which(if (lower) t >= -quadrature_range else t <= quadrature_range)
-  inner <- pmin(pmax(t[some], -quadrature_range), quadrature_range)
-  edge <- findInterval(inner, integrals$edges, all.inside = TRUE)
-  whole <- if (lower) integrals$below[edge, k] else integrals$above[edge + 1, k]
-  part <- if (lower) {
-    log_integrals(classifier, integrals$edges[edge], inner)[, k]
-  } else {
-    log_integrals(classifier, inner, integrals$edges[edge + 1])[, k]
+# The log of sum_k w_k Phi(t_k), or of the upper tails: by logarithms only where it underflows.
+constant_tail <- function(log_weight, t, lower) {
+  n <- nrow(t)
+  sum <- rowSums(stats::pnorm(t, lower.tail = lower) * rep(exp(log_weight), each = n))
+  total <- log(sum)
+  small <- which(sum < 1e-250)
+  if (length(small) == 0) {
+    return(total)
   }
-  total[some] <- log_add(total[some], log_add(whole, part))
+  t <- t[small, , drop = FALSE]
+  tails <- stats::pnorm(t, lower.tail = lower, log.p = TRUE)
+  total[small] <- log_row_sums(tails + rep(log_weight, each = length(small)))
+  total
+}
+
+# W_k(t), within the quadrature's range: list(rows, before, from, to), those t that are within it,
+# the integral up to the edge before and the interval that is left.
+partial_interval <- function(integrals, k, t, lower) {
+  rows <- which(if (lower) t >= -quadrature_range else t <= quadrature_range)
+  inner <- pmin(pmax(t[rows], -quadrature_range), quadrature_range)
+  edge <- findInterval(inner, integrals$edges, all.inside = TRUE)
+  if (lower) {
+    list(rows = rows, before = integrals$below[edge, k], from = integrals$edges[edge], to = inner)
+  } else {
+    after <- edge + 1
+    list(
+      rows = rows, before = integrals$above[after, k], from = inner, to = integrals$edges[after]
+    )
+  }
+}
+
+# Adds the integrals of w_k(z) phi(z) over what is left of intervals, unless phi alone could not
+# change the sum there.
+add_partial <- function(total, classifier, k, part) {
+  nearest <- ifelse(part$from * part$to > 0, pmin(abs(part$from), abs(part$to)), 0)
+  log_most <- stats::dnorm(nearest, log = TRUE) + log(part$to - part$from)
+  heard <- which(log_most > total[part$rows] - 40)
+  rows <- part$rows[heard]
+  integral <- log_integrals(classifier, part$from[heard], part$to[heard])[, k]
+  total[rows] <- log_add(total[rows], integral)
   total
 }

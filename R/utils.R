@@ -51,6 +51,28 @@ choose_column <- function(probabilities, u) {
   chosen
 }
 
+# The same where all rows have these probabilities.
+choose_interval <- function(probabilities, u) {
+  possible <- which(probabilities > 0)
+  before <- sums_before(probabilities[possible])
+  possible[findInterval(u, before, left.open = TRUE)]
+}
+
+# What the numbers before each add up to, one after the other in double precision.
+sums_before <- function(x) Reduce(`+`, x, 0, accumulate = TRUE)[seq_along(x)]
+
+# Which elements of a list are the same: the number of the first such, for each. match() would take
+# numbers for equal that agree in 15 digits.
+first_identical <- function(x) {
+  first <- integer(length(x))
+  for (i in seq_along(x)) {
+    known <- unique(first[seq_len(i - 1)])
+    same <- vapply(known, function(j) identical(x[[j]], x[[i]]), NA)
+    first[i] <- c(known[same], i)[1]
+  }
+  first
+}
+
 # A message from elsewhere as the end of ours: one line, one full stop.
 as_sentence <- function(message) {
   paste0(sub("[. ]+$", "", gsub("[[:space:]]+", " ", message)), ".")

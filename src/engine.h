@@ -172,6 +172,10 @@ struct engine {
   size_t (*em_bytes)(const struct shape *shape);
   void (*em_tile)(double *statistics, double *score, const void *model,
                   const struct rows *rows, void *work);
+  /* log p of such a tile, of the same model; overwrites log_density[row]. */
+  size_t (*em_density_bytes)(const struct shape *shape);
+  void (*em_density_tile)(double *log_density, const void *model, const struct rows *rows,
+                          void *work);
 
   /* The arithmetic of adam_step() for n numbers from where the pointers of `state`
    * point; in double alone. */

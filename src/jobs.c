@@ -385,3 +385,31 @@ double tiles_em(double *statistics, struct tiles *tiles, const struct rows *rows
                 struct team *team) {
   return tiles_sum(statistics, tiles, rows, rows->count, team);
 }
+
+static ptrdiff_t constant_density_rows(const struct tiles *plan) {
+  return plan->engine->em_rows();
+}
+
+static size_t constant_density_bytes(const struct tiles *plan) {
+  return plan->engine->em_density_bytes(plan->shape);
+}
+
+static void constant_density_tile(const struct tile *tile, const void *given) {
+  const struct density *density = given;
+  const struct rows rows = rows_of(tile, density->rows);
+  tile->tiles->engine->em_density_tile(density->out, tile->tiles->block, &rows,
+                                       tile->work);
+}
+
+const struct job job_constant_density = {.row_work = mixture_work,
+                                         .tile_rows = constant_density_rows,
+                                         .model_bytes = em_model_bytes,
+                                         .scratch_bytes = constant_density_bytes,
+                                         .load = em_load,
+                                         .tile = constant_density_tile};
+
+void tiles_constant_density(double *out, struct tiles *tiles, const struct rows *rows,
+                            struct team *team) {
+  const struct density density = {.out = out, .rows = rows};
+  tiles_run(tiles, &density, rows->count, NULL, NULL, team);
+}

@@ -6,8 +6,8 @@
 #include "place.h"
 #include "tiles.h"
 
-extern const struct job job_density, job_classifier, job_gradient, job_expectation,
-    job_em, job_draw, job_residuals, job_flow, job_pullback;
+extern const struct job job_density, job_constant_density, job_classifier, job_gradient,
+    job_expectation, job_em, job_draw, job_residuals, job_flow, job_pullback;
 
 /* Base draws that wait for their components, and what turns them into draws. */
 struct block {
@@ -21,6 +21,9 @@ struct block {
  * the tiles are planned for, and for the job of the same name. */
 void tiles_density(double *out, struct tiles *tiles, enum quantity quantity,
                    const struct rows *rows, struct team *team);
+/* The log density of a mixture with constant weights without a flow, in double. */
+void tiles_constant_density(double *out, struct tiles *tiles, const struct rows *rows,
+                            struct team *team);
 void tiles_classifier(double *out, struct tiles *tiles, const struct rows *rows,
                       struct team *team);
 /* Writes the draws of a block; before it joins in, the calling thread runs

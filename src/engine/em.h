@@ -431,3 +431,103 @@ static void em_tile(double *statistics, double *score, const void *block,
       *statistics++ += (double)vec_sum(vec_load(sums + i * LANES));
   }
 }
+
+/* The log densities of a tile: the first half of the E step. Components pass in groups, whose
+ * joints stay in the first-level cache; at a new top the sum so far is brought down to it:
+ *   sum = sum 2^(before - top) + sum over the group of 2^(joint_k - top) */
+#define EM_CHUNK 24
+
+struct em_density_work {
+  struct em_work em;
+  real *before; /* the top before the group */
+};
+
+static struct em_density_work em_density_layout(struct arena *arena, ptrdiff_t width,
+                                                int full) {
+  struct em_density_work work;
+  work.em.x = arena_reals(arena, width * EM_POINTS);
+  work.em.share = arena_reals(arena, EM_POINTS);
+  work.em.top = arena_reals(arena, EM_POINTS);
+  work.em.sum = arena_reals(arena, EM_POINTS);
+  work.em.e = arena_reals(arena, EM_CHUNK * EM_POINTS);
+  work.em.z = full ? arena_reals(arena, width * EM_POINTS) : NULL;
+  work.em.sums = NULL;
+  work.before = arena_reals(arena, EM_POINTS);
+  return work;
+}
+
+static size_t em_density_bytes(const struct shape *shape) {
+  struct arena arena = arena_open(NULL);
+  em_density_layout(&arena, em_width(shape), shape->full);
+  return arena_size(&arena);
+}
+
+/* Joints that are NaN become -Inf, and the top what it is without them: at a component
+ * where z overflows, so that its differences are NaN, a point has no density. */
+static void em_mend(struct em_density_work *work, ptrdiff_t count, ptrdiff_t n) {
+  for (ptrdiff_t p = 0; p < n; p++) {
+    work->em.top[p] = work->before[p];
+    for (ptrdiff_t k = 0; k < count; k++) {
+      real *joint = work->em.e + k * EM_POINTS + p;
+      if (isnan(*joint)) *joint = -INFINITY;
+      if (*joint > work->em.top[p]) work->em.top[p] = *joint;
+    }
+  }
+}
+
+/* Adds components first, ..., first + count - 1 to the sums of n points. */
+static void em_density_group(struct em_density_work *work, const struct em_model *model,
+                             ptrdiff_t first, ptrdiff_t count, ptrdiff_t n, int mend) {
+  struct em_work *em = &work->em;
+  memcpy(work->before, em->top, (size_t)n * sizeof(real));
+  for (ptrdiff_t k = 0; k < count; k++) {
+    real *joint = em->e + k * EM_POINTS;
+    if (model->full)
+      em_joint_full(joint, em->top, em->z, model, em->x, first + k, n);
+    else
+      em_joint_diagonal(joint, em->top, model, em->x, first + k, n);
+  }
+  if (mend) em_mend(work, count, n);
+  for (ptrdiff_t p = 0; p < n; p += LANES) {
+    const vec fall = vec_load(work->before + p) - vec_load(em->top + p);
+    vec_store(em->sum + p, vec_load(em->sum + p) * vec_exp2_down(fall));
+  }
+  for (ptrdiff_t k = 0; k < count; k++)
+    em_exponential(em->e + k * EM_POINTS, em->sum, em->top, n);
+}
+
+/* log p of n loaded points takes the place of `sum`; returns whether one of them is NaN. */
+static int em_density_block(struct em_density_work *work, const struct em_model *model,
+                            ptrdiff_t n, int mend) {
+  const ptrdiff_t n_k = model->k;
+  struct em_work *em = &work->em;
+  int lost = 0;
+  for (ptrdiff_t p = 0; p < n; p += LANES) {
+    /* Finite, so that differences from it are numbers where nothing has density. */
+    vec_store(em->top + p, vec_splat(-DBL_MAX));
+    vec_store(em->sum + p, vec_splat(0));
+  }
+  for (ptrdiff_t k = 0; k < n_k; k += EM_CHUNK)
+    em_density_group(work, model, k, n_k - k < EM_CHUNK ? n_k - k : EM_CHUNK, n, mend);
+  for (ptrdiff_t p = 0; p < n; p += LANES) {
+    const vec log_top = vec_load(em->top + p) * C(LOG_TWO);
+    vec_store(em->sum + p, log_top + vec_log(vec_load(em->sum + p)));
+  }
+  for (ptrdiff_t p = 0; p < n; p++) lost |= isnan(em->sum[p]);
+  return lost;
+}
+
+static void em_density_tile(double *log_density, const void *block,
+                            const struct rows *rows, void *scratch) {
+  const struct em_model *model = arena_first(block);
+  const ptrdiff_t d = model->d, width = model->width;
+  struct arena arena = arena_open(scratch);
+  struct em_density_work work = em_density_layout(&arena, width, model->full);
+  memset(work.em.x, 0, (size_t)(width * EM_POINTS) * sizeof(real));
+  for (ptrdiff_t begin = 0; begin < rows->count; begin += EM_POINTS) {
+    const ptrdiff_t n = em_load(&work.em, rows, d, begin);
+    if (em_density_block(&work, model, n, 0)) em_density_block(&work, model, n, 1);
+    const ptrdiff_t left = rows->count - begin < n ? rows->count - begin : n;
+    memcpy(log_density + rows->first + begin, work.em.sum, (size_t)left * sizeof(real));
+  }
+}

@@ -120,13 +120,14 @@ function_kinds <- function() {
   )
 }
 
+mapped <- function(base, ...) new_mapped(list(...), base, base$frame, "cwmix_model")
+
 mapped_kinds <- function() {
   asinh <- list(kind = "asinh", center = 0.5, scale = 2)
   above <- list(kind = "log", end = -4, sign = 1)
   below <- list(kind = "log", end = 9, sign = -1)
   between <- list(kind = "logit", lower = -3, upper = 4)
   linear <- list(kind = "linear", center = 1, scale = 2)
-  mapped <- function(base, ...) new_mapped(list(...), base, base$frame, "cwmix_model")
   plane <- pmin(pmax(make_points(20, 2), -2.5), 3.5)
   list(
     "mapped" = kind(mapped(make_model(2, 3), asinh, between), plane, outside = c(0, 5)),
@@ -178,6 +179,8 @@ flow_kinds <- function() {
 average_kinds <- function() {
   plane <- make_points(20, 2)
   turning <- function_kinds()[["R function, one column"]]$object
+  asinh <- list(kind = "asinh", center = 0.5, scale = 2)
+  between <- list(kind = "logit", lower = -3, upper = 4)
   list(
     "average" = kind(make_average(2, "mixed"), plane),
     "average, one column" = kind(make_average(1), c(-2, 0.1, 1, 3)),
@@ -193,6 +196,19 @@ average_kinds <- function() {
     "average of an R function" = kind(
       cwmix_average(list(turning, vector_model(), switching_model())), c(-2, 0.1, 1, 3),
       gradient = FALSE, plain = FALSE
+    ),
+    "average of mapped" = kind(
+      cwmix_average(list(
+        mapped(make_model(2, 3, NULL), asinh, asinh), make_model(2, 2, NULL, seed = 2),
+        mapped(make_model(2, 2, 4, "full", seed = 3), asinh, asinh),
+        mapped(make_model(2, 2, NULL, "full", seed = 4), asinh, between)
+      ), c(0.2, 0.4, 0.3, 0.1)), plane
+    ),
+    "average of mapped, one column" = kind(
+      cwmix_average(list(
+        mapped(make_model(1, 2, NULL), asinh), mapped(make_model(1, 1, NULL), asinh),
+        mapped(switching_model(), between), make_model(1, 2, NULL, seed = 2)
+      ), c(0.2, 0.3, 0.1, 0.4)), c(-2, 0.1, 1, 3)
     ),
     "average of unlike kinds" = kind(
       cwmix_average(list(

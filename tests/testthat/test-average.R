@@ -565,3 +565,26 @@ test_that("a value on a bound counts as far inside as any member takes it, in an
   expect_null(free$frame$inset)
   expect_silent(validate_frame(free$frame))
 })
+
+test_that("densities and draws are those of the members, one at a time", {
+  for (name in c("average", "average of mapped", "average of mapped, one column")) {
+    object <- kinds(paste0("^", name, "$"))[[1]]$object
+    base <- with_fixed_seed(3, engine_base_draws(500L, dimension(object)))
+    at <- draw_at(object, base)
+    up_to <- cumsum(object$shares)
+    components <- member_components(object)
+    one <- function(i) {
+      m <- which(base$u[i] <= up_to)[1]
+      u <- (base$u[i] - c(0, up_to)[m]) / object$shares[m]
+      own <- draw_at(object$members[[m]], list(z = base$z[i, , drop = FALSE], u = u))
+      c(components[[m]][own$component], own$y)
+    }
+    expected <- t(vapply(1:500, one, double(1 + ncol(base$z))))
+    expect_equal(cbind(at$component, at$y), expected, tolerance = 1e-14, info = name)
+    each <- vapply(object$members, evaluate, double(500), points_at(at$y), "density")
+    expect_close(
+      evaluate(object, points_at(at$y), "density"), log(drop(exp(each) %*% object$shares)), 1e-12,
+      floor = 1, info = name
+    )
+  }
+})

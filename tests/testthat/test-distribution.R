@@ -172,3 +172,75 @@ test_that("mixtures of a great many normals have their distribution in no time",
   expect_close(pcwmix(quantiles, model), p, 1e-9)
   expect_lt(seconds, 5)
 })
+
+# F or the upper tail of an average in one column of normal mixtures with constant weights, as they
+# are or behind maps, by pnorm() of every component.
+obvious_log_tail <- function(y, object, lower) {
+  tail <- function(member, y) {
+    if (!is.null(member$maps)) {
+      return(tail(member$base, map_forward(member$maps, matrix(y))$u))
+    }
+    log_p <- pnorm(y, member$mean[, 1], member$sd[, 1], lower, log.p = TRUE)
+    reference_log_sum(log_p + constant_log_weights(member))
+  }
+  vapply(y, function(y) {
+    reference_log_sum(log(object$shares) + vapply(object$members, tail, 0, y))
+  }, 0)
+}
+
+reference_log_sum <- function(x) if (max(x) == -Inf) -Inf else max(x) + log(sum(exp(x - max(x))))
+
+many_mapped <- function() {
+  asinh <- function(i) list(kind = "asinh", center = i / 10, scale = 1 + i / 10)
+  members <- lapply(1:6, function(i) mapped(make_model(1, 5, NULL, seed = i), asinh(i %/% 2)))
+  cwmix_average(c(members, list(make_model(1, 60, NULL, seed = 7))), c(rep(0.1, 6), 0.4))
+}
+
+test_that("an average of mixtures behind maps has the tails of all its components", {
+  object <- many_mapped()
+  y <- c(-1e200, -1e10, -300, -20, seq(-5, 5, length.out = 41), 40, 1e5, 1e250)
+  for (lower in c(TRUE, FALSE)) {
+    log_p <- obvious_log_tail(y, object, lower)
+    expect_close(pcwmix(y, object, lower, log.p = TRUE), log_p, 1e-11, floor = 1)
+    expect_close(pcwmix(y, object, lower), exp(log_p), 1e-12)
+  }
+})
+
+test_that("a great many quantiles invert the tails of all components, however small", {
+  object <- many_mapped()
+  log_p <- c(-1e4, -690.7755, -100, -log(2), -1e-3, -1e-20, with_fixed_seed(1, -rexp(3000)))
+  for (lower in c(TRUE, FALSE)) {
+    q <- qcwmix(log_p, object, lower, log.p = TRUE)
+    inner <- log_p < -1e-8
+    error <- obvious_log_tail(q[inner], object, lower) - log_p[inner]
+    expect_lt(max(abs(error) / pmax(1, -log_p[inner])), 1e-11)
+    other <- obvious_log_tail(q[!inner], object, !lower)
+    expect_close(other, log_complement(log_p[!inner]), 1e-11)
+  }
+  p <- c(NA, 0, 1, 0.25)
+  expect_equal(qcwmix(p, object), c(NA, -Inf, Inf, qcwmix(0.25, object)), tolerance = 1e-12)
+})
+
+test_that("quantiles of every kind in one column are as accurate many at a time", {
+  p <- with_fixed_seed(1, c(1e-12, 1e-5, runif(3000), 1 - 1e-5))
+  for (name in names(kinds())) {
+    kind <- kinds()[[name]]
+    if (kind$columns > 1) next
+    for (lower in c(TRUE, FALSE)) {
+      q <- qcwmix(p, kind$object, lower)
+      expect_lt(max(abs(pcwmix(q, kind$object, lower) - p)), 1e-10, label = name)
+    }
+  }
+})
+
+test_that("a narrow component between the points of the table is found", {
+  object <- cwmix_model(c(0, 0.3, 50), sd = c(1, 1e-7, 1e-9), classifier = c(0.8, 0.1, 0.1))
+  p <- seq(0.001, 0.999, length.out = 2999)
+  q <- qcwmix(p, object)
+  exact <- rowSums(vapply(1:3, function(k) {
+    c(0.8, 0.1, 0.1)[k] * pnorm(q, object$mean[k], object$sd[k])
+  }, q))
+  # A number's last digit is 7e-15 at 50.
+  expect_lt(max(abs(exact - p)[q < 10]), 1e-9)
+  expect_equal(q[p > 0.901], rep(50, sum(p > 0.901)), tolerance = 1e-8)
+})

@@ -41,3 +41,50 @@ test_that("a network that denies the nearest components is believed", {
   ))
   expect_close(predict(model, 0, log = TRUE), dnorm(0, 30, log = TRUE), 1e-14)
 })
+
+test_that("constant weights have log p of their parts, in any number of groups and blocks", {
+  # Without a network log p comes from the E step, its parts from the tiles of networks.
+  for (d in c(1, 2, 5)) {
+    for (covariance in c("diagonal", "full")) {
+      for (K in c(1, 24, 25, 70)) {
+        model <- make_model(d, K, NULL, covariance, seed = d + K)
+        model$classifier$biases[[1]][K %/% 2] <- -Inf
+        for (n in c(0, 1, 127, 129, 300)) {
+          x <- make_points(n, d) * rep_len(c(1, 20), n)
+          each_engine(function(instance, single) {
+            how <- list(single = single)
+            with_engine(instance = instance, {
+              expect_close(
+                evaluate(model, points_at(x), "density", how), assembled(model, x, how),
+                64 * if (single) 2^-24 else 2^-53,
+                floor = 1, info = paste(d, covariance, K, n, instance)
+              )
+            })
+          })
+        }
+      }
+    }
+  }
+})
+
+test_that("constant weights have log p as far as squares are numbers, and none beyond", {
+  narrow <- cwmix_model(
+    mean = rbind(c(0, 0, 0), c(1, 1, 1)), classifier = c(0.5, 0.5),
+    covariance = array(c(diag(3), diag(3) + 0.5), c(3, 3, 2))
+  )
+  x <- rbind(c(1e150, 0, 0), c(1e200, 0, 0), c(-1e300, 1e300, 1e300), c(0, 0, 0))
+  log_p <- predict(narrow, x, log = TRUE)
+  expect_close(log_p[1], -0.4e300, 1e-12)
+  expect_identical(log_p[2:3], c(-Inf, -Inf))
+  expect_close(
+    log_p[4], log(mean(exp(predict(narrow, x[4, , drop = FALSE], type = "component", log = TRUE)))),
+    1e-14
+  )
+  # where z itself leaves the range of doubles at one component
+  spike <- cwmix_model(
+    mean = rbind(c(0, 0, 0), c(0, 0, 0)), classifier = c(0.5, 0.5),
+    covariance = array(c(diag(1e-300, 3), diag(1e300, 3)), c(3, 3, 2))
+  )
+  wide <- sum(dnorm(c(1e160, 0, 0), 0, 1e150, log = TRUE)) + log(0.5)
+  expect_close(predict(spike, rbind(c(1e160, 0, 0)), log = TRUE), wide, 1e-12)
+})
