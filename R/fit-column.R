@@ -93,11 +93,11 @@ penalised_spline <- function(grid, state, price) {
     share <- 1
     repeat {
       following <- evaluate_at(now$at + share * step)
-      if (isTRUE(following$value >= now$value - 1e-12) || share < 1e-3) break
+      if (isTRUE(following$value >= now$value) || share < 1e-3) break
       share <- share / 2
     }
     gain <- following$value - now$value
-    if (!is.finite(gain)) break
+    if (!isTRUE(gain >= 0)) break
     now <- following
     if (gain < 1e-6) break
   }
