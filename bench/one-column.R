@@ -8,8 +8,8 @@
 # g of the density f has the squared Hellinger distance 1 - E sqrt(g(X) / f(X)), X from f, here a
 # mean over the 2,000 quantiles of f at (i - 1/2) / 2000: no noise of draws, none of g's mass is
 # forgiven where f is zero, and quantiles never stand in a gap of f. Where f is unbounded and a
-# quantile is at its pole, the summand is 0. Distances below 1e-4, about the error of such means, are
-# 1e-4. An estimate that fails, is not finite or has a distance below -1e-4 (spikes at quantiles)
+# quantile is at its pole, the summand is 0. Distances below 1e-4, about the error of such means,
+# are 1e-4. An estimate that fails, is not finite or has a distance below -1e-4 (spikes at quantiles)
 # has none: a peer without is left out of the best of peers, which cwmix's distance is divided by.
 #
 # real: mean held-out log density over five folds, the same for all, as in bench/heldout.R: of
@@ -222,7 +222,7 @@ real <- list(
   "Boston (MASS): crim" = list(MASS::Boston$crim, TRUE),
   "Boston (MASS): lstat" = list(MASS::Boston$lstat, TRUE)
 )
-# Held-out log densities: a matrix with a column a model for each kind of score, and cwmix's seconds.
+# Held-out log densities, rows x models x kinds of scores, and cwmix's seconds.
 held_out <- function(name, x, logs) {
   set.seed(20261122)
   fold <- sample(rep_len(1:5, length(x)))
