@@ -9,8 +9,9 @@
 # mean over the 2,000 quantiles of f at (i - 1/2) / 2000: no noise of draws, none of g's mass is
 # forgiven where f is zero, and quantiles never stand in a gap of f. Where f is unbounded and a
 # quantile is at its pole, the summand is 0. Distances below 1e-4, about the error of such means,
-# are 1e-4. An estimate that fails, is not finite or has a distance below -1e-4 (spikes at quantiles)
-# has none: a peer without is left out of the best of peers, which cwmix's distance is divided by.
+# are 1e-4. An estimate that fails, is not finite or has a distance below -1e-4 (spikes at
+# quantiles) has none: a peer without is left out of the best of peers, which cwmix's distance is
+# divided by.
 #
 # real: mean held-out log density over five folds, the same for all, as in bench/heldout.R: of
 # values as recorded, and of those moved in their cells of the grid they were recorded to.
