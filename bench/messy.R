@@ -276,11 +276,6 @@ twice <- function(seed) {
   from_new_rows(rbind(x, x), test, score(timed_fit(x)$fit, test))
 }
 
-from <- function(package, name) {
-  frame <- new.env()
-  utils::data(list = name, package = package, envir = frame)
-  frame[[name]]
-}
 tables <- list(
   "faithful" = faithful,
   "iris" = iris[, 1:4],
