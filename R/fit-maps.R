@@ -27,12 +27,13 @@ tree_of_rows <- function(sample, view) {
   list(rows = rows, tree = cluster_tree(x))
 }
 
-# Which of the tree's rows are not held out, and where they are: list(of_tree, x).
+# Which of the tree's rows are not held out, and where they are: list(of_tree, x, kept), `kept` an
+# environment for what starts have in common.
 training_rows <- function(tree, fold, sample, view) {
   of_tree <- which(!tree$rows %in% fold$held)
   y <- sample$y[tree$rows[of_tree], , drop = FALSE]
   x <- if (is.null(view)) standardise(y, sample$center, sample$scale) else through(view, y)$x
-  list(of_tree = of_tree, x = x)
+  list(of_tree = of_tree, x = x, kept = new.env(parent = emptyenv()))
 }
 
 # A scale of maps, `maps_for(y, weights, fold)` giving those of a fold's training values, or NULL
@@ -129,7 +130,7 @@ score_maps <- function(kinds) {
 # The kinds of maps beside the columns as they are.
 scale_kinds <- c("asinh", "log, lower end", "log, upper end", "logit")
 
-# The mean held-out log density of each column under one normal of its image, d x kinds.
+# The mean held-out log density in the race of each column under one normal of its image, d x kinds.
 normal_table <- function(search) {
   d <- ncol(search$task$sample$y)
   kinds <- c("linear", scale_kinds)
@@ -141,7 +142,7 @@ normal_table <- function(search) {
 
 one_normal <- function(search, j, kind) {
   sample <- search$task$sample
-  scores <- unlist(lapply(search$folds, function(fold) {
+  scores <- unlist(lapply(search$folds[search$raced], function(fold) {
     y <- sample$y[, j]
     training <- if (length(fold$held) > 0) y[-fold$held] else y
     map <- fit_map(kind, training)
@@ -154,7 +155,8 @@ one_normal <- function(search, j, kind) {
     at <- map_forward(list(map), matrix(y[fold$held]))
     stats::dnorm(replace(at$u[, 1], is.na(at$u), 0), units[1], units[2], log = TRUE) + at$log_det
   }))
-  mean_score(bounded_scores(scores, search$weights), search$weights)
+  weights <- search$weights[seq_along(scores)]
+  mean_score(bounded_scores(scores, weights), weights)
 }
 
 standard_units_quickly <- function(u, weights) {

@@ -49,7 +49,7 @@ shares_of_others <- function(search, candidates, shares) {
     scores <- score_matrix(candidates, search)
     t(vapply(seq_along(search$folds), function(f) {
       a <- search$weights * (fold != f)
-      stacked_weights(scores, a / sum(a), double(length(shares)), shares)
+      stacked_weights(scores, a, double(length(shares)), shares, 50)
     }, double(length(shares))))
   }
   by_fold[fold, , drop = FALSE]

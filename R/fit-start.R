@@ -73,19 +73,35 @@ atom_start <- function(x, atoms, count, full, floor) {
   grouped_start(x, group, full, floor)
 }
 
-split_groups <- function(x, K) {
-  group <- rep(1L, nrow(x))
-  while (max(group) < K) {
+split_groups <- function(x, K) groups_of(more_splits(list(), x, K), K)
+
+# Splits of rows in turn: list(group, parent, done), the group of each row after the last one, the
+# one that each group was split from, and whether there is none left. More of them, until there are
+# K groups.
+more_splits <- function(splits, x, K) {
+  if (length(splits) == 0) splits <- list(group = rep(1L, nrow(x)), parent = 0L, done = FALSE)
+  while (length(splits$parent) < K && !splits$done) {
     cut <- NULL
-    for (k in order(tabulate(group), decreasing = TRUE)) {
-      rows <- which(group == k)
+    for (k in order(tabulate(splits$group), decreasing = TRUE)) {
+      rows <- which(splits$group == k)
       cut <- widest_gap(x[rows, , drop = FALSE])
       if (!is.null(cut)) break
     }
-    if (is.null(cut)) break
-    group[rows[x[rows, cut$column] > cut$at]] <- max(group) + 1L
+    if (is.null(cut)) {
+      splits$done <- TRUE
+    } else {
+      splits$parent <- c(splits$parent, k)
+      splits$group[rows[x[rows, cut$column] > cut$at]] <- length(splits$parent)
+    }
   }
-  group
+  splits
+}
+
+# The groups as they were when there were K.
+groups_of <- function(splits, K) {
+  label <- seq_along(splits$parent)
+  for (k in rev(label[label > K])) label[label == k] <- splits$parent[k]
+  label[splits$group]
 }
 
 # Means, shares and own diagonal covariances of groups of rows.

@@ -212,6 +212,13 @@ search_adjusted <- function(search, covariance) {
   }
 }
 
+# split_start(), which goes on from the splits for fewer components.
+kept_split_start <- function(groups, K, full, floor) {
+  splits <- more_splits(groups$kept$splits, groups$x, K)
+  groups$kept$splits <- splits
+  grouped_start(groups$x, groups_of(splits, K), full, floor)
+}
+
 # EM from two starts, the groups of the tree and one that suits the structure: where components
 # have spreads of their own groups of any scale, else far points; or from the atoms. `groups` are
 # those of the tree's rows. The better one's list(parameters, start).
@@ -229,7 +236,7 @@ fit_fold_mixture <- function(fold, K, structure, task, group, starts = 1:2) {
     } else if (i == 1) {
       tree_start(fold$groups$x, group[fold$groups$of_tree], structure$full, task$floor)
     } else if (own || ncol(set$x) == 1) {
-      split_start(fold$groups$x, K, structure$full, task$floor)
+      kept_split_start(fold$groups, K, structure$full, task$floor)
     } else {
       em_start(set$x, K, structure$full, set$weights, task$floor)
     }
