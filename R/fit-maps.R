@@ -80,12 +80,13 @@ through <- function(view, y) {
 }
 
 # The map of a kind for training values, NULL where there is none. Ends lie beyond the outermost
-# value by the mean gap of the values next to it, half the square root of their number.
-fit_map <- function(kind, y) {
+# value by the mean gap of the values next to it, half the square root of their number; a lower one
+# not below `least`.
+fit_map <- function(kind, y, least = -Inf) {
   values <- sort(y)
   n <- length(values)
   near <- min(n - 1, max(3, floor(sqrt(n) / 2)))
-  lower <- values[1] - (values[near + 1] - values[1]) / near
+  lower <- max(least, values[1] - (values[near + 1] - values[1]) / near)
   upper <- values[n] + (values[n] - values[n - near]) / near
   middle <- stats::median(values)
   apart <- stats::median(abs(values - middle))
@@ -101,17 +102,19 @@ fit_map <- function(kind, y) {
 }
 
 # The maps of several columns, a kind each.
-fit_maps <- function(kinds, y) {
-  lapply(seq_along(kinds), function(j) fit_map(kinds[j], y[, j]))
+fit_maps <- function(kinds, least) {
+  function(y, weights) {
+    lapply(seq_along(kinds), function(j) fit_map(kinds[j], y[, j], least[j]))
+  }
 }
 
 # The same, each followed by the normal scores of the images; prices of the estimates are those of
 # the first call.
-score_maps <- function(kinds) {
+score_maps <- function(kinds, least) {
   prices <- list()
   function(y, weights) {
     lapply(seq_along(kinds), function(j) {
-      inner <- fit_map(kinds[j], y[, j])
+      inner <- fit_map(kinds[j], y[, j], least[j])
       if (is.null(inner)) {
         return(NULL)
       }
@@ -145,7 +148,7 @@ one_normal <- function(search, j, kind) {
   scores <- unlist(lapply(search$folds[search$raced], function(fold) {
     y <- sample$y[, j]
     training <- if (length(fold$held) > 0) y[-fold$held] else y
-    map <- fit_map(kind, training)
+    map <- fit_map(kind, training, search$least[j])
     if (is.null(map)) {
       return(rep(-Inf, length(fold$held)))
     }
@@ -173,12 +176,13 @@ search_maps <- function(search, covariance) {
 }
 
 search_column <- function(search) {
-  logit <- mapped_scale(search, "logit", function(y, weights) fit_maps("logit", y))
+  logit <- mapped_scale(search, "logit", fit_maps("logit", search$least))
   if (!is.null(logit)) {
     search_sizes(search, "diagonal, shrunk", structures(1, "auto")[["diagonal, shrunk"]], logit)
   }
   for (kind in scale_kinds) {
-    scale <- mapped_scale(search, paste("scores of", kind), score_maps(kind), standard = FALSE)
+    maps <- score_maps(kind, search$least)
+    scale <- mapped_scale(search, paste("scores of", kind), maps, standard = FALSE)
     if (!is.null(scale)) add_scores(search, scale)
   }
 }
@@ -193,16 +197,21 @@ add_scores <- function(search, scale) {
 search_columns <- function(search, covariance) {
   d <- ncol(search$task$sample$y)
   table <- normal_table(search)
+  # Below zero a positive column that reaches down to it has nothing.
+  leaking <- reaches_zero(search)
+  table[leaking, c("linear", "asinh", "log, upper end")] <- -Inf
   mapped <- table[, scale_kinds, drop = FALSE]
   best <- scale_kinds[max.col(replace(mapped, mapped == -Inf, -1e300), "first")]
   own <- ifelse(table[, "linear"] + 0.005 >= apply(mapped, 1, max), "linear", best)
   scales <- list(
-    if (any(own != "linear")) mapped_scale(search, "own", function(y, weights) fit_maps(own, y)),
-    mapped_scale(search, "scores", score_maps(best))
+    if (any(own != "linear")) mapped_scale(search, "own", fit_maps(own, search$least)),
+    mapped_scale(search, "scores", score_maps(best, search$least))
   )
   all <- structures(d, covariance)
-  some <- intersect(names(all), c("full", "full, shrunk", "full, tied", "diagonal"))
+  some <- c("full", "full, shrunk", "full, tied", "diagonal")
+  # Many rows tell their covariances without help.
+  if (nrow(search$task$sample$y) > 2000) some <- c("full", "diagonal")
   for (scale in Filter(length, scales)) {
-    for (name in some) search_sizes(search, name, all[[name]], scale)
+    for (name in intersect(names(all), some)) search_sizes(search, name, all[[name]], scale)
   }
 }

@@ -19,6 +19,7 @@ new_search <- function(task) {
   held <- unlist(lapply(search$folds, `[[`, "held"))
   weights <- task$sample$weights[held] %||% rep(1, length(held))
   search$weights <- weights / sum(weights)
+  search$least <- least_ends(task$sample)
   search$raw <- raw_scale(search)
   search$raced <- raced_folds(search)
   search$candidates <- list()

@@ -122,6 +122,7 @@ finish_stack <- function(search, settings, matched, kept) {
   complete <- vapply(search$candidates, function(one) is_complete(search, one), NA)
   candidates <- search$candidates[complete]
   if (length(candidates) == 0) stop_without_candidates(search)
+  candidates <- without_loss(search, candidates, settings$activation)
   scores <- score_matrix(candidates, search)
   df <- vapply(candidates, degrees_of_candidate, 0)
   shares <- if (ncol(task$sample$y) == 1) {

@@ -118,11 +118,12 @@ search_sizes <- function(search, name, structure, scale = search$raw,
 
 search_mixtures <- function(search, covariance) {
   all <- structures(ncol(search$task$sample$y), covariance)
-  # Many rows tell their covariances without help.
-  if (nrow(search$task$sample$y) > 2000) {
+  if (ncol(search$task$sample$y) == 1) {
+    all <- all[c("diagonal, shrunk", "diagonal")]
+  } else if (nrow(search$task$sample$y) > 2000) {
+    # Many rows tell their covariances without help.
     all <- all[names(all) %in% c("full", "diagonal", "spherical")]
   }
-  if (ncol(search$task$sample$y) == 1) all <- all[c("diagonal, shrunk", "diagonal")]
   # Covariances of no more rows than columns are singular.
   rows <- min(vapply(search$folds, function(fold) nrow(fold$mixture$x), 0L))
   if (rows <= ncol(search$task$sample$y)) all <- Filter(function(one) !one$full, all)
@@ -171,7 +172,8 @@ search_atoms <- function(search, covariance) {
 # then low rank plus diagonal, with as many factors as one component bears, tied and not.
 search_adjusted <- function(search, covariance) {
   d <- ncol(search$task$sample$y)
-  if (d < 6 || covariance == "diagonal") {
+  # Many rows tell their covariances without help.
+  if (d < 6 || covariance == "diagonal" || nrow(search$task$sample$y) > 100 * d) {
     return()
   }
   adjusted <- function(pooling, adjust, least = 0) {

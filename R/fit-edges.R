@@ -1,0 +1,69 @@
+# Columns of positive values without a `support`: what a fit loses below zero is mass that it has
+# nowhere else.
+
+# The least end of each column: 0 of positive values in a column without bounds.
+least_ends <- function(sample) {
+  free <- rowSums(is.finite(sample$frame$support)) == 0
+  positive <- vapply(seq_len(ncol(sample$y)), function(j) all(sample$y[, j] > 0), NA)
+  ifelse(free & positive, 0, -Inf)
+}
+
+# Whether a normal distribution of a positive column would lose a thousandth below zero.
+reaches_zero <- function(search) {
+  sample <- search$task$sample
+  search$least == 0 & stats::pnorm(0, sample$center, sample$scale) > 0.001
+}
+
+# The mass that a candidate has below zero, the most of any positive column that reaches down to it.
+lost_mass <- function(search, candidate, activation) {
+  columns <- which(reaches_zero(search))
+  if (length(columns) == 0) {
+    return(0)
+  }
+  lost <- vapply(seq_along(candidate$fits), function(f) {
+    fit <- candidate$fits[[f]]
+    if (length(fit$weights) > 0) {
+      density <- fold_density(fit, activation, search$task)
+      return(max(colMeans(draw(density, 4000)[, columns, drop = FALSE] < 0)))
+    }
+    sd <- component_sd(
+      if (!is.null(fit$log_sd)) exp(fit$log_sd),
+      if (is.null(fit$log_sd)) exp_diagonal(fit$log_cholesky)
+    )
+    zero <- zero_of(search$task$sample, candidate$views[[f]])
+    share <- exp(fit$biases[[1]])
+    share <- share / sum(share)
+    max(vapply(columns, function(j) {
+      sum(share * stats::pnorm(zero[j], fit$mean[, j], sd[, j]))
+    }, 0))
+  }, 0)
+  mean(lost)
+}
+
+# Zero in each column's units, -Inf where it is below a map's range.
+zero_of <- function(sample, view) {
+  if (is.null(view)) {
+    return(-sample$center / sample$scale)
+  }
+  vapply(seq_along(view$maps), function(j) {
+    at <- map_forward(view$maps[j], matrix(0))
+    if (at$log_det == -Inf) -Inf else (at$u[1] - view$center[j]) / view$scale[j]
+  }, 0)
+}
+
+# The candidates that lose less than a thousandth; all, where in several columns those are behind
+# by more than a standard error.
+without_loss <- function(search, candidates, activation) {
+  lost <- vapply(candidates, function(one) lost_mass(search, one, activation), 0)
+  whole <- lost < 0.001
+  if (all(whole) || !any(whole)) {
+    return(candidates)
+  }
+  scores <- score_matrix(candidates, search)
+  means <- apply(scores, 2, mean_score, search$weights)
+  best <- function(some) which(some)[which.max(means[some])]
+  behind <- scores[, best(!whole)] - scores[, best(whole)]
+  several <- ncol(search$task$sample$y) > 1
+  far <- mean_score(behind, search$weights) > score_error(behind, search$weights)
+  if (several && far) candidates else candidates[whole]
+}
