@@ -67,3 +67,28 @@ without_loss <- function(search, candidates, activation) {
   far <- mean_score(behind, search$weights) > score_error(behind, search$weights)
   if (several && far) candidates else candidates[whole]
 }
+
+# Whether a candidate has density wherever the columns may have values.
+has_whole_range <- function(search, candidate) {
+  least <- ifelse(reaches_zero(search), 0, -Inf)
+  all(vapply(candidate$views, function(view) {
+    ranges <- vapply(view$maps, map_range, c(0, 0))
+    is.null(view) || all(ranges[1, ] <= least & ranges[2, ] == Inf)
+  }, NA))
+}
+
+# The shares, with room for what lies beyond the estimated ends: of n rows about two in n + 1 are
+# outside the range of the others, and the best candidate without ends has as much at least.
+with_room <- function(search, candidates, shares) {
+  whole <- vapply(candidates, function(one) has_whole_range(search, one), NA)
+  least <- 2 / (nrow(search$task$sample$y) + 1)
+  lacking <- least - sum(shares[whole])
+  if (!any(whole) || lacking <= 0) {
+    return(shares)
+  }
+  means <- apply(score_matrix(candidates, search), 2, mean_score, search$weights)
+  best <- which(whole)[which.max(means[whole])]
+  shares <- (1 - lacking) * shares
+  shares[best] <- shares[best] + lacking
+  shares
+}

@@ -2,6 +2,11 @@
 
 default_widths <- function(n) if (n <= 2000) c(32L, 32L) else c(64L, 64L)
 
+# Few rows, and one column, have little that is left to a network.
+bears_networks <- function(search) {
+  nrow(search$task$sample$y) >= 1000 && ncol(search$task$sample$y) > 1
+}
+
 # Networks that start from the best mixture of at most 40 components, and from small ones, whose
 # components leave more to the network: the best of at most 7 with full covariances, and the best
 # with others.

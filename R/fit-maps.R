@@ -93,10 +93,14 @@ fit_map <- function(kind, y, least = -Inf) {
   map <- switch(kind,
     linear = list(kind = "linear", center = 0, scale = 1),
     asinh = list(kind = "asinh", center = middle, scale = 1.4826 * apart),
+    "log, from zero" = list(kind = "log", end = 0, sign = 1),
     "log, lower end" = list(kind = "log", end = lower, sign = 1),
     "log, upper end" = list(kind = "log", end = upper, sign = -1),
     logit = list(kind = "logit", lower = lower, upper = upper)
   )
+  if (kind == "log, from zero" && values[1] <= 0) {
+    return(NULL)
+  }
   numbers <- unlist(map[-1])
   if (all(is.finite(numbers)) && is_sensible_map(map) && lower < values[1] && upper > values[n]) map
 }
@@ -131,7 +135,7 @@ score_maps <- function(kinds, least) {
 }
 
 # The kinds of maps beside the columns as they are.
-scale_kinds <- c("asinh", "log, lower end", "log, upper end", "logit")
+scale_kinds <- c("asinh", "log, from zero", "log, lower end", "log, upper end", "logit")
 
 # The mean held-out log density in the race of each column under one normal of its image, d x kinds.
 normal_table <- function(search) {
@@ -180,7 +184,8 @@ search_column <- function(search) {
   if (!is.null(logit)) {
     search_sizes(search, "diagonal, shrunk", structures(1, "auto")[["diagonal, shrunk"]], logit)
   }
-  for (kind in scale_kinds) {
+  kinds <- if (reaches_zero(search)) scale_kinds else setdiff(scale_kinds, "log, from zero")
+  for (kind in kinds) {
     maps <- score_maps(kind, search$least)
     scale <- mapped_scale(search, paste("scores of", kind), maps, standard = FALSE)
     if (!is.null(scale)) add_scores(search, scale)
@@ -200,12 +205,18 @@ search_columns <- function(search, covariance) {
   # Below zero a positive column that reaches down to it has nothing.
   leaking <- reaches_zero(search)
   table[leaking, c("linear", "asinh", "log, upper end")] <- -Inf
+  table[!leaking, "log, from zero"] <- -Inf
   mapped <- table[, scale_kinds, drop = FALSE]
   best <- scale_kinds[max.col(replace(mapped, mapped == -Inf, -1e300), "first")]
   own <- ifelse(table[, "linear"] + 0.005 >= apply(mapped, 1, max), "linear", best)
   scales <- list(
     if (any(own != "linear")) mapped_scale(search, "own", fit_maps(own, search$least)),
-    mapped_scale(search, "scores", score_maps(best, search$least))
+    mapped_scale(search, "scores", score_maps(best, search$least)),
+    # Where new rows may lie beyond what ends say.
+    if (any(leaking)) {
+      kinds <- ifelse(leaking, "log, from zero", "linear")
+      mapped_scale(search, "log", fit_maps(kinds, search$least))
+    }
   )
   all <- structures(d, covariance)
   some <- c("full", "full, shrunk", "full, tied", "diagonal")

@@ -107,7 +107,7 @@ fit_stack <- function(task, settings, kept, matched, call) {
       search_atoms(search, settings$covariance)
       search_maps(search, settings$covariance)
       search_adjusted(search, settings$covariance)
-      if (!is.null(settings$hidden) && nrow(search$task$sample$y) >= 1000 && ncol(search$task$sample$y) > 1) {
+      if (!is.null(settings$hidden) && bears_networks(search)) {
         search_networks(search, settings$hidden, settings$activation)
       }
     },
@@ -130,11 +130,13 @@ finish_stack <- function(search, settings, matched, kept) {
   } else {
     few_weights(scores, search$weights)
   }
+  shares <- with_room(search, candidates, shares)
   used <- which(shares > 0)
   used <- used[order(shares[used], decreasing = TRUE)]
   far <- far_share(search)
   parts <- stack_parts(search, candidates[used], shares[used], settings$activation, far)
-  object <- sum_of(parts$densities, parts$shares, "cwmix_stack")
+  object <- sum_of(unname(parts$densities), parts$shares, "cwmix_stack")
+  object$averaged <- parts$averaged
   held_out <- held_out_score(search, candidates[used], shares[used], settings$activation)
   if (search$interrupted) {
     warn_cwmix("Interrupted: the candidates so far are used.", "cwmix_interrupted", NULL)
@@ -146,7 +148,7 @@ finish_stack <- function(search, settings, matched, kept) {
   add_fields(object, fit_scores(object, search$rows, task$control), list(
     proportions = mean_posterior(object, search$rows, task$control),
     at_floor = narrow$count,
-    candidates = candidate_table(candidates, scores, shares, search$weights, offset),
+    candidates = candidate_table(search, candidates, shares, offset),
     folds = length(search$folds), row_folds = row_folds(search), component_folds = parts$folds,
     held_out = held_out,
     recorded = recorded_table(search$units),
@@ -155,22 +157,29 @@ finish_stack <- function(search, settings, matched, kept) {
   ))
 }
 
-# What is averaged, list(densities, shares, folds): the candidates' fits, and for far rows one broad
-# component; `folds` of the components in the order of sum_of(), 0 for that one.
+# What is averaged, list(densities, shares, folds, averaged): the candidates' fits, and for far rows
+# one broad component; `folds` of the components in the order of sum_of(), 0 for that one;
+# `averaged` the share of each fit. Mixtures behind the same maps are one.
 stack_parts <- function(search, candidates, shares, activation, far) {
   count <- length(search$folds)
-  parameters <- do.call(c, lapply(candidates, `[[`, "fits"))
-  views <- do.call(c, lapply(candidates, `[[`, "views"))
-  densities <- Map(
-    fold_density, parameters, list(activation), list(search$task), views
-  )
-  shares <- rep(shares / count, each = count)
-  folds <- rep(seq_len(count), length(candidates))
+  parts <- do.call(c, Map(function(candidate, share) {
+    Map(function(parameters, view, fold) {
+      list(
+        density = fold_density(parameters, activation, search$task, view), share = share / count,
+        fold = fold, scale = if (is.null(view)) "" else candidate$scale
+      )
+    }, candidate$fits, candidate$views, seq_len(count))
+  }, candidates, shares))
   if (far > 0) {
-    densities <- c(densities, list(broad_density(search)))
-    shares <- c((1 - far) * shares, far)
-    folds <- c(folds, 0L)
+    parts <- lapply(parts, function(part) replace(part, "share", (1 - far) * part$share))
+    broad <- list(density = broad_density(search), share = far, fold = 0L, scale = "")
+    parts <- c(parts, list(broad))
   }
+  averaged <- vapply(parts, `[[`, 0, "share")
+  parts <- merge_mapped(parts)
+  densities <- lapply(parts, `[[`, "density")
+  shares <- vapply(parts, `[[`, 0, "share")
+  folds <- vapply(parts, `[[`, 0L, "fold")
   sizes <- vapply(densities, function(density) size(density)$K, 0L)
   mixture <- lengths(lapply(densities, as_mixture)) > 0
   merged <- rep(folds[mixture], sizes[mixture])
@@ -180,8 +189,24 @@ stack_parts <- function(search, candidates, shares, activation, far) {
   }
   list(
     densities = densities, shares = shares,
-    folds = c(rep(folds[!mixture], sizes[!mixture]), merged)
+    folds = c(rep(folds[!mixture], sizes[!mixture]), merged), averaged = averaged
   )
+}
+
+# The parts, with those of one scale and fold in one.
+merge_mapped <- function(parts) {
+  scales <- vapply(parts, `[[`, "", "scale")
+  keys <- ifelse(nzchar(scales), paste(scales, vapply(parts, `[[`, 0L, "fold")), seq_along(parts))
+  lapply(split(parts, factor(keys, unique(keys))), function(alike) {
+    shares <- vapply(alike, `[[`, 0, "share")
+    first <- alike[[1]]
+    if (length(alike) > 1) {
+      bases <- lapply(alike, function(part) part$density$base)
+      first$density$base <- merge_mixtures(bases, shares / sum(shares))
+      first$share <- sum(shares)
+    }
+    first
+  })
 }
 
 # The components of all fits that are at the floor: list(count, of, share), `of` all, `share` that
@@ -264,17 +289,29 @@ fold_density <- function(parameters, activation, task, view = NULL) {
   fitted_density(parameters, activation, task, "cwmix_model")
 }
 
-# A row a candidate, the best first.
-candidate_table <- function(candidates, scores, shares, weights, offset) {
+# A row a candidate, the best first. What those score that were dropped in the race is estimated by
+# their difference to the best one there.
+candidate_table <- function(search, candidates, shares, offset) {
+  dropped <- Filter(function(one) !is_complete(search, one), search$candidates)
+  scores <- score_matrix(candidates, search)
+  means <- apply(scores, 2, mean_score, search$weights)
+  best <- which.max(means)
+  raced <- vapply(dropped, function(one) raced_score(search, one), 0)
+  ahead <- means[best] - raced_score(search, candidates[[best]])
+  all <- c(candidates, dropped)
+  field <- function(name, like) vapply(all, `[[`, like, name)
   table <- data.frame(
-    covariance = vapply(candidates, `[[`, "", "covariance"),
-    scale = vapply(candidates, `[[`, "", "scale"),
-    K = vapply(candidates, `[[`, 0L, "K"),
-    hidden = vapply(candidates, function(candidate) hidden_label(candidate$hidden), ""),
-    epochs = vapply(candidates, function(candidate) as.integer(candidate$epochs), 0L),
-    score = apply(scores, 2, mean_score, weights) + offset,
-    se = apply(scores, 2, score_error, weights),
-    share = shares
+    covariance = field("covariance", ""), scale = field("scale", ""), K = field("K", 0L),
+    hidden = vapply(all, function(candidate) hidden_label(candidate$hidden), ""),
+    epochs = vapply(all, function(candidate) as.integer(candidate$epochs), 0L),
+    folds = vapply(all, function(candidate) length(candidate$fits), 0L),
+    score = c(means, raced + ahead) + offset,
+    se = vapply(all, function(candidate) {
+      scores <- unlist(candidate$scores)
+      weights <- search$weights[seq_along(scores)]
+      score_error(bounded_scores(scores, weights), weights)
+    }, 0),
+    share = c(shares, double(length(dropped)))
   )
   table <- table[order(table$score, decreasing = TRUE), ]
   row.names(table) <- NULL

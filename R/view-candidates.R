@@ -14,7 +14,7 @@ view_candidates <- function(object) {
   }
   held_out <- object$held_out[["units"]]
   network <- table$hidden != "constant"
-  mixtures <- split(which(!network), table$covariance[!network])
+  mixtures <- split(which(!network), paste(table$scale, table$covariance)[!network])
   # The worst third lies far below.
   shown <- c(stats::quantile(table$score, 1 / 3), table$score[1], held_out)
   list(
