@@ -24,7 +24,7 @@ lost_mass <- function(search, candidate, activation) {
     fit <- candidate$fits[[f]]
     if (length(fit$weights) > 0) {
       density <- fold_density(fit, activation, search$task)
-      return(max(colMeans(draw(density, 4000)[, columns, drop = FALSE] < 0)))
+      return(max(colMeans(draw(density, 4000L)[, columns, drop = FALSE] < 0)))
     }
     sd <- component_sd(
       if (!is.null(fit$log_sd)) exp(fit$log_sd),
@@ -51,21 +51,20 @@ zero_of <- function(sample, view) {
   }, 0)
 }
 
-# The candidates that lose less than a thousandth; all, where in several columns those are behind
-# by more than a standard error.
+# Without the candidates that lose more than a thousandth; in several columns, where one column's
+# edge is not all that counts, more than a twentieth, and only where the stack scores as well.
 without_loss <- function(search, candidates, activation) {
+  several <- ncol(search$task$sample$y) > 1
   lost <- vapply(candidates, function(one) lost_mass(search, one, activation), 0)
-  whole <- lost < 0.001
+  whole <- lost < if (several) 0.05 else 0.001
   if (all(whole) || !any(whole)) {
     return(candidates)
   }
-  scores <- score_matrix(candidates, search)
-  means <- apply(scores, 2, mean_score, search$weights)
-  best <- function(some) which(some)[which.max(means[some])]
-  behind <- scores[, best(!whole)] - scores[, best(whole)]
-  several <- ncol(search$task$sample$y) > 1
-  far <- mean_score(behind, search$weights) > score_error(behind, search$weights)
-  if (several && far) candidates else candidates[whole]
+  stacked <- function(some) stacked_score(score_matrix(some, search), search$weights)
+  if (several && stacked(candidates[whole]) < stacked(candidates) - 0.01) {
+    return(candidates)
+  }
+  candidates[whole]
 }
 
 # Whether a candidate has density wherever the columns may have values.

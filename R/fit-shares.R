@@ -25,6 +25,12 @@ stacked_weights <- function(scores, a, df, start = NULL, steps = 300) {
   share
 }
 
+# The mean log of the weighted densities at the best weights.
+stacked_score <- function(scores, a) {
+  share <- stacked_weights(scores, a, double(ncol(scores)))
+  mean_score(log_row_sums(scores + rep(log(share), each = nrow(scores))), a)
+}
+
 # The weights of few candidates: those go, the least missed first, without which the score of the
 # others, weighted anew, loses less than `least`.
 few_weights <- function(scores, a, df = double(ncol(scores)), least = 0.001) {

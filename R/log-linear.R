@@ -21,9 +21,13 @@ log_masses <- function(shape) {
   )
 }
 
-# The shape that integrates to one; NULL where a tail does not fall.
+# The shape that integrates to one, without outer knots whose density would be zero in double
+# precision; NULL where a tail does not fall.
 normalise_shape <- function(shape) {
   at <- shape$log_density
+  kept <- range(which(at > max(at) - 300))
+  shape$start <- shape$start + (kept[1] - 1) * shape$step
+  shape$log_density <- at <- at[kept[1]:kept[2]]
   last <- length(at)
   if (!all(is.finite(at)) || at[2] <= at[1] || at[last] >= at[last - 1]) {
     return(NULL)
