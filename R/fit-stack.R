@@ -10,6 +10,24 @@
 #' `df` is `NA`, as are AIC and BIC: the members were not fitted together, and the number of their
 #' parameters says nothing. The components are no clusters.
 #'
+#' @section Scales: Gaussian mixtures are fitted to the columns as they are, and behind increasing
+#'   maps of single columns (equation (12) of Argouarc'h et al. 2025, with a map of each column): a
+#'   logarithm from a lower or an upper end, the logit between two ends, or asinh of the column in
+#'   units of its median absolute deviation. Ends lie beyond the outermost value by the mean gap of
+#'   the values next to it, half the square root of their number. A map may be followed by *normal
+#'   scores* of its images, \eqn{u = \Phi^{-1}(F(t))}{u = Phi^-1(F(t))}: the log density of F is a
+#'   cubic spline of 30 segments whose third differences have a price (Silverman 1982; Eilers and
+#'   Marx 1996), the price that of Akaike's criterion in the first fold, and linear outside. All maps
+#'   are fitted to the training rows of each fold. In one column normal scores of each kind of map,
+#'   with one standard normal component, are candidates themselves; in several, mixtures behind the
+#'   map of each column under which one normal scores best, and behind normal scores of the best
+#'   kind.
+#'
+#'   A column of positive values without a bound, of which a normal distribution would lose a
+#'   thousandth below zero, is also seen through the logarithm itself. Candidates that lose more
+#'   than that below zero are left out, in several columns more than a twentieth, and only where the
+#'   average scores as well without them. Beyond estimated ends a mapped candidate has density zero;
+#'   the average keeps a share of 2 / (n + 1) for one without ends.
 #' @section What rows stand for: A stack is made from *units*, which ties tell:
 #'   - **A grid.** Where the values of 98 % of a column's rows are whole multiples of a step
 #'     apart (of what they were before a logarithm or a root, too), a value on that grid stands for
@@ -47,7 +65,8 @@
 #' @section Value: An object of class `c("cwmix_stack", "cwmix_sum", "cwmix_density")`, a plain list
 #'   with the fields
 #'   - `members`, a list of densities, and `shares`, a numeric vector, one a member, as in
-#'     [cwmix_average()]: all Gaussian mixtures are one member, the last, each network is one;
+#'     [cwmix_average()]: all Gaussian mixtures are one member, the last, each network is one, and
+#'     so are the mixtures behind maps of one scale in one fold;
 #'   - `averaged`, a numeric vector, the shares of all fits that went in, one a fold of each
 #'     candidate with a share, and that of far rows at the end;
 #'   - `candidates`, a data frame with a row a candidate, the best first: `covariance` (`"full"`,
@@ -55,8 +74,11 @@
 #'     columns and more also between diagonal and full: `"full, damped 0.1"` with correlations a
 #'     tenth smaller, `"full, 3 factors"` of low rank plus diagonal, and `"full, 3 factors, tied"`),
 #'     `K`, `hidden` (`"constant"` for `NULL`, `"linear"` for `integer(0)`), `epochs` (`NA` without
-#'     a network), its mean held-out log density `score` over the units in their cells, with
-#'     standard error `se`, and its `share` in the average. Candidates that break down, or give a
+#'     a network), `scale`, how it sees the columns (`"raw"`; `"logit"`; `"own"`, each column's best
+#'     map; `"log"`, the logarithm of positive ones; `"scores"` and `"scores of"` a map), the number
+#'     of `folds` that it was tried in, its mean held-out log density `score` over the units in their
+#'     cells, with standard error `se`, and its `share` in the average. What was dropped after the
+#'     first folds has the best one's score less its loss against that one there. Candidates that break down, or give a
 #'     tenth of the held-out rows a density of 0, are not among them, nor are networks that do not
 #'     gain;
 #'   - `held_out`, a numeric vector: `score`, the mean held-out log density of the average at the
@@ -81,7 +103,12 @@
 #'   - `frame`, `proportions` (member by member), `log_likelihood`, `df`, `nobs`, `weight_sum`,
 #'     `fingerprint`, `hidden`, `control`, `call` and `data` as in [cwmix()].
 #' @references Smyth and Wolpert (1999), Linearly combining density estimators via stacking, Machine
-#'   Learning 36, 59-83. Theis, van den Oord and Bethge (2016), A note on the evaluation of
+#'   Learning 36, 59-83. Silverman (1982), On the estimation of a probability density function by the
+#'   maximum penalized likelihood method, Annals of Statistics 10, 795-810. Eilers and Marx (1996),
+#'   Flexible smoothing with B-splines and penalties, Statistical Science 11, 89-121. Argouarc'h,
+#'   Desbouvries, Barat, Kawasaki and Dautremer (2025), Classifier Weighted Mixture models,
+#'   arXiv:2501.02989. Breiman, Friedman, Olshen and Stone (1984), Classification and regression
+#'   trees. Theis, van den Oord and Bethge (2016), A note on the evaluation of
 #'   generative models, ICLR. Ho, Chen, Srinivas, Duan and Abbeel (2019), Flow++, ICML.
 #' @seealso [cwmix()], [plot()][plot.cwmix_density] with `what = "candidates"`.
 #' @examples
