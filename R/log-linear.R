@@ -25,11 +25,14 @@ log_masses <- function(shape) {
 # precision; NULL where a tail does not fall.
 normalise_shape <- function(shape) {
   at <- shape$log_density
+  if (!all(is.finite(at))) {
+    return(NULL)
+  }
   kept <- range(which(at > max(at) - 300))
   shape$start <- shape$start + (kept[1] - 1) * shape$step
   shape$log_density <- at <- at[kept[1]:kept[2]]
   last <- length(at)
-  if (!all(is.finite(at)) || at[2] <= at[1] || at[last] >= at[last - 1]) {
+  if (last < 3 || at[2] <= at[1] || at[last] >= at[last - 1]) {
     return(NULL)
   }
   masses <- log_masses(shape)
