@@ -151,9 +151,9 @@ cwmix <- function(x, ...) {
 cwmix.default <- function(x, K = NULL, ..., hidden = "auto",
                           covariance = c("auto", "diagonal", "full"),
                           activation = c("tanh", "relu", "silu"),
-                          flow = c("none", "realnvp", "spline"), support = NULL,
-                          resolution = "auto", weights = NULL, validation = NULL, start = NULL,
-                          control = cwmix_control(), keep_data = FALSE) {
+                          flow = c("none", "realnvp", "spline"), map = c("none", "columns"),
+                          support = NULL, resolution = "auto", weights = NULL, validation = NULL,
+                          start = NULL, control = cwmix_control(), keep_data = FALSE) {
   call <- user_call()
   matched <- match.call()
   check_dots_empty(..., call = call)
@@ -166,9 +166,9 @@ cwmix.default <- function(x, K = NULL, ..., hidden = "auto",
 cwmix.formula <- function(x, data, K = NULL, ..., hidden = "auto",
                           covariance = c("auto", "diagonal", "full"),
                           activation = c("tanh", "relu", "silu"),
-                          flow = c("none", "realnvp", "spline"), support = NULL,
-                          resolution = "auto", weights = NULL, validation = NULL, start = NULL,
-                          control = cwmix_control(), keep_data = FALSE) {
+                          flow = c("none", "realnvp", "spline"), map = c("none", "columns"),
+                          support = NULL, resolution = "auto", weights = NULL, validation = NULL,
+                          start = NULL, control = cwmix_control(), keep_data = FALSE) {
   call <- user_call()
   matched <- match.call()
   check_dots_empty(..., call = call)
@@ -180,16 +180,17 @@ cwmix.formula <- function(x, data, K = NULL, ..., hidden = "auto",
 
 # What both methods hand on besides their data.
 cwmix_settings <- c(
-  "K", "hidden", "covariance", "activation", "flow", "support", "resolution", "validation", "start",
-  "control"
+  "K", "hidden", "covariance", "activation", "flow", "map", "support", "resolution", "validation",
+  "start", "control"
 )
 
 # What can be checked before the data are read.
 read_settings <- function(settings, call) {
   settings$activation <- check_choice(settings$activation, activations, "activation", call)
   settings["shape"] <- list(read_flow(settings$flow, call))
+  settings$map <- check_choice(settings$map, c("none", "columns"), "map", call)
   one_model <- c("K", "start", "validation", "shape")
-  settings$stacked <- all(vapply(settings[one_model], is.null, NA))
+  settings$stacked <- all(vapply(settings[one_model], is.null, NA)) && settings$map == "none"
   settings$covariance <- check_choice(
     settings$covariance, c("auto", "diagonal", "full"), "covariance", call
   )

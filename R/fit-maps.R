@@ -78,91 +78,6 @@ through <- function(view, y) {
   list(x = standardise(u, view$center, view$scale), log_slope = at$log_det - sum(log(view$scale)))
 }
 
-# The map of a kind for training values, NULL where there is none. Ends lie beyond the outermost
-# value by the mean gap of the values next to it, half the square root of their number.
-fit_map <- function(kind, y) {
-  values <- sort(y)
-  n <- length(values)
-  near <- min(n - 1, max(3, floor(sqrt(n) / 2)))
-  lower <- values[1] - (values[near + 1] - values[1]) / near
-  upper <- values[n] + (values[n] - values[n - near]) / near
-  middle <- stats::median(values)
-  apart <- stats::median(abs(values - middle))
-  map <- switch(kind,
-    linear = list(kind = "linear", center = 0, scale = 1),
-    asinh = list(kind = "asinh", center = middle, scale = 1.4826 * apart),
-    "log, lower end" = list(kind = "log", end = lower, sign = 1),
-    "log, upper end" = list(kind = "log", end = upper, sign = -1),
-    logit = list(kind = "logit", lower = lower, upper = upper)
-  )
-  numbers <- unlist(map[-1])
-  if (all(is.finite(numbers)) && is_sensible_map(map) && lower < values[1] && upper > values[n]) map
-}
-
-# The maps of several columns, a kind each.
-fit_maps <- function(kinds, y) {
-  lapply(seq_along(kinds), function(j) fit_map(kinds[j], y[, j]))
-}
-
-# The same, each followed by the normal scores of the images; prices of the estimates are those of
-# the first call.
-score_maps <- function(kinds) {
-  prices <- list()
-  function(y, weights) {
-    lapply(seq_along(kinds), function(j) {
-      inner <- fit_map(kinds[j], y[, j])
-      if (is.null(inner)) {
-        return(NULL)
-      }
-      image <- map_forward(list(inner), y[, j, drop = FALSE])$u[, 1]
-      known <- if (j <= length(prices)) prices[[j]]
-      shape <- if (all(is.finite(image))) fit_shape(image, weights, known)
-      if (is.null(shape)) {
-        return(NULL)
-      }
-      prices[j] <<- list(shape$price)
-      list(kind = "scores", inner = inner, shape = shape)
-    })
-  }
-}
-
-# The kinds of maps beside the columns as they are.
-scale_kinds <- c("asinh", "log, lower end", "log, upper end", "logit")
-
-# The mean held-out log density of each column under one normal of its image, d x kinds.
-normal_table <- function(search) {
-  d <- ncol(search$task$sample$y)
-  kinds <- c("linear", scale_kinds)
-  scores <- vapply(seq_len(d), function(j) {
-    vapply(kinds, function(kind) one_normal(search, j, kind), 0)
-  }, double(length(kinds)))
-  t(matrix(scores, length(kinds), dimnames = list(kinds, NULL)))
-}
-
-one_normal <- function(search, j, kind) {
-  sample <- search$task$sample
-  scores <- unlist(lapply(search$folds, function(fold) {
-    y <- sample$y[, j]
-    training <- if (length(fold$held) > 0) y[-fold$held] else y
-    map <- fit_map(kind, training)
-    if (is.null(map)) {
-      return(rep(-Inf, length(fold$held)))
-    }
-    weights <- if (is.null(sample$weights)) 1 else sample$weights[-fold$held]
-    u <- map_forward(list(map), matrix(training))$u
-    units <- standard_units_quickly(u[, 1], weights)
-    at <- map_forward(list(map), matrix(y[fold$held]))
-    stats::dnorm(replace(at$u[, 1], is.na(at$u), 0), units[1], units[2], log = TRUE) + at$log_det
-  }))
-  mean_score(bounded_scores(scores, search$weights), search$weights)
-}
-
-standard_units_quickly <- function(u, weights) {
-  w <- (weights + 0 * u) / sum(weights + 0 * u)
-  middle <- sum(w * u)
-  c(middle, sqrt(sum(w * (u - middle)^2)))
-}
-
 # Mixtures behind maps. In one column logits between ends, and normal scores of each kind of map,
 # which are estimates by themselves; in several each column's own best, and normal scores.
 search_maps <- function(search, covariance) {
@@ -190,9 +105,9 @@ add_scores <- function(search, scale) {
 
 search_columns <- function(search, covariance) {
   d <- ncol(search$task$sample$y)
-  table <- normal_table(search)
+  table <- normal_table(search$task$sample, lapply(search$folds, `[[`, "held"))
   mapped <- table[, scale_kinds, drop = FALSE]
-  best <- scale_kinds[max.col(replace(mapped, mapped == -Inf, -1e300), "first")]
+  best <- best_kinds(table)
   own <- ifelse(table[, "linear"] + 0.005 >= apply(mapped, 1, max), "linear", best)
   scales <- list(
     if (any(own != "linear")) mapped_scale(search, "own", function(y, weights) fit_maps(own, y)),
