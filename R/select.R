@@ -19,8 +19,8 @@
 #' @param data A data frame that holds the variables of the formula `x`.
 #' @param K Distinct whole numbers of components to try.
 #' @param ... Further arguments of [cwmix()] for every fit (`activation`, `flow`, `map`,
-#'   `support`, `resolution`, `validation`, `control`, `keep_data`); for `best()` must be empty; for `plot()`
-#'   titles, labels and the like, by name: arguments of [graphics::plot.default()].
+#'   `support`, `resolution`, `validation`, `control`, `keep_data`); for `best()` must be empty;
+#'   for `plot()` titles, labels and the like, by name: arguments of [graphics::plot.default()].
 #' @param hidden One choice as in [cwmix()], an integer vector of widths or `NULL` for constant
 #'   weights; or a list of such choices. By default constant weights, a Gaussian mixture, and the
 #'   network that `cwmix()` has.
