@@ -31,14 +31,12 @@
 #'
 #' **With `map = "columns"`** the density above is that of u, whose columns are increasing functions
 #' of those of x, one each, and the density of x is that of u times their slopes, again equation
-#' (12). u_j = Phi^-1(F_j(t_j)), where t_j is asinh((x_j - median) / MAD), the log of the distance
-#' from an end, or the logit between two ends, as one normal fits t_j best on held-out rows, and F_j
-#' the distribution function of a smooth estimate of the density of t_j: its log is a cubic spline
-#' whose third differences have a price, chosen by Akaike's criterion (Eilers and Marx 1996). So
-#' each column alone is about N(0, 1), and heavy tails, skewness and hard edges are the maps'; what
-#' is joint is the mixture's. With `K = 1` and `hidden = NULL` one column has that estimate itself.
-#' The maps come from the training rows, before EM, and stay as they are. Their ends, a little
-#' beyond all rows, are bounds of the density. A flow comes after the maps.
+#' (12). u_j = Phi^-1(F_j(t_j)), where t_j = asinh((x_j - median) / MAD) and F_j is the distribution
+#' function of a smooth estimate of the density of t_j: its log is a cubic spline whose third
+#' differences have a price, chosen by Akaike's criterion (Eilers and Marx 1996). So each column
+#' alone is about N(0, 1), and heavy tails and skewness are the maps'; what is joint is the
+#' mixture's. With `K = 1` and `hidden = NULL` one column has that estimate itself. The maps come
+#' from the training rows, before EM, and stay as they are. A flow comes after them.
 #'
 #' Columns are standardised inside. Without a flow and maps, the parameters reported are those of
 #' the data (of their logs or logits in bounded columns); with them, means and covariances are those

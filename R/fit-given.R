@@ -38,14 +38,11 @@ start_from_means <- function(start, task, call) {
     )
   }
   mean <- on_standard_scale(start, sample)
-  if (anyNA(mean)) {
-    stop_input("`start` must have its means where the maps of columns have images.", call = call)
-  }
   parameters <- mixture_parameters(mean, rep(K^(-1 / d), d), task$full, rep(-log(K), K))
   list(parameters = parameters, activation = NULL)
 }
 
-# Points of the working scale, NA where maps have no image of them.
+# Points of the working scale on that of the fit.
 on_standard_scale <- function(y, sample) {
   if (!is.null(sample$maps)) y <- map_forward(sample$maps, y)$u
   standardise(y, sample$center, sample$scale)
@@ -91,7 +88,7 @@ start_from_draws <- function(start, task, call) {
   points <- working_points(task$sample$frame, x)
   y <- points$y[points$usable, , drop = FALSE]
   y <- on_standard_scale(y, task$sample)
-  y <- y[which(rowSums(abs(y) < 1e6) == ncol(y)), , drop = FALSE]
+  y <- y[rowSums(abs(y) < 1e6) == ncol(y), , drop = FALSE]
   if (nrow(y) < 10 * task$K) {
     stop_input("`start` must be a density whose draws are where the data are.", call = call)
   }

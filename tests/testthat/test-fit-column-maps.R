@@ -49,7 +49,8 @@ test_that("it integrates to one in a column", {
     pieces <- Map(function(from, to) {
       integrate(function(x) predict(fit, x), from, to, rel.tol = 1e-8)$value
     }, from[-length(from)], from[-1])
-    expect_equal(sum(unlist(pieces)), 1, tolerance = 1e-6)
+    # a bounded column has a tail that integrate() knows no better
+    expect_equal(sum(unlist(pieces)), 1, tolerance = if (is.null(support)) 1e-9 else 2e-5)
   }
 })
 
@@ -69,33 +70,20 @@ test_that("one component with constant weights is the estimate of a column itsel
   expect_identical(fit$df, 2 + 2 + map$shape$df)
 })
 
-test_that("maps come from the training rows alone, by the kind of the best normal", {
+test_that("maps come from the training rows alone", {
   x <- skewed()[, 1]
   fit <- fit_mapped(x, validation = 0.2)
   training <- x[-fit$held_rows]
-  inner <- fit$maps[[1]]$inner
-  image <- map_forward(list(inner), cbind(training))$u[, 1]
-  expect_identical(fit$maps[[1]]$shape, fit_shape(image, NULL))
-  folds <- split(seq_along(training), rep_len(1:5, length(training)))
-  table <- normal_table(list(y = cbind(training)), folds)
-  expect_identical(dim(table), c(1L, 5L))
-  by_hand <- mean(unlist(lapply(folds, function(rows) {
-    scale <- mad(training[-rows])
-    u <- asinh((training - median(training[-rows])) / scale)
-    deviation <- sqrt(mean((u[-rows] - mean(u[-rows]))^2))
-    dnorm(u[rows], mean(u[-rows]), deviation, log = TRUE) - log(scale * cosh(u[rows]))
-  })))
-  expect_equal(table[1, "asinh"], by_hand, ignore_attr = TRUE)
-  expect_identical(best_kinds(rbind(table, -Inf)), c(names(which.max(table[1, -1])), "asinh"))
+  inner <- list(kind = "asinh", center = median(training), scale = mad(training))
+  expect_equal(fit$maps[[1]]$inner, inner, tolerance = 1e-15)
+  image <- asinh((training - inner$center) / inner$scale)
+  expect_equal(fit$maps[[1]]$shape, fit_shape(image), tolerance = 1e-12)
 })
 
-test_that("every row has an image, those of validation beyond the others' ends too", {
-  edge <- c(0, seq(1, 2, length.out = 60), 3)
-  for (seed in 1:20) {
-    control <- quick_control(epochs = 1)
-    fit <- fit_mapped(edge, 1, 3, validation = 0.5, seed = seed, control = control)
-    expect_gt(min(predict(fit, edge)), 0)
-  }
+test_that("there is a density everywhere", {
+  fit <- fit_mapped(skewed()[, 1])
+  log_density <- predict(fit, c(-1e100, -1e3, -1, 100, 1e10, 1e300), log = TRUE)
+  expect_identical(is.finite(log_density), rep(TRUE, 6))
 })
 
 test_that("a column of heaps that has no map stays as it is", {
@@ -222,7 +210,9 @@ test_that("a start behind the same maps is taken as it is, any other by its draw
   expect_null(fit_network(x, 2, start = first)$maps)
   means <- rbind(c(0.5, -1), c(2, 1))
   expect_length(fit(start = means)$starts, 1)
-  expect_error(fit(start = means - 100), "`start`.*maps", class = "cwmix_input_error")
+  # on the data's scale, as those of other fits
+  base <- fit(start = means, hidden = NULL, control = cwmix_control(em_iterations = 0))$base
+  expect_setequal(round(base$mean, 10), round(map_forward(first$maps, means)$u, 10))
 })
 
 test_that("without K one model is fitted", {
