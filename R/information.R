@@ -13,7 +13,7 @@ no_criterion <- function(object) {
     ))
   }
   if (!is.null(view_maps(object))) {
-    return("penalties hold the maps of its columns back, so that their parameters are effective ones")
+    return("penalties hold the maps of its columns back, whose parameters are effective ones")
   }
   if (is.null(plain_mixture(object))) {
     return(paste0(
