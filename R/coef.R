@@ -8,7 +8,8 @@
 #' @param ... Must be empty.
 #' @return A list, the shape of the gradient of [log_likelihood()]:
 #'   - `mean`, K x d, in units of the data (of their logs or logits in bounded columns); behind a
-#'     flow F means and scales are those of u = F(x), at first the standardised columns;
+#'     flow F means and scales are those of u = F(x), at first the standardised columns, behind
+#'     maps of columns those of their images u;
 #'   - `log_sd`, K x d; or, with full covariances, `log_cholesky`, d x d x K: the strict lower
 #'     part of the Cholesky factor of each covariance, the log of its diagonal on the diagonal,
 #'     zero above;

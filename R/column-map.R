@@ -121,6 +121,13 @@ is_sensible_map <- function(map) {
   )
 }
 
+# Their free parameters; of an estimate its degrees of freedom. Affine maps are their components'.
+count_maps <- function(maps) sum(vapply(maps, count_map, 0))
+
+count_map <- function(map) {
+  switch(map$kind, linear = 0, scores = 2 + map$shape$df, 2)
+}
+
 describe_maps <- function(maps, labels) {
   kinds <- vapply(maps, describe_map, "")
   paste(labels, kinds, sep = ": ", collapse = ", ")

@@ -15,8 +15,8 @@
 #' Ties, repeated rows and, without `K`, rows far from all others are looked for first:
 #' [cwmix_stack] says how.
 #'
-#' **With `K`** (or `start`, `validation` or a flow) one model is fitted: EM for a Gaussian mixture
-#' first.
+#' **With `K`** (or `start`, `validation`, a flow or maps) one model is fitted: EM for a Gaussian
+#' mixture first.
 #' The network's last layer then starts at zero with the log mixture weights as biases, so that
 #' gradient ascent on the mean log density starts from exactly that mixture. A share of the rows is
 #' set aside (before EM) to score every epoch; the best epoch, epoch 0 included, is returned. What
@@ -29,8 +29,18 @@
 #' identity at first, so that training still starts from EM's mixture; it is trained together with
 #' the rest.
 #'
-#' Columns are standardised inside. Without a flow, the parameters reported are those of the data
-#' (of their logs or logits in bounded columns); with one, means and covariances are those of u.
+#' **With `map = "columns"`** the density above is that of u, whose columns are increasing functions
+#' of those of x, one each, and the density of x is that of u times their slopes, again equation
+#' (12). u_j = Phi^-1(F_j(t_j)), where t_j = asinh((x_j - median) / MAD) and F_j is the distribution
+#' function of a smooth estimate of the density of t_j: its log is a cubic spline whose third
+#' differences have a price, chosen by Akaike's criterion (Eilers and Marx 1996). So each column
+#' alone is about N(0, 1), and heavy tails and skewness are the maps'; what is joint is the
+#' mixture's. With `K = 1` and `hidden = NULL` one column has that estimate itself. The maps come
+#' from the training rows, before EM, and stay as they are. A flow comes after them.
+#'
+#' Columns are standardised inside. Without a flow and maps, the parameters reported are those of
+#' the data (of their logs or logits in bounded columns); with them, means and covariances are those
+#' of u.
 #'
 #' @param x The data: a numeric vector, a numeric matrix or a data frame of numeric columns, without
 #'   missing values; or a one-sided formula such as `~ a + log(b)`, a sum of columns. Columns of a
@@ -42,7 +52,7 @@
 #' @param data A data frame that holds all variables of the formula `x`; its functions must be found
 #'   from the global environment.
 #' @param K A whole number of components, or `NULL`: chosen by the data. With `start`, `NULL` stands
-#'   for its number; with `validation` or a flow, for one in 25 rows, at most 10.
+#'   for its number; with `validation`, a flow or maps, for one in 25 rows, at most 10.
 #' @param ... Must be empty.
 #' @param hidden An integer vector, the widths of the network's hidden layers; `integer(0)` for a
 #'   softmax-linear classifier; `NULL` for constant weights: a Gaussian mixture, fitted by EM alone
@@ -55,6 +65,9 @@
 #' @param flow A string: no flow before the components (`"none"`), or one for all of them,
 #'   `"realnvp"` or `"spline"`; or a [cwmix_flow()] with the flow's settings, or with those of one
 #'   flow a component.
+#' @param map A string: no maps of single columns before the components (`"none"`), or one for each,
+#'   estimated from the training rows, at least 10 (`"columns"`). Without `K` such maps are among
+#'   the candidates, and `"columns"` asks for one model, as a flow does.
 #' @param support The columns' bounds: `NULL` for none; a pair such as `c(0, Inf)` for every column;
 #'   or a list with one pair (or `NULL`) a column, by position or by name. The density is exactly
 #'   zero outside. Values may stand on a bound; they count as being just inside: see
@@ -68,12 +81,13 @@
 #' @param validation A number from 0 to below 1, the share of rows set aside (rounded down; of
 #'   units, where ties make these fewer); `NULL` for a tenth, at most 5,000. With no such row there
 #'   is no early stopping, and the last epoch is returned. A number asks for one model, `NULL`
-#'   without `K`, `start` and a flow for folds.
+#'   without `K`, `start`, a flow and maps for folds.
 #' @param start `NULL` to start from EM; a density to start from, with the same columns in the same
 #'   order and the same support; or a K x d matrix of means for EM. A density of normal components
 #'   must have the same K and covariances (and network, if it has one: EM is then skipped), one
-#'   behind a flow is taken where `flow` is the same and the data are those of its fit. Of any other
-#'   density, a mixture is fitted to its draws.
+#'   behind a flow is taken where `flow` is the same and the data are those of its fit, one behind
+#'   maps where these are the same, as of the same training rows and seed. Of any other density, a
+#'   mixture is fitted to its draws.
 #' @param control A [cwmix_control()].
 #' @param keep_data A flag: keep the data in the fit, for `update()` and `plot()` where the data
 #'   cannot be found by the call.
@@ -81,15 +95,17 @@
 #'   a plain list with the fields
 #'   - `mean` (K x d), `sd` (K x d) or `cholesky` (d x d x K, lower triangular factors of the
 #'     covariances) and `classifier`; with a flow instead `flow`, as in [flow_realnvp()], and
-#'     `base`, the density of u that has these;
+#'     `base`, the density of u that has these; with `map = "columns"` `maps`, a list with one a
+#'     column, and `base`, which has the rest;
 #'   - `frame`, how the data came: `names` of the columns, `type`, `terms` of a formula, `support`;
 #'   - `proportions`, the components' mean posteriors over the rows, decreasing; `at_floor`, how
 #'     many components have a standard deviation at `sd_floor`, as ties and duplicated rows give;
 #'   - `recorded`, what ties said of the columns, as in a [cwmix_stack];
 #'   - `log_likelihood` of all rows; `df`, the number of free parameters, of a trained network an
 #'     upper bound of its degrees of freedom, without a network that does nothing (one of one
-#'     component, or with the best epoch 0); `nobs`, the rows of positive weight, and `weight_sum`,
-#'     the sum of their weights or else their number, by which a log-likelihood "a row" is divided;
+#'     component, or with the best epoch 0), and with the effective ones of maps; `nobs`, the rows
+#'     of positive weight, and `weight_sum`, the sum of their weights or else their number, by which
+#'     a log-likelihood "a row" is divided;
 #'   - `trace`, a data frame with the mean log density of training and validation units and the
 #'     learning rate, a row an epoch: epoch 0 is the EM fit, evaluated; later training scores are
 #'     means over the epoch's steps, each taken before its step, validation scores those of the
@@ -123,6 +139,9 @@
 #' @references Argouarc'h, Desbouvries, Barat, Kawasaki and Dautremer (2025), Classifier Weighted
 #'   Mixture models, arXiv:2501.02989, equations (12) and (16).
 #'
+#'   Eilers and Marx (1996), Flexible smoothing with B-splines and penalties, Statistical Science
+#'   11, 89-121.
+#'
 #'   Smyth and Wolpert (1999), Linearly combining density estimators via stacking, Machine Learning
 #'   36, 59-83. Yao, Vehtari, Simpson and Gelman (2018), Using stacking to average Bayesian
 #'   predictive distributions, Bayesian Analysis 13, 917-1007.
@@ -140,6 +159,9 @@
 #' fit <- cwmix(faithful, K = 3, hidden = c(8, 8), control = cwmix_control(epochs = 20))
 #' fit
 #' predict(fit, faithful[1:3, ])
+#'
+#' # Behind a map of each column; of one column an estimate by itself
+#' cwmix(log(rivers), K = 1, hidden = NULL, map = "columns")
 #' @export
 cwmix <- function(x, ...) {
   check_data_given(missing(x), ..., call = user_call())
@@ -151,9 +173,9 @@ cwmix <- function(x, ...) {
 cwmix.default <- function(x, K = NULL, ..., hidden = "auto",
                           covariance = c("auto", "diagonal", "full"),
                           activation = c("tanh", "relu", "silu"),
-                          flow = c("none", "realnvp", "spline"), support = NULL,
-                          resolution = "auto", weights = NULL, validation = NULL, start = NULL,
-                          control = cwmix_control(), keep_data = FALSE) {
+                          flow = c("none", "realnvp", "spline"), map = c("none", "columns"),
+                          support = NULL, resolution = "auto", weights = NULL, validation = NULL,
+                          start = NULL, control = cwmix_control(), keep_data = FALSE) {
   call <- user_call()
   matched <- match.call()
   check_dots_empty(..., call = call)
@@ -166,9 +188,9 @@ cwmix.default <- function(x, K = NULL, ..., hidden = "auto",
 cwmix.formula <- function(x, data, K = NULL, ..., hidden = "auto",
                           covariance = c("auto", "diagonal", "full"),
                           activation = c("tanh", "relu", "silu"),
-                          flow = c("none", "realnvp", "spline"), support = NULL,
-                          resolution = "auto", weights = NULL, validation = NULL, start = NULL,
-                          control = cwmix_control(), keep_data = FALSE) {
+                          flow = c("none", "realnvp", "spline"), map = c("none", "columns"),
+                          support = NULL, resolution = "auto", weights = NULL, validation = NULL,
+                          start = NULL, control = cwmix_control(), keep_data = FALSE) {
   call <- user_call()
   matched <- match.call()
   check_dots_empty(..., call = call)
@@ -180,16 +202,17 @@ cwmix.formula <- function(x, data, K = NULL, ..., hidden = "auto",
 
 # What both methods hand on besides their data.
 cwmix_settings <- c(
-  "K", "hidden", "covariance", "activation", "flow", "support", "resolution", "validation", "start",
-  "control"
+  "K", "hidden", "covariance", "activation", "flow", "map", "support", "resolution", "validation",
+  "start", "control"
 )
 
 # What can be checked before the data are read.
 read_settings <- function(settings, call) {
   settings$activation <- check_choice(settings$activation, activations, "activation", call)
   settings["shape"] <- list(read_flow(settings$flow, call))
+  settings$map <- check_choice(settings$map, c("none", "columns"), "map", call)
   one_model <- c("K", "start", "validation", "shape")
-  settings$stacked <- all(vapply(settings[one_model], is.null, NA))
+  settings$stacked <- all(vapply(settings[one_model], is.null, NA)) && settings$map == "none"
   settings$covariance <- check_choice(
     settings$covariance, c("auto", "diagonal", "full"), "covariance", call
   )

@@ -140,8 +140,23 @@ length_scale.cwmix_mapped <- function(object) {
 #' @export
 parameters.cwmix_mapped <- function(object) parameters(object$base)
 
+# Networks that do nothing do not count. Those of the maps are effective ones.
 #' @export
-count_parameters.cwmix_mapped <- function(object) count_parameters(object$base)
+count_parameters.cwmix_mapped <- function(object) {
+  base <- plain_mixture(object$base) %||% object$base
+  count_parameters(base) + count_maps(object$maps)
+}
+
+# That of penalised estimates is no whole number.
+#' @export
+fit_rules.cwmix_mapped <- function(object) {
+  utils::modifyList(NextMethod(), list(df = function(x) is_number(x) && x >= 0))
+}
+
+#' @export
+start_at.cwmix_mapped <- function(object, center, scale, shape) {
+  start_at(object$base, center, scale, shape)
+}
 
 #' @export
 kind_fields.cwmix_mapped <- function(object) c("maps", "base")

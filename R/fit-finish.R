@@ -15,13 +15,24 @@ new_fit <- function(parameters, activation, task, class, name, call, ...) {
   add_fields(object, fit_scores(object, task$rows, task$control), common, ...)
 }
 
-# The density that parameters on the standardised scale stand for. Behind a flow they stay as they
-# are: the flow starts from the standardised columns.
+# The density that parameters on the standardised scale stand for.
 fitted_density <- function(parameters, activation, task, class) {
+  maps <- task$sample$maps
+  frame <- task$sample$frame
+  if (is.null(maps)) {
+    return(unmapped_density(parameters, activation, task, frame, class))
+  }
+  base <- unmapped_density(parameters, activation, task, image_frame(length(maps)))
+  new_mapped(maps, base, frame, class)
+}
+
+# The same where the columns, or their images, are those of the frame. Behind a flow parameters stay
+# as they are: the flow starts from the standardised columns.
+unmapped_density <- function(parameters, activation, task, frame, class = NULL) {
   sample <- task$sample
   if (is.null(task$shape)) {
     parameters <- unstandardise_parameters(parameters, sample$center, sample$scale)
-    return(normal_of(parameters, activation, sample$frame, class))
+    return(normal_of(parameters, activation, frame, class))
   }
   d <- ncol(sample$y)
   fixed <- isTRUE(task$shape$fixed)
@@ -29,7 +40,7 @@ fitted_density <- function(parameters, activation, task, class) {
   shape <- unclass(task$shape)[setdiff(names(task$shape), "fixed")]
   flow <- c(shape, sample[c("center", "scale")], parameters$flow)
   wrap <- if (shape$shared) new_flowed else new_multiflow
-  wrap(flow, base, sample$frame, class)
+  wrap(flow, base, frame, class)
 }
 
 # What a density scores on the rows it was fitted to, a sample.

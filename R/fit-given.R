@@ -37,17 +37,25 @@ start_from_means <- function(start, task, call) {
       call = call
     )
   }
-  mean <- standardise(start, sample$center, sample$scale)
+  mean <- on_standard_scale(start, sample)
   parameters <- mixture_parameters(mean, rep(K^(-1 / d), d), task$full, rep(-log(K), K))
   list(parameters = parameters, activation = NULL)
 }
 
-# A density of the shape of the fit is taken as it is. Where a kind has no such parameters, the
-# start is a mixture fitted to its draws.
+# Points of the working scale on that of the fit.
+on_standard_scale <- function(y, sample) {
+  if (!is.null(sample$maps)) y <- map_forward(sample$maps, y)$u
+  standardise(y, sample$center, sample$scale)
+}
+
+# A density of the shape of the fit, behind the same maps, is taken as it is. Where a kind has no
+# such parameters, the start is a mixture fitted to its draws.
 start_from_density <- function(start, task, call) {
   sample <- task$sample
   check_start_columns(start, sample$frame, call)
-  parameters <- start_at(start, sample$center, sample$scale, task$shape)
+  parameters <- if (identical(view_maps(start), sample$maps)) {
+    start_at(start, sample$center, sample$scale, task$shape)
+  }
   if (is.null(parameters)) {
     return(start_from_draws(start, task, call))
   }
@@ -79,7 +87,7 @@ start_from_draws <- function(start, task, call) {
   x <- at_call(call, draw(start, max(2000L, 100L * task$K)))
   points <- working_points(task$sample$frame, x)
   y <- points$y[points$usable, , drop = FALSE]
-  y <- standardise(y, task$sample$center, task$sample$scale)
+  y <- on_standard_scale(y, task$sample)
   y <- y[rowSums(abs(y) < 1e6) == ncol(y), , drop = FALSE]
   if (nrow(y) < 10 * task$K) {
     stop_input("`start` must be a density whose draws are where the data are.", call = call)

@@ -79,61 +79,6 @@ through <- function(view, y) {
   list(x = standardise(u, view$center, view$scale), log_slope = at$log_det - sum(log(view$scale)))
 }
 
-# The map of a kind for training values, NULL where there is none. Ends lie beyond the outermost
-# value by the mean gap of the values next to it, half the square root of their number; a lower one
-# not below `least`.
-fit_map <- function(kind, y, least = -Inf) {
-  values <- sort(y)
-  n <- length(values)
-  near <- min(n - 1, max(3, floor(sqrt(n) / 2)))
-  lower <- max(least, values[1] - (values[near + 1] - values[1]) / near)
-  upper <- values[n] + (values[n] - values[n - near]) / near
-  middle <- stats::median(values)
-  apart <- stats::median(abs(values - middle))
-  map <- switch(kind,
-    linear = list(kind = "linear", center = 0, scale = 1),
-    asinh = list(kind = "asinh", center = middle, scale = 1.4826 * apart),
-    "log, from zero" = list(kind = "log", end = 0, sign = 1),
-    "log, lower end" = list(kind = "log", end = lower, sign = 1),
-    "log, upper end" = list(kind = "log", end = upper, sign = -1),
-    logit = list(kind = "logit", lower = lower, upper = upper)
-  )
-  if (kind == "log, from zero" && values[1] <= 0) {
-    return(NULL)
-  }
-  numbers <- unlist(map[-1])
-  if (all(is.finite(numbers)) && is_sensible_map(map) && lower < values[1] && upper > values[n]) map
-}
-
-# The maps of several columns, a kind each.
-fit_maps <- function(kinds, least) {
-  function(y, weights) {
-    lapply(seq_along(kinds), function(j) fit_map(kinds[j], y[, j], least[j]))
-  }
-}
-
-# The same, each followed by the normal scores of the images; prices of the estimates are those of
-# the first call.
-score_maps <- function(kinds, least) {
-  prices <- list()
-  function(y, weights) {
-    lapply(seq_along(kinds), function(j) {
-      inner <- fit_map(kinds[j], y[, j], least[j])
-      if (is.null(inner)) {
-        return(NULL)
-      }
-      image <- map_forward(list(inner), y[, j, drop = FALSE])$u[, 1]
-      known <- if (j <= length(prices)) prices[[j]]
-      shape <- if (all(is.finite(image))) fit_shape(image, weights, known)
-      if (is.null(shape)) {
-        return(NULL)
-      }
-      prices[j] <<- list(shape$price)
-      list(kind = "scores", inner = inner, shape = shape)
-    })
-  }
-}
-
 # The kinds of maps beside the columns as they are.
 scale_kinds <- c("asinh", "log, from zero", "log, lower end", "log, upper end", "logit")
 

@@ -4,7 +4,6 @@
 fit_network <- function(task, settings, kept, matched, call) {
   activation <- settings$activation
   hidden <- settings$hidden
-  start <- read_start(settings$start, task, call)
   # A mixture with constant weights and affine maps is fitted by EM alone.
   by_em <- is.null(hidden) && is.null(task$shape)
   held <- if (by_em) integer() else held_out_units(task, settings$validation)
@@ -16,6 +15,8 @@ fit_network <- function(task, settings, kept, matched, call) {
       call = call
     )
   }
+  if (settings$map == "columns") task <- map_columns(task, held, call)
+  start <- read_start(settings$start, task, call)
   sets <- split_sets(task$sample, held)
   em <- start_by_em(start, sets$training, task, hidden, activation, call)
   parameters <- add_flow(add_network(em$parameters, hidden, activation), task$shape)
@@ -31,6 +32,17 @@ fit_network <- function(task, settings, kept, matched, call) {
   )
   if (by_em) warn_degenerate(fit, task)
   fit
+}
+
+map_columns <- function(task, held, call) {
+  left <- nrow(task$sample$y) - length(held)
+  if (left < 10) {
+    stop_input("`map` must be \"none\" for fewer than 10 training rows that differ, not ",
+      "\"columns\" for ", left, ".",
+      call = call
+    )
+  }
+  behind_maps(task, estimate_maps(task, held))
 }
 
 # A start with a network or behind a flow is taken as it is; everything else goes through EM.

@@ -134,9 +134,10 @@ formula_source <- function(formula, data, weights, keep_data, call) {
   )
 }
 
-# Some rows on the standardised scale.
+# Some rows on the standardised scale, that of the columns' images where the sample has them.
 standardised <- function(sample, rows = seq_len(nrow(sample$y))) {
-  standardise(sample$y[rows, , drop = FALSE], sample$center, sample$scale)
+  y <- sample$image %||% sample$y
+  standardise(y[rows, , drop = FALSE], sample$center, sample$scale)
 }
 
 # The sum over all rows of f(rows), f of consecutive rows at a time: about a million numbers,
@@ -151,7 +152,8 @@ weights_at <- function(sample, rows) sample$weights[rows] %||% 1
 # Mean log density on the data's scale less that on the standardised one, over some rows.
 mean_offset <- function(sample, rows = seq_len(nrow(sample$y))) {
   w <- weights_at(sample, rows)
-  mean(sample$log_jacobian[rows] * w) / mean(w) - sum(log(sample$scale))
+  log_slope <- sample$log_jacobian[rows] + (sample$log_slope[rows] %||% 0)
+  mean(log_slope * w) / mean(w) - sum(log(sample$scale))
 }
 
 # Training and validation rows: list(x, weights with mean 1 or NULL, atoms, offset), the offset from

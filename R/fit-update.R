@@ -118,6 +118,8 @@ continue <- function(object, epochs, control, frame, call) {
       call = call
     )
   }
+  maps <- view_maps(object)
+  if (!is.null(maps)) task <- behind_same_maps(task, maps, call)
   sets <- split_sets(task$sample, check_units_of(object, task, call))
   at_call(call, {
     state <- object$optimiser$state
@@ -136,6 +138,14 @@ continue <- function(object, epochs, control, frame, call) {
       more, template, form$activation, task, class, name, object$call, form$units$held, kept
     )
   })
+}
+
+behind_same_maps <- function(task, maps, call) {
+  task <- behind_maps(task, maps)
+  if (anyNA(task$sample$image) || anyNA(task$rows$image)) {
+    stop_input("`object` must have the maps of its own fit, not another's.", call = call)
+  }
+  task
 }
 
 # The validation units of a fit, among those of its data.

@@ -12,6 +12,9 @@ no_criterion <- function(object) {
       "parameters says nothing"
     ))
   }
+  if (!is.null(view_maps(object))) {
+    return("penalties hold the maps of its columns back, whose parameters are effective ones")
+  }
   if (is.null(plain_mixture(object))) {
     return(paste0(
       "early stopping and weight decay hold its networks back, so that its ",

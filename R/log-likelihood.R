@@ -69,6 +69,8 @@ check_differentiable <- function(object, call) {
 #'   the number of parameters, the fit's field `df`, is no more than an upper bound of its degrees
 #'   of freedom;
 #' - without `K`: the members of the average were not fitted together;
+#' - behind maps of columns: penalties hold these back, and their part of `df` are effective
+#'   parameters;
 #' - with components at `sd_floor`: their likelihood is as large as the floor is small.
 #'
 #' @param object A fit of [cwmix()], [gaussian_mixture()], [flow_realnvp()] or [flow_spline()].

@@ -112,7 +112,7 @@ normal_score_inverse <- function(shape, u) {
 
 is_shape <- function(shape) {
   at <- shape$log_density
-  is_number(shape$start) && is_number(shape$step) && shape$step > 0 &&
+  is_number(shape$df) && is_number(shape$start) && is_number(shape$step) && shape$step > 0 &&
     are_doubles(at, length = length(at)) && length(at) > 2 && all(is.finite(at)) &&
     at[2] > at[1] && at[length(at)] < at[length(at) - 1] &&
     abs(sum(exp(log_masses(shape))) - 1) < 1e-6

@@ -18,9 +18,9 @@
 #'   formula; for `tidy()` and `plot()` what `cwmix_select()` returns.
 #' @param data A data frame that holds the variables of the formula `x`.
 #' @param K Distinct whole numbers of components to try.
-#' @param ... Further arguments of [cwmix()] for every fit (`activation`, `flow`, `support`,
-#'   `resolution`, `validation`, `control`, `keep_data`); for `best()` must be empty; for `plot()`
-#'   titles, labels and the like, by name: arguments of [graphics::plot.default()].
+#' @param ... Further arguments of [cwmix()] for every fit (`activation`, `flow`, `map`,
+#'   `support`, `resolution`, `validation`, `control`, `keep_data`); for `best()` must be empty;
+#'   for `plot()` titles, labels and the like, by name: arguments of [graphics::plot.default()].
 #' @param hidden One choice as in [cwmix()], an integer vector of widths or `NULL` for constant
 #'   weights; or a list of such choices. By default constant weights, a Gaussian mixture, and the
 #'   network that `cwmix()` has.
@@ -218,8 +218,8 @@ task_of_largest <- function(grid, source, arguments, call) {
   do.call(check_dots_empty, c(arguments[unknown], list(call = call)), quote = TRUE)
   largest <- grid[[which.max(vapply(grid, `[[`, 0L, "K"))]]
   settings <- c(largest, list(
-    activation = "tanh", flow = "none", support = NULL, resolution = "auto", validation = NULL,
-    start = NULL, control = cwmix_control()
+    activation = "tanh", flow = "none", map = "none", support = NULL, resolution = "auto",
+    validation = NULL, start = NULL, control = cwmix_control()
   ))
   settings[names(arguments)] <- arguments
   read_task(source, read_settings(settings, call), call)

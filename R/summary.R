@@ -37,7 +37,7 @@ describe_likelihood <- function(object) {
       fixed(criteria[["AIC"]], 1), fixed(criteria[["BIC"]], 1)
     ))
   }
-  size <- if (!is.na(object$df)) paste0("; ", plural(object$df, "parameter"))
+  size <- if (!is.na(object$df)) paste0("; ", plural(round(object$df, 1), "parameter"))
   paste0("  log-lik.    ", value, ", ", each, size)
 }
 

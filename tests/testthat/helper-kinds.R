@@ -129,6 +129,7 @@ mapped_kinds <- function() {
   between <- list(kind = "logit", lower = -3, upper = 4)
   linear <- list(kind = "linear", center = 1, scale = 2)
   plane <- pmin(pmax(make_points(20, 2), -2.5), 3.5)
+  waiting <- faithful$waiting
   list(
     "mapped" = kind(mapped(make_model(2, 3), asinh, between), plane, outside = c(0, 5)),
     "mapped, full" = kind(
@@ -140,6 +141,11 @@ mapped_kinds <- function() {
     "mapped, one column, logit" = kind(
       mapped(switching_model(), between), c(-2, 0.5, 1, 3.5),
       outside = 4.5
+    ),
+    "mapped, fitted" = fitted_kind(fit_network(faithful, map = "columns"), faithful),
+    "mapped, fitted, one column" = fitted_kind(
+      fit_network(waiting, 2, 4, map = "columns", support = c(0, Inf)), waiting,
+      outside = -1, start = list(hidden = 3, support = c(0, Inf))
     )
   )
 }
