@@ -65,14 +65,19 @@ try_mixture <- function(search, name, structure, K, scale = search$raw) {
   )
 }
 
-# EM in some folds of a scale; NULL where a component has lost its spread, as it may where
-# `sd_floor` is 0.
+# EM in some folds of a scale, from both starts in the first three, then from that which most of
+# them did better from; NULL where a component has lost its spread, as it may where `sd_floor` is 0.
 fit_in_folds <- function(search, structure, K, scale, which, starts = 1:2) {
   group <- if (!is.null(scale$tree)) stats::cutree(scale$tree, min(K, length(scale$tree$order)))
+  fits <- list()
   tryCatch(
-    lapply(scale$folds[which], fit_fold_mixture, K, structure, search$task, group, starts),
-    cwmix_numerical_error = function(e) NULL
+    for (fold in scale$folds[which]) {
+      if (length(fits) == 3) starts <- better_start(fits)
+      fits[[length(fits) + 1]] <- fit_fold_mixture(fold, K, structure, search$task, group, starts)
+    },
+    cwmix_numerical_error = function(e) fits <<- NULL
   )
+  fits
 }
 
 # The start that most folds have done better from.
