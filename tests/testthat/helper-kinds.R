@@ -122,12 +122,20 @@ function_kinds <- function() {
 
 mapped <- function(base, ...) new_mapped(list(...), base, base$frame, "cwmix_model")
 
+# A shape with two tops, a level interval and tails of different slopes.
+uneven_shape <- function() {
+  normalise_shape(list(
+    start = -2.5, step = 0.7, log_density = c(-4, -1.5, -1, -1, -2.2, -1.2, -1.5, -3, -6)
+  ))
+}
+
 mapped_kinds <- function() {
   asinh <- list(kind = "asinh", center = 0.5, scale = 2)
   above <- list(kind = "log", end = -4, sign = 1)
   below <- list(kind = "log", end = 9, sign = -1)
   between <- list(kind = "logit", lower = -3, upper = 4)
   linear <- list(kind = "linear", center = 1, scale = 2)
+  scores <- list(kind = "scores", inner = between, shape = uneven_shape())
   plane <- pmin(pmax(make_points(20, 2), -2.5), 3.5)
   list(
     "mapped" = kind(mapped(make_model(2, 3), asinh, between), plane, outside = c(0, 5)),
@@ -139,6 +147,10 @@ mapped_kinds <- function() {
     "mapped, one column" = kind(mapped(vector_model(), above), c(-1, 0.5, 2, 3), outside = -5),
     "mapped, one column, logit" = kind(
       mapped(switching_model(), between), c(-2, 0.5, 1, 3.5),
+      outside = 4.5
+    ),
+    "mapped, scores" = kind(
+      mapped(vector_model(), scores), c(-2, 0.5, 1, 3.5),
       outside = 4.5
     )
   )

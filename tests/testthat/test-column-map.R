@@ -41,8 +41,8 @@ test_that("maps do not overflow far out", {
 test_that("maps that are none are refused", {
   base <- vector_model()
   bad <- list(
-    list(), list(kind = "cube"), list(kind = "asinh", center = 0), list(kind = "log", end = 0, sign = 2),
-    list(kind = "asinh", center = 0, scale = -1), list(kind = "logit", lower = 1, upper = 0), "log"
+    list(), list(kind = "cube"), list(kind = "asinh", center = 0),
+    list(kind = "log", end = 0, sign = 2), list(kind = "asinh", center = 0, scale = -1), list(kind = "logit", lower = 1, upper = 0), "log"
   )
   for (map in bad) {
     broken <- new_mapped(list(map), base, base$frame, "cwmix_model")
