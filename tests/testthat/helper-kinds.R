@@ -145,12 +145,8 @@ mapped_kinds <- function() {
     ),
     "mapped, constant" = kind(mapped(make_model(2, 3, NULL), below, asinh), plane),
     "mapped, one column" = kind(mapped(vector_model(), above), c(-1, 0.5, 2, 3), outside = -5),
-    "mapped, one column, logit" = kind(
-      mapped(switching_model(), between), c(-2, 0.5, 1, 3.5),
-      outside = 4.5
-    ),
-    "mapped, scores" = kind(
-      mapped(vector_model(), scores), c(-2, 0.5, 1, 3.5),
+    "mapped, one column, scores" = kind(
+      mapped(switching_model(), scores), c(-2, 0.5, 1, 3.5),
       outside = 4.5
     )
   )
