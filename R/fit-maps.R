@@ -48,6 +48,7 @@ mapped_scale <- function(search, name, maps_for, standard = TRUE) {
     training <- if (length(fold$held) > 0) rows[-fold$held] else rows
     y <- sample$y[training, , drop = FALSE]
     weights <- sample$weights[training]
+    if (!is.null(weights)) weights <- weights / mean(weights)
     maps <- maps_for(y, weights)
     if (any(lengths(maps) == 0)) {
       return(NULL)
@@ -62,8 +63,8 @@ mapped_scale <- function(search, name, maps_for, standard = TRUE) {
     view <- list(maps = maps, center = units$center, scale = units$scale)
     tree <- tree %||% tree_of_rows(sample, view)
     mixture <- some_rows(list(
-      x = standardise(u, view$center, view$scale),
-      weights = if (!is.null(weights)) weights / mean(weights), atoms = sample$atoms[training]
+      x = standardise(u, view$center, view$scale), weights = weights,
+      atoms = sample$atoms[training]
     ), 20000)
     held <- through(view, sample$y[fold$held, , drop = FALSE])
     folds[[length(folds) + 1]] <- list(

@@ -53,38 +53,46 @@ mirrored <- function(shape) {
   list(start = -end, step = shape$step, log_density = rev(shape$log_density))
 }
 
+# Logs of the masses below each knot, and of all.
+masses_below <- function(shape) cummax(log_cumulate(cbind(log_masses(shape)))[, 1])
+
 # log P(T <= t), to full relative precision below the middle.
 log_linear_below <- function(shape, t) {
-  masses <- log_masses(shape)
-  before <- cumsum(exp(masses))
+  before <- masses_below(shape)
   at <- knot_below(shape, t)
   here <- log_linear_density(shape, t)
   slope <- diff(shape$log_density)[1] / shape$step
   last <- length(before)
-  inside <- before[at$i] + at$beyond * exp(log_mean_exp(shape$log_density[at$i], here))
+  since <- log(pmax(at$beyond, 0)) + log_mean_exp(shape$log_density[at$i], here)
+  inside <- log_add(before[at$i], since)
   end <- shape$start + (length(shape$log_density) - 1) * shape$step
   falling <- -diff(shape$log_density)[last - 2] / shape$step
   above <- exp(here) / falling
   # Rounding may leave the interval from 0 to 1.
   ifelse(
     t <= shape$start, here - log(slope),
-    ifelse(t >= end, log1p(-pmin(above, 1)), pmin(log(abs(inside)), 0))
+    ifelse(t >= end, log1p(-pmin(above, 1)), pmin(inside, 0))
   )
 }
 
 # The t with log P(T <= t) = log_p, of at most one half.
 log_linear_quantile <- function(shape, log_p) {
-  masses <- log_masses(shape)
-  before <- cumsum(exp(masses))
+  before <- masses_below(shape)
   at <- shape$log_density
   slope <- diff(at) / shape$step
-  i <- pmin(pmax(findInterval(exp(log_p), before), 1), length(at) - 1)
-  more <- (exp(log_p) - before[i]) * exp(-at[i])
+  i <- pmin(pmax(findInterval(log_p, before), 1), length(at) - 1)
+  # log(1 + slope (p - before) / density), on the log scale for the steepest.
+  log_more <- log_p + log_complement(pmin(before[i] - log_p, 0)) - at[i]
   level <- abs(slope[i]) * shape$step < 1e-9
-  within <- ifelse(level, more, log1p(slope[i] * more) / ifelse(level, 1, slope[i]))
+  log_change <- log_more + log(ifelse(level, 1, abs(slope[i])))
+  log_ratio <- ifelse(
+    slope[i] > 0, pmax(log_change, 0) + log1p(exp(-abs(log_change))),
+    log1p(-exp(pmin(log_change, 0)))
+  )
+  within <- ifelse(level, exp(log_more), log_ratio / ifelse(level, 1, slope[i]))
   ifelse(
-    log_p <= masses[1], shape$start + (log_p - masses[1]) / slope[1],
-    shape$start + (i - 1) * shape$step + within
+    log_p <= before[1], shape$start + (log_p - before[1]) / slope[1],
+    shape$start + (i - 1) * shape$step + pmin(within, shape$step)
   )
 }
 
@@ -93,8 +101,7 @@ normal_score <- function(shape, t) {
   below <- log_linear_below(shape, t)
   above <- log_linear_below(mirrored(shape), -t)
   ifelse(
-    below < above, stats::qnorm(below, log.p = TRUE),
-    stats::qnorm(above, lower.tail = FALSE, log.p = TRUE)
+    below < above, normal_quantile(pmin(below, above)), -normal_quantile(pmin(below, above))
   )
 }
 

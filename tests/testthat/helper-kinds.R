@@ -129,6 +129,8 @@ uneven_shape <- function() {
   ))
 }
 
+shape_knots_of <- function(shape) shape$start + shape$step * (seq_along(shape$log_density) - 1)
+
 mapped_kinds <- function() {
   asinh <- list(kind = "asinh", center = 0.5, scale = 2)
   above <- list(kind = "log", end = -4, sign = 1)
