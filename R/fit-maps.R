@@ -2,11 +2,11 @@
 # which are fitted to the training rows of each fold.
 #
 # A scale is list(name, folds, tree), `tree` a clustering of some rows of all folds. A fold has
-# `mixture`, list(x, weights, atoms), what EM is given; `groups`, the tree's rows that it may see, of
-# training_rows(); `held`, the numbers of its held-out rows, and `validation`, list(x), these; and
-# through maps `view`, list(maps, center, scale), by which x comes from the working scale, `shift`,
-# what log densities of x lack of those of the standardised columns at the held-out rows, and
-# `floor`.
+# `mixture`, list(x, weights, atoms), what EM is given; `groups`, the tree's rows that it may see,
+# of training_rows(); `held`, the numbers of its held-out rows, and `validation`, list(x), these;
+# and through maps `view`, list(maps, center, scale), by which x comes from the working scale,
+# `shift`, what log densities of x lack of those of the standardised columns at the held-out rows,
+# and `floor`.
 
 raw_scale <- function(search) {
   tree <- tree_of_rows(search$task$sample, NULL)

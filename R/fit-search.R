@@ -1,7 +1,7 @@
 # The search for what a stack averages: its units and folds, and the candidates so far.
 
 # The state of the search: the task on the units of the rows, far ones set aside, `rows` being the
-# sample of all; folds, candidates so far, what is to be known of an interrupt. The search itself adds
+# sample of all; folds, candidates so far, what is to be known of an interrupt. fit_stack() adds
 # `raw`, the scale of the columns as they are.
 new_search <- function(task) {
   search <- new.env(parent = emptyenv())

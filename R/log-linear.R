@@ -21,11 +21,15 @@ log_masses <- function(shape) {
   )
 }
 
+tails_fall <- function(at) {
+  last <- length(at)
+  last > 2 && all(is.finite(at)) && at[2] > at[1] && at[last] < at[last - 1]
+}
+
 # The shape that integrates to one; NULL where a tail does not fall.
 normalise_shape <- function(shape) {
   at <- shape$log_density
-  last <- length(at)
-  if (!all(is.finite(at)) || at[2] <= at[1] || at[last] >= at[last - 1]) {
+  if (!tails_fall(at)) {
     return(NULL)
   }
   masses <- log_masses(shape)
@@ -113,7 +117,6 @@ normal_score_inverse <- function(shape, u) {
 is_shape <- function(shape) {
   at <- shape$log_density
   is_number(shape$start) && is_number(shape$step) && shape$step > 0 &&
-    are_doubles(at, length = length(at)) && length(at) > 2 && all(is.finite(at)) &&
-    at[2] > at[1] && at[length(at)] < at[length(at) - 1] &&
+    are_doubles(at, length = length(at)) && tails_fall(at) &&
     abs(sum(exp(log_masses(shape))) - 1) < 1e-6
 }

@@ -67,6 +67,12 @@ search_of <- function(code) {
   list(fit = fit, search = search)
 }
 
+# The search of a fit to x without K, before any maps and after next to nothing else.
+search_for <- function(x, ...) {
+  fit <- function() without_maps(fit_stack(x, ..., covariance = "diagonal"))
+  with_replaced("candidate_sizes", 1L, search_of(fit()))$search
+}
+
 # An interrupt at the call of that number of an internal function while code is evaluated.
 with_interrupt <- function(name, at, code) {
   real <- get(name, asNamespace("cwmix"))

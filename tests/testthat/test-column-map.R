@@ -78,7 +78,8 @@ test_that("maps that are none are refused", {
   base <- vector_model()
   bad <- list(
     list(), list(kind = "cube"), list(kind = "asinh", center = 0),
-    list(kind = "log", end = 0, sign = 2), list(kind = "asinh", center = 0, scale = -1), list(kind = "logit", lower = 1, upper = 0), "log",
+    list(kind = "log", end = 0, sign = 2), list(kind = "asinh", center = 0, scale = -1),
+    list(kind = "logit", lower = 1, upper = 0), "log",
     maps$scores[-3], replace(maps$scores, "inner", list(list(kind = "cube"))),
     replace(maps$scores, "inner", list(NULL)),
     replace(maps$scores, "shape", list(replace(uneven_shape(), "step", -1)))

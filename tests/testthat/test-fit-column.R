@@ -122,7 +122,8 @@ reference_spline_log_density <- function(t, shape) {
 
 test_that("the price is the best of Akaike's criterion", {
   samples <- list(
-    normal = with_fixed_seed(1, rnorm(150)), two = with_fixed_seed(2, rnorm(200, rep(c(0, 6), 100))),
+    normal = with_fixed_seed(1, rnorm(150)),
+    two = with_fixed_seed(2, rnorm(200, rep(c(0, 6), 100))),
     skewed = with_fixed_seed(3, log(rexp(300)))
   )
   prices <- double()

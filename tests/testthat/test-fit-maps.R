@@ -1,9 +1,3 @@
-# The search of a fit to x without K, before any maps and after next to nothing else.
-search_for <- function(x, ...) {
-  fit <- function() without_maps(fit_stack(x, ..., covariance = "diagonal"))
-  with_replaced("candidate_sizes", 1L, search_of(fit()))$search
-}
-
 skewed_columns <- function(n = 60) {
   with_fixed_seed(1, cbind(rexp(n), rnorm(n), plogis(rnorm(n, 0, 2))))
 }

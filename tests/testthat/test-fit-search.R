@@ -267,7 +267,7 @@ test_that("candidates are tried in the first folds, with sixty held-out rows or 
 
 # A search of a fit to x without candidates so far.
 empty_search <- function(x, ...) {
-  search <- search_of(fit_stack(x, ...))$search
+  search <- search_for(x, ...)
   search$candidates <- list()
   search
 }
@@ -359,7 +359,7 @@ test_that("the best two sizes and one component are completed, as EM gives them"
 })
 
 test_that("what was only raced is not in the fit", {
-  both <- search_of(fit_stack(ring(120), folds = 6))
+  both <- search_of(fit_stack(ring(120), folds = 6, covariance = "diagonal"))
   raced <- Filter(function(one) length(one$fits) == 3, both$search$candidates)
   complete <- complete_candidates(both$search)
   expect_gt(length(raced), 0)
