@@ -248,7 +248,9 @@ describe_members <- function(kinds) {
     return(sprintf("average of %d densities", length(kinds)))
   }
   count <- tabulate(kinds)
-  several <- sub("^(network|Gaussian mixture|spline flow|Real-NVP)", "\\1s", levels(kinds))
+  several <- sub(
+    "^((mapped )?(network|Gaussian mixture|spline flow|Real-NVP))", "\\1s", levels(kinds)
+  )
   several <- sub("^an R function", "R functions", several)
   words <- ifelse(count == 1, levels(kinds), paste(count, several))
   paste("average of", paste(words, collapse = "; "))

@@ -1,5 +1,5 @@
-# Increasing maps of single columns: u = m(y), with the log of their slope. A map is a list of `kind`
-# and numbers; a new kind is an element of column_maps. Values outside `range` have no image.
+# Increasing maps of single columns: u = m(y), with the log of their slope. A map is a list of
+# `kind` and numbers; a new kind is an element of column_maps. Values outside `range` have no image.
 #   linear  u = (y - center) / scale
 #   asinh   u = asinh((y - center) / scale): linear in the middle, logarithmic in both tails
 #   log     u = sign log(sign (y - end)): beyond a lower end (sign 1) or below an upper one (-1)

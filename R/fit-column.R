@@ -3,9 +3,12 @@
 # Statistical Science 11, 89-121). The higher the price, the nearer is a normal distribution.
 
 # The estimate from values t of a column with the weights, as a shape (log-linear.R) with `price`
-# and `df`; NULL where no tail falls. Without a `price` the one with the best of Akaike's criterion,
-# from the highest down until three in a row are worse.
+# and `df`; NULL where no tail falls, or the values differ by nothing to speak of. Without a `price`
+# the one with the best of Akaike's criterion, from the highest down until three in a row are worse.
 fit_shape <- function(t, weights = NULL, price = NULL) {
+  if (!are_apart(t)) {
+    return(NULL)
+  }
   grid <- shape_grid(t, weights)
   state <- list(at = normal_coefficients(grid))
   if (!is.null(price)) {
@@ -20,6 +23,12 @@ fit_shape <- function(t, weights = NULL, price = NULL) {
     if (worse == 3) break
   }
   as_shape(grid, best) %||% first_falling(grid, best, best$price * 10)
+}
+
+# So that knots between values differ, and their squares stay within the range of doubles.
+are_apart <- function(t) {
+  spread <- diff(range(t))
+  isTRUE(spread > 1e-10 * max(abs(t)) && spread > 1e-140 && spread < 1e140)
 }
 
 # The estimate at a price, or at the first higher one where both tails fall.
@@ -102,6 +111,8 @@ penalised_spline <- function(grid, state, price) {
     if (gain < 1e-6) break
   }
   df <- sum(diag(solve(hessian + penalty + level, hessian, tol = 0)))
+  # Where few values have nearly all weight rounding may leave it below 0.
+  df <- max(df, 0)
   c(now, list(df = df, price = price, criterion = grid$n * now$fit - df))
 }
 

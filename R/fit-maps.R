@@ -1,11 +1,12 @@
 # Scales: the columns as a stack's candidates see them, as they are or through increasing maps,
 # which are fitted to the training rows of each fold.
 #
-# A scale is list(name, folds, tree): a fold has `mixture`, list(x, weights, atoms), what EM is given;
-# `tree_rows`, the rows of the tree among its training rows; `held`, the numbers of its held-out rows,
-# `validation`, list(x); and through maps `view`, list(maps, center, scale), by which x comes from the
-# working scale, `shift`, what log densities of x lack of those of the standardised columns at the
-# held-out rows, and `floor`.
+# A scale is list(name, folds, tree), `tree` a clustering of some rows of all folds. A fold has
+# `mixture`, list(x, weights, atoms), what EM is given; `groups`, the tree's rows that it may see,
+# of training_rows(); `held`, the numbers of its held-out rows, and `validation`, list(x), these;
+# and through maps `view`, list(maps, center, scale), by which x comes from the working scale,
+# `shift`, what log densities of x lack of those of the standardised columns at the held-out rows,
+# and `floor`.
 
 raw_scale <- function(search) {
   tree <- tree_of_rows(search$task$sample, NULL)
@@ -47,18 +48,23 @@ mapped_scale <- function(search, name, maps_for, standard = TRUE) {
     training <- if (length(fold$held) > 0) rows[-fold$held] else rows
     y <- sample$y[training, , drop = FALSE]
     weights <- sample$weights[training]
+    if (!is.null(weights)) weights <- weights / mean(weights)
     maps <- maps_for(y, weights)
     if (any(lengths(maps) == 0)) {
       return(NULL)
     }
     u <- map_forward(maps, y)$u
     d <- ncol(u)
-    units <- if (standard) standard_units(u, weights) else list(center = double(d), scale = rep(1, d))
+    units <- if (standard) {
+      standard_units(u, weights)
+    } else {
+      list(center = double(d), scale = rep(1, d))
+    }
     view <- list(maps = maps, center = units$center, scale = units$scale)
     tree <- tree %||% tree_of_rows(sample, view)
     mixture <- some_rows(list(
-      x = standardise(u, view$center, view$scale),
-      weights = if (!is.null(weights)) weights / mean(weights), atoms = sample$atoms[training]
+      x = standardise(u, view$center, view$scale), weights = weights,
+      atoms = sample$atoms[training]
     ), 20000)
     held <- through(view, sample$y[fold$held, , drop = FALSE])
     folds[[length(folds) + 1]] <- list(

@@ -1,7 +1,8 @@
 # The search for what a stack averages: its units and folds, and the candidates so far.
 
 # The state of the search: the task on the units of the rows, far ones set aside, `rows` being the
-# sample of all; folds, candidates so far, what is to be known of an interrupt.
+# sample of all; folds, candidates so far, what is to be known of an interrupt. fit_stack() adds
+# `raw`, the scale of the columns as they are.
 new_search <- function(task) {
   search <- new.env(parent = emptyenv())
   search$rows <- task$rows
@@ -20,7 +21,6 @@ new_search <- function(task) {
   weights <- task$sample$weights[held] %||% rep(1, length(held))
   search$weights <- weights / sum(weights)
   search$least <- least_ends(task$sample)
-  search$raw <- raw_scale(search)
   search$raced <- raced_folds(search)
   search$candidates <- list()
   search$interrupted <- FALSE
@@ -90,8 +90,8 @@ join_labels <- function(labels, unit) {
   }
 }
 
-# Training and held-out rows of each fold, by labels or at random. Beyond 20,000 rows one split with a few thousand held-out rows says enough, and as many rows are enough
-# for EM.
+# Training and held-out rows of each fold, by labels or at random. Beyond 20,000 rows one split with
+# a few thousand held-out rows says enough, and as many rows are enough for EM.
 new_folds <- function(task, labels = NULL) {
   n <- nrow(task$sample$y)
   count <- if (is.null(labels)) min(task$control$folds %||% default_folds(n), n) else 2

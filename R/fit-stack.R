@@ -125,6 +125,7 @@ fit_stack <- function(task, settings, kept, matched, call) {
   n <- nrow(task$sample$y)
   if (identical(settings$hidden, "auto")) settings$hidden <- default_widths(n)
   search <- new_search(task)
+  search$raw <- raw_scale(search)
   on.exit(search$progress$done())
   # What is complete at an interrupt counts.
   tryCatch(
@@ -141,6 +142,11 @@ fit_stack <- function(task, settings, kept, matched, call) {
     interrupt = function(condition) search$interrupted <- TRUE
   )
   finish_stack(search, settings, matched, kept)
+}
+
+# Networks need rows, and in one column have nothing to say that more components do not.
+bears_networks <- function(search) {
+  nrow(search$task$sample$y) >= 1000 && ncol(search$task$sample$y) > 1
 }
 
 # The average of the folds' fits of all candidates with a share.
@@ -290,14 +296,20 @@ stop_without_candidates <- function(search) {
 
 # The parameters of a mixture; of the columns' maps, their ends and scales.
 degrees_of_candidate <- function(candidate) {
-  fit <- candidate$fits[[1]]
+  parameters <- candidate$fits[[1]]
   K <- candidate$K
   if (startsWith(candidate$scale, "scores of")) {
     return(6 + candidate$views[[1]]$maps[[1]]$shape$df)
   }
-  d <- ncol(fit$mean)
+  d <- ncol(parameters$mean)
   tied <- grepl("tied", candidate$covariance)
-  each <- if (is.null(fit$log_sd)) d * (d + 1) / 2 else if (grepl("spherical", candidate$covariance)) 1 else d
+  each <- if (is.null(parameters$log_sd)) {
+    d * (d + 1) / 2
+  } else if (grepl("spherical", candidate$covariance)) {
+    1
+  } else {
+    d
+  }
   maps <- if (candidate$scale != "raw") 2 * d else 0
   K * d + K - 1 + each * (if (tied) 1 else K) + maps
 }

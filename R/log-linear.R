@@ -21,6 +21,11 @@ log_masses <- function(shape) {
   )
 }
 
+tails_fall <- function(at) {
+  last <- length(at)
+  last > 2 && all(is.finite(at)) && at[2] > at[1] && at[last] < at[last - 1]
+}
+
 # The shape that integrates to one, without outer knots whose density would be zero in double
 # precision; NULL where a tail does not fall.
 normalise_shape <- function(shape) {
@@ -31,8 +36,7 @@ normalise_shape <- function(shape) {
   kept <- range(which(at > max(at) - 300))
   shape$start <- shape$start + (kept[1] - 1) * shape$step
   shape$log_density <- at <- at[kept[1]:kept[2]]
-  last <- length(at)
-  if (last < 3 || at[2] <= at[1] || at[last] >= at[last - 1]) {
+  if (!tails_fall(at)) {
     return(NULL)
   }
   masses <- log_masses(shape)
@@ -60,38 +64,46 @@ mirrored <- function(shape) {
   list(start = -end, step = shape$step, log_density = rev(shape$log_density))
 }
 
+# Logs of the masses below each knot, and of all.
+masses_below <- function(shape) cummax(log_cumulate(cbind(log_masses(shape)))[, 1])
+
 # log P(T <= t), to full relative precision below the middle.
 log_linear_below <- function(shape, t) {
-  masses <- log_masses(shape)
-  before <- cumsum(exp(masses))
+  before <- masses_below(shape)
   at <- knot_below(shape, t)
   here <- log_linear_density(shape, t)
   slope <- diff(shape$log_density)[1] / shape$step
   last <- length(before)
-  inside <- before[at$i] + at$beyond * exp(log_mean_exp(shape$log_density[at$i], here))
+  since <- log(pmax(at$beyond, 0)) + log_mean_exp(shape$log_density[at$i], here)
+  inside <- log_add(before[at$i], since)
   end <- shape$start + (length(shape$log_density) - 1) * shape$step
   falling <- -diff(shape$log_density)[last - 2] / shape$step
   above <- exp(here) / falling
   # Rounding may leave the interval from 0 to 1.
   ifelse(
     t <= shape$start, here - log(slope),
-    ifelse(t >= end, log1p(-pmin(above, 1)), pmin(log(abs(inside)), 0))
+    ifelse(t >= end, log1p(-pmin(above, 1)), pmin(inside, 0))
   )
 }
 
 # The t with log P(T <= t) = log_p, of at most one half.
 log_linear_quantile <- function(shape, log_p) {
-  masses <- log_masses(shape)
-  before <- cumsum(exp(masses))
+  before <- masses_below(shape)
   at <- shape$log_density
   slope <- diff(at) / shape$step
-  i <- pmin(pmax(findInterval(exp(log_p), before), 1), length(at) - 1)
-  more <- (exp(log_p) - before[i]) * exp(-at[i])
+  i <- pmin(pmax(findInterval(log_p, before), 1), length(at) - 1)
+  # log(1 + slope (p - before) / density), on the log scale for the steepest.
+  log_more <- log_p + log_complement(pmin(before[i] - log_p, 0)) - at[i]
   level <- abs(slope[i]) * shape$step < 1e-9
-  within <- ifelse(level, more, log1p(slope[i] * more) / ifelse(level, 1, slope[i]))
+  log_change <- log_more + log(ifelse(level, 1, abs(slope[i])))
+  log_ratio <- ifelse(
+    slope[i] > 0, pmax(log_change, 0) + log1p(exp(-abs(log_change))),
+    log1p(-exp(pmin(log_change, 0)))
+  )
+  within <- ifelse(level, exp(log_more), log_ratio / ifelse(level, 1, slope[i]))
   ifelse(
-    log_p <= masses[1], shape$start + (log_p - masses[1]) / slope[1],
-    shape$start + (i - 1) * shape$step + within
+    log_p <= before[1], shape$start + (log_p - before[1]) / slope[1],
+    shape$start + (i - 1) * shape$step + pmin(within, shape$step)
   )
 }
 
@@ -100,8 +112,7 @@ normal_score <- function(shape, t) {
   below <- log_linear_below(shape, t)
   above <- log_linear_below(mirrored(shape), -t)
   ifelse(
-    below < above, stats::qnorm(below, log.p = TRUE),
-    stats::qnorm(above, lower.tail = FALSE, log.p = TRUE)
+    below < above, normal_quantile(pmin(below, above)), -normal_quantile(pmin(below, above))
   )
 }
 
@@ -113,7 +124,6 @@ normal_score_inverse <- function(shape, u) {
 is_shape <- function(shape) {
   at <- shape$log_density
   is_number(shape$df) && is_number(shape$start) && is_number(shape$step) && shape$step > 0 &&
-    are_doubles(at, length = length(at)) && length(at) > 2 && all(is.finite(at)) &&
-    at[2] > at[1] && at[length(at)] < at[length(at) - 1] &&
+    are_doubles(at, length = length(at)) && tails_fall(at) &&
     abs(sum(exp(log_masses(shape))) - 1) < 1e-6
 }

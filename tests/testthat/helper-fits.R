@@ -28,13 +28,32 @@ fit_stack <- function(x, ..., hidden = NULL, folds = 2, seed = 1,
   with_fixed_seed(seed, cwmix(x, hidden = hidden, control = control, ...))
 }
 
+# With networks and without maps.
 ring_fit <- function(n = 150, hidden = 16, epochs = 15, folds = 2, ..., covariance = "diagonal") {
   control <- cwmix_control(folds = folds, epochs = epochs, batch_size = 16, learning_rate = 0.01)
-  fit_stack(ring(n), hidden = hidden, control = control, covariance = covariance, ...)
+  without_maps(with_networks(
+    fit_stack(ring(n), hidden = hidden, control = control, covariance = covariance, ...)
+  ))
 }
 
 # Evaluates a fit without K as that of more than 20,000 rows, which has one split.
 one_split <- function(code) with_replaced("default_folds", function(n) 1L, code)
+
+# The same as that of few rows in several columns, but with networks.
+with_networks <- function(code) with_replaced("bears_networks", function(search) TRUE, code)
+
+# The same without candidates behind maps: of raw columns alone, it is one Gaussian mixture.
+without_maps <- function(code) with_replaced("search_maps", function(...) NULL, code)
+
+# Candidates that are fitted in all folds, of which a stack is made.
+complete_candidates <- function(search) {
+  Filter(function(one) length(one$fits) == length(search$folds), search$candidates)
+}
+
+# The start of EM at K groups of a tree of all rows.
+start_of_tree <- function(x, K, full, floor) {
+  tree_start(x, stats::cutree(cluster_tree(x), K), full, floor)
+}
 
 # A fit without K with the search that led to it, which is not kept: list(fit, search).
 search_of <- function(code) {
@@ -46,6 +65,12 @@ search_of <- function(code) {
   }
   fit <- with_replaced("finish_stack", keep, code)
   list(fit = fit, search = search)
+}
+
+# The search of a fit to x without K, before any maps and after next to nothing else.
+search_for <- function(x, ...) {
+  fit <- function() without_maps(fit_stack(x, ..., covariance = "diagonal"))
+  with_replaced("candidate_sizes", 1L, search_of(fit()))$search
 }
 
 # An interrupt at the call of that number of an internal function while code is evaluated.

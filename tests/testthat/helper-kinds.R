@@ -122,12 +122,22 @@ function_kinds <- function() {
 
 mapped <- function(base, ...) new_mapped(list(...), base, base$frame, "cwmix_model")
 
+# A shape with two tops, a level interval and tails of different slopes.
+uneven_shape <- function() {
+  normalise_shape(list(
+    start = -2.5, step = 0.7, log_density = c(-4, -1.5, -1, -1, -2.2, -1.2, -1.5, -3, -6)
+  ))
+}
+
+shape_knots_of <- function(shape) shape$start + shape$step * (seq_along(shape$log_density) - 1)
+
 mapped_kinds <- function() {
   asinh <- list(kind = "asinh", center = 0.5, scale = 2)
   above <- list(kind = "log", end = -4, sign = 1)
   below <- list(kind = "log", end = 9, sign = -1)
   between <- list(kind = "logit", lower = -3, upper = 4)
   linear <- list(kind = "linear", center = 1, scale = 2)
+  scores <- list(kind = "scores", inner = between, shape = uneven_shape())
   plane <- pmin(pmax(make_points(20, 2), -2.5), 3.5)
   waiting <- faithful$waiting
   list(
@@ -138,8 +148,8 @@ mapped_kinds <- function() {
     ),
     "mapped, constant" = kind(mapped(make_model(2, 3, NULL), below, asinh), plane),
     "mapped, one column" = kind(mapped(vector_model(), above), c(-1, 0.5, 2, 3), outside = -5),
-    "mapped, one column, logit" = kind(
-      mapped(switching_model(), between), c(-2, 0.5, 1, 3.5),
+    "mapped, one column, scores" = kind(
+      mapped(switching_model(), scores), c(-2, 0.5, 1, 3.5),
       outside = 4.5
     ),
     "mapped, fitted" = fitted_kind(fit_network(faithful, map = "columns"), faithful),

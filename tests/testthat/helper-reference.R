@@ -418,37 +418,30 @@ reference_average_gradient <- function(x, ps, shares, a = rep(1, nrow(x))) {
   }, ps, shares)
 }
 
-# The mean, over draws of weights of the rows, of what shares these give; what is smaller than
-# `least` is left out.
-reference_stacking_shares <- function(scores, weights, draws, iterations, least) {
-  shares <- numeric(ncol(scores))
-  for (b in seq_len(draws)) {
-    a <- rexp(nrow(scores)) * weights
-    shares <- shares + reference_shares_by_rows(scores, a, iterations) / draws
-  }
-  shares <- ifelse(shares < least, 0, shares)
-  shares / sum(shares)
-}
-
-# The mean of the stacking weights (iterations of EM for the weights of a mixture from equal ones)
-# and of those in proportion to exp(total score).
-reference_shares_by_rows <- function(scores, a, iterations) {
+# Steps of EM for the weights of a mixture of candidates, from those given, until none moves by more
+# than 1e-6; each takes from a candidate what its df are more than the mean's, as a share of n.
+reference_stacked_weights <- function(scores, a, df = numeric(ncol(scores)),
+                                      start = rep(1 / ncol(scores), ncol(scores)), steps = 300) {
   n <- nrow(scores)
-  candidates <- ncol(scores)
   a <- a / sum(a)
-  stacked <- rep(1 / candidates, candidates)
-  for (iteration in seq_len(iterations)) {
-    posterior <- matrix(0, n, candidates)
+  weights <- start
+  for (step in seq_len(steps)) {
+    posterior <- matrix(0, n, ncol(scores))
     for (i in seq_len(n)) {
-      posterior[i, ] <- exp(reference_log_softmax(log(stacked) + scores[i, ]))
+      posterior[i, ] <- exp(reference_log_softmax(log(weights) + scores[i, ]))
     }
-    for (m in seq_len(candidates)) stacked[m] <- sum(a * posterior[, m])
+    following <- numeric(ncol(scores))
+    for (m in seq_along(following)) {
+      # no candidate gains more than twice what it has
+      price <- max((df[m] - sum(weights * df)) / n, -0.5)
+      following[m] <- sum(a * posterior[, m]) / (1 + price)
+    }
+    following <- following / sum(following)
+    moved <- max(abs(following - weights))
+    weights <- following
+    if (moved < 1e-6) break
   }
-  total <- numeric(candidates)
-  # a row says at most 10 nats against a candidate
-  bounded <- pmax(scores, apply(scores, 1, max) - 10)
-  for (m in seq_len(candidates)) total[m] <- n * sum(a * bounded[, m])
-  (stacked + exp(reference_log_softmax(total))) / 2
+  weights
 }
 
 # Log densities of the rows of x, on the scale of the data, under the fits of a candidate to all
@@ -459,8 +452,21 @@ reference_held_out <- function(search, candidate, activation = "tanh") {
   for (i in seq_along(value)) {
     fold <- which(vapply(search$folds, function(fold) i %in% fold$held, NA))
     p <- c(candidate$fits[[fold]], list(activation = activation))
-    u <- (sample$y[i, ] - sample$center) / sample$scale
-    value[i] <- reference_log_density(rbind(u), p) - sum(log(sample$scale))
+    y <- sample$y[i, ]
+    view <- candidate$views[[fold]]
+    if (is.null(view)) {
+      u <- (y - sample$center) / sample$scale
+      value[i] <- reference_log_density(rbind(u), p) - sum(log(sample$scale))
+      next
+    }
+    log_slope <- 0
+    for (j in seq_along(y)) {
+      kind <- column_maps[[view$maps[[j]]$kind]]
+      u <- kind$forward(view$maps[[j]], y[j])
+      log_slope <- log_slope + kind$log_slope(view$maps[[j]], y[j], u) - log(view$scale[j])
+      y[j] <- (u - view$center[j]) / view$scale[j]
+    }
+    value[i] <- reference_log_density(rbind(y), p) + log_slope
   }
   value
 }

@@ -3,7 +3,13 @@ maps <- list(
   asinh = list(kind = "asinh", center = 0.5, scale = 0.3),
   "log, lower end" = list(kind = "log", end = -4, sign = 1),
   "log, upper end" = list(kind = "log", end = 9, sign = -1),
-  logit = list(kind = "logit", lower = -3, upper = 4)
+  logit = list(kind = "logit", lower = -3, upper = 4),
+  scores = list(
+    kind = "scores", inner = list(kind = "asinh", center = 0.5, scale = 2), shape = uneven_shape()
+  ),
+  "scores between ends" = list(
+    kind = "scores", inner = list(kind = "logit", lower = -3, upper = 4), shape = uneven_shape()
+  )
 )
 
 test_that("maps increase, and their slopes and inverses are those of differences", {
@@ -13,6 +19,7 @@ test_that("maps increase, and their slopes and inverses are those of differences
     at <- map_forward(map, cbind(y))
     u <- at$u[, 1]
     expect_true(all(diff(u) > 0), info = name)
+    # a shape's density has a bend at each knot, which none of these comes near
     step <- 1e-6
     slope <- (map_forward(map, cbind(y + step))$u - map_forward(map, cbind(y - step))$u) / 2 / step
     expect_equal(at$log_det, log(slope[, 1]), tolerance = 1e-6, info = name)
@@ -31,18 +38,51 @@ test_that("several columns are mapped each by its own, and have no image outside
   expect_equal(at$log_det[-1], (each[[1]]$log_det + each[[2]]$log_det)[-1])
 })
 
+test_that("scores make the distribution of their shape a normal one", {
+  map <- maps$scores
+  y <- seq(-9, 12, length.out = 40)
+  at <- map_forward(list(map), cbind(y))
+  t <- asinh((y - 0.5) / 2)
+  expect_equal(at$u[, 1], normal_score(map$shape, t))
+  # q(u) u' = f(t) t'
+  density <- exp(log_linear_density(map$shape, t)) / (2 * cosh(t))
+  expect_equal(dnorm(at$u[, 1]) * exp(at$log_det), density)
+  expect_identical(map_range(maps[["scores between ends"]]), c(-3, 4))
+  expect_identical(map_range(map), c(-Inf, Inf))
+  expect_identical(describe_map(map), "scores of asinh")
+})
+
+test_that("points come back from images far out", {
+  u <- cbind(c(-30, -9, -2, 0, 1e-4, 3, 12, 30))
+  for (name in c("asinh", "logit", "log, lower end", "scores")) {
+    map <- maps[name]
+    # where rounding leaves no digits between a point and an end
+    some <- abs(u) < if (name %in% c("logit", "log, lower end")) 10 else 31
+    there <- u[some, , drop = FALSE]
+    back <- map_forward(map, map_inverse(map, there))$u
+    expect_equal(back, there, tolerance = 1e-9, info = name)
+  }
+})
+
 test_that("maps do not overflow far out", {
   far <- c(-1e300, -1e10, 1e10, 1e300)
   at <- map_forward(maps["asinh"], cbind(far))
   expect_true(all(is.finite(at$u) & is.finite(at$log_det)))
   expect_equal(at$log_det, -log(abs(far)), tolerance = 0.01)
+  at <- map_forward(maps["scores"], cbind(far))
+  expect_true(all(is.finite(at$u) & is.finite(at$log_det)))
+  expect_false(is.unsorted(at$u, strictly = TRUE))
 })
 
 test_that("maps that are none are refused", {
   base <- vector_model()
   bad <- list(
-    list(), list(kind = "cube"), list(kind = "asinh", center = 0), list(kind = "log", end = 0, sign = 2),
-    list(kind = "asinh", center = 0, scale = -1), list(kind = "logit", lower = 1, upper = 0), "log"
+    list(), list(kind = "cube"), list(kind = "asinh", center = 0),
+    list(kind = "log", end = 0, sign = 2), list(kind = "asinh", center = 0, scale = -1),
+    list(kind = "logit", lower = 1, upper = 0), "log",
+    maps$scores[-3], replace(maps$scores, "inner", list(list(kind = "cube"))),
+    replace(maps$scores, "inner", list(NULL)),
+    replace(maps$scores, "shape", list(replace(uneven_shape(), "step", -1)))
   )
   for (map in bad) {
     broken <- new_mapped(list(map), base, base$frame, "cwmix_model")

@@ -522,7 +522,7 @@ test_that("components end with the rows that they must hold, in EM for candidate
   w <- with_fixed_seed(1, runif(60, 0.1, 3))
   task <- list(floor = c(1e-6, 1e-6), control = cwmix_control(em_tolerance = 1e-5))
   for (weights in list(NULL, w / mean(w))) {
-    start <- tree_start(cluster_tree(x), 12, TRUE, task$floor)
+    start <- start_of_tree(x, 12, TRUE, task$floor)
     run <- em_run(start, list(x = x, weights = weights), task, pool(), least = 8)
     expect_true(run$converged)
     p <- c(run$parameters, list(activation = "tanh"))

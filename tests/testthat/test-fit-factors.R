@@ -83,8 +83,7 @@ test_that("damping makes correlations a share smaller", {
 adjusted_run <- function(x, K, structure, ...) {
   set <- list(x = scale(x), weights = NULL)
   task <- list(floor = rep(1e-6, ncol(x)), control = cwmix_control(...))
-  tree <- cluster_tree(set$x)
-  em_adjusted(tree_start(tree, K, TRUE, task$floor), set, task, structure)
+  em_adjusted(start_of_tree(set$x, K, TRUE, task$floor), set, task, structure)
 }
 
 factor_structure <- function(rank, tied, least = 0) {
@@ -122,7 +121,7 @@ test_that("EM with adjusted covariances gains, tied and each component's own", {
   }
   for (tied in c(TRUE, FALSE)) {
     structure <- factor_structure(2, tied)
-    start <- tree_start(cluster_tree(set$x), 3, TRUE, task$floor)
+    start <- start_of_tree(set$x, 3, TRUE, task$floor)
     scores <- numeric(8)
     for (iterations in 1:8) {
       task$control$em_iterations <- iterations

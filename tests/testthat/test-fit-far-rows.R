@@ -56,7 +56,7 @@ test_that("rows are far where at most five lie behind a gap of a hundred times",
 
 test_that("rows far from all others are one broad component, which a warning names", {
   x <- with_fixed_seed(1, rnorm(100))
-  seen <- catch_conditions(search_of(fit_stack(c(x, 1e6, 2e6))))
+  seen <- catch_conditions(search_of(without_maps(fit_stack(c(x, 1e6, 2e6)))))
   expect_length(seen$conditions, 1)
   expect_s3_class(seen$conditions[[1]], c("cwmix_far_rows", "warning"))
   expect_identical(
@@ -73,7 +73,7 @@ test_that("rows far from all others are one broad component, which a warning nam
   expect_equal(as.double(mean(fit)), mean(c(x, 1e6, 2e6)), tolerance = 1e-3)
   expect_equal(exp(constant_log_weights(mixture))[broad], 2 / 102)
   # the others are those of the other rows
-  alone <- fit_stack(x)
+  alone <- without_maps(fit_stack(x))
   expect_equal(mixture$mean[-broad], alone$members[[1]]$mean[, 1])
   expect_equal(predict(fit, x), predict(alone, x) * 100 / 102, tolerance = 1e-3)
   expect_equal(pcwmix(c(-Inf, Inf), fit), c(0, 1))
@@ -87,11 +87,21 @@ test_that("rows far from all others are one broad component, which a warning nam
   # they count as the bound of what a row can lose
   expect_gt(fit$held_out[["score"]], alone$held_out[["score"]] - 1)
   expect_lt(fit$held_out[["score"]], alone$held_out[["score"]])
+  # behind maps as well
+  skewed <- with_fixed_seed(1, rexp(100))
+  expect_warning(fit <- fit_stack(c(skewed, 1e6, 2e6)), "rows 101, 102", class = "cwmix_far_rows")
+  alone <- fit_stack(skewed)
+  expect_gt(length(fit$members), 1)
+  expect_equal(predict(fit, skewed), predict(alone, skewed) * 100 / 102, tolerance = 1e-3)
+  expect_identical(sum(fit$component_folds == 0), 1L)
   # in several columns, and by weights
   y <- ring(60)
   y[c(7, 40), ] <- c(1e6, 3, 2, -1e6)
   w <- rep(1:2, 30)
-  expect_warning(fit <- fit_stack(y, weights = w), "rows 7, 40, far", class = "cwmix_far_rows")
+  expect_warning(
+    fit <- without_maps(fit_stack(y, weights = w)), "rows 7, 40, far",
+    class = "cwmix_far_rows"
+  )
   expect_equal(
     exp(constant_log_weights(fit$members[[1]]))[fit$component_folds == 0], 3 / 90
   )

@@ -2,7 +2,7 @@ test_that("networks of all folds stop at the epoch of the best mean held-out sco
   for (optimiser in c("adam", "lbfgs")) {
     control <- cwmix_control(folds = 2, epochs = 6, learning_rate = 0.02, optimiser = optimiser)
     found <- search_of(fit_stack(ring(100), covariance = "diagonal", control = control))$search
-    start <- found$candidates[[3]]
+    start <- complete_candidates(found)[[2]]
     real <- held_out_scores
     seen <- list()
     note <- function(search, fits, ...) {
@@ -18,7 +18,7 @@ test_that("networks of all folds stop at the epoch of the best mean held-out sco
     expect_identical(best$epochs, which.max(scores))
     expect_equal(best$score, max(scores))
     expect_identical(best$fits, seen[[best$epochs]]$fits)
-    expect_gt(best$score, mean(start$scores))
+    expect_gt(best$score, mean(unlist(start$scores)))
   }
 })
 
@@ -31,7 +31,8 @@ test_that("patience ends the training of networks", {
     rounds <<- rounds + 1
     real(...)
   }
-  start <- found$candidates[[which.max(vapply(found$candidates, function(c) mean(c$scores), 0))]]
+  raw <- Filter(function(one) one$scale == "raw", complete_candidates(found))
+  start <- raw[[which.max(vapply(raw, function(one) mean(unlist(one$scores)), 0))]]
   best <- with_replaced(
     "held_out_scores", count, with_fixed_seed(1, train_folds(found, start, 8L, "tanh"))
   )

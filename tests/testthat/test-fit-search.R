@@ -252,12 +252,136 @@ test_that("a candidate whose fit breaks down is left out", {
   )
 })
 
+test_that("candidates are tried in the first folds, with sixty held-out rows or all", {
+  raced <- function(...) {
+    raced_folds(list(folds = lapply(c(...), function(n) list(held = seq_len(n)))))
+  }
+  expect_identical(raced(100, 100), 1L)
+  expect_identical(raced(60, 60), 1L)
+  expect_identical(raced(59, 1, 60), 1:2)
+  expect_identical(raced(20, 20, 20, 20, 20), 1:3)
+  expect_identical(raced(12, 12, 12, 12, 12, 12, 12), 1:5)
+  expect_identical(raced(5, 5, 5), 1:3)
+  expect_identical(raced(4000), 1L)
+})
+
+# A search of a fit to x without candidates so far.
+empty_search <- function(x, ...) {
+  search <- search_for(x, ...)
+  search$candidates <- list()
+  search
+}
+
+test_that("the race's score is the mean in its folds, bounded, by weights", {
+  search <- list(raced = 1:2, weights = c(0.1, 0.2, 0.1, 0.3, 0.1, 0.2), folds = vector("list", 3))
+  candidate <- list(scores = list(c(-1, -3), c(-2, -5), c(-9, -9)))
+  expect_equal(raced_score(search, candidate), -(0.1 + 0.6 + 0.2 + 1.5) / 0.7)
+  # one that is raced alone has the same
+  expect_identical(
+    raced_score(search, list(scores = candidate$scores[1:2])), raced_score(search, candidate)
+  )
+  many <- list(raced = 1L, weights = rep(1 / 40, 40))
+  scores <- with_fixed_seed(1, c(rnorm(39), -1e5))
+  expect_equal(
+    raced_score(many, list(scores = list(scores))), mean(bounded_scores(scores, rep(1, 40)))
+  )
+})
+
+test_that("a candidate that is impossible is no candidate", {
+  x <- with_fixed_seed(1, rnorm(100))
+  search <- empty_search(x, folds = 4)
+  expect_identical(search$raced, 1:3)
+  good <- mixture_parameters(matrix(0), 1, FALSE, 0)
+  # so narrow that most rows are
+  nowhere <- mixture_parameters(matrix(1e200), 1, FALSE, 0)
+  fits <- rep(list(good), 4)
+  expect_identical(add_candidate(search, rep(list(nowhere), 3), "diagonal", 1L), -Inf)
+  expect_length(search$candidates, 0)
+  # where only a fold beyond the race is, those of the race do not tell
+  late <- replace(fits, 4, list(nowhere))
+  expect_identical(add_candidate(search, late, "diagonal", 1L), -Inf)
+  expect_length(search$candidates, 0)
+  score <- add_candidate(search, late[1:3], "diagonal", 1L)
+  held <- unlist(lapply(search$folds[1:3], `[[`, "held"))
+  sample <- search$task$sample
+  expected <- dnorm((sample$y[held, 1] - sample$center) / sample$scale, log = TRUE)
+  expect_equal(score, mean(expected))
+  expect_identical(add_candidate(search, fits, "diagonal", 1L, more = list(start = 2L)), score)
+  expect_length(search$candidates, 2)
+  one <- search$candidates[[2]]
+  expect_equal(unlist(one$scores[1:3]), expected)
+  expect_identical(one[c("covariance", "K", "scale", "start")], list(
+    covariance = "diagonal", K = 1L, scale = "raw", start = 2L
+  ))
+  expect_identical(is_complete(search, one), TRUE)
+  expect_identical(is_complete(search, search$candidates[[1]]), FALSE)
+})
+
+test_that("the best two sizes and one component are completed, as EM gives them", {
+  x <- ring(120)
+  search <- empty_search(x, folds = 6)
+  expect_identical(search$raced, 1:3)
+  structure <- structures(2, "auto")[["diagonal"]]
+  # what others have tried before is left as it is
+  try_mixture(search, "diagonal", structure, 4L)
+  before <- length(search$candidates)
+  for (K in c(1L, 2L, 3L, 5L, 7L, 10L)) try_mixture(search, "diagonal", structure, K)
+  tried <- search$candidates
+  scores <- candidate_scores(search)
+  complete_best(search, search$raw, before)
+  best <- order(scores[-1], decreasing = TRUE)[1:2] + 1
+  complete <- vapply(search$candidates, is_complete, NA, search = search)
+  expect_setequal(which(complete), union(best, 2))
+  expect_identical(search$candidates[!complete], tried[!complete])
+  # the race's fits and scores are as they were, the others those of the better start
+  expect_identical(candidate_scores(search), scores)
+  for (i in which(complete)) {
+    one <- search$candidates[[i]]
+    expect_identical(one$fits[1:3], tried[[i]]$fits)
+    expect_identical(one$scores[1:3], tried[[i]]$scores)
+    for (f in 4:6) {
+      fold <- search$folds[[f]]
+      again <- fit_in_folds(search, structure, one$K, search$raw, f, one$start)[[1]]$parameters
+      expect_equal(one$fits[[f]], again)
+      p <- c(one$fits[[f]], list(activation = "tanh"))
+      expect_close(one$scores[[f]], reference_log_density(fold$validation$x, p), 1e-9, floor = 1)
+    }
+  }
+  # a second time there is nothing to do
+  again <- search$candidates
+  complete_best(search, search$raw, before)
+  expect_identical(search$candidates, again)
+  # one that breaks down in a later fold stays as it is
+  search$candidates <- tried
+  broken <- function(...) NULL
+  with_replaced("fit_in_folds", broken, complete_best(search, search$raw, before))
+  expect_identical(search$candidates, tried)
+})
+
+test_that("what was only raced is not in the fit", {
+  both <- search_of(fit_stack(ring(120), folds = 6, covariance = "diagonal"))
+  raced <- Filter(function(one) length(one$fits) == 3, both$search$candidates)
+  complete <- complete_candidates(both$search)
+  expect_gt(length(raced), 0)
+  expect_identical(length(raced) + length(complete), length(both$search$candidates))
+  label <- function(one) paste(one$covariance, one$scale, one$K)
+  table <- both$fit$candidates
+  expect_setequal(paste(table$covariance, table$scale, table$K), vapply(complete, label, ""))
+  expect_identical(nrow(table), length(complete))
+  expect_length(both$fit$averaged, 6 * sum(table$share > 0))
+  # every structure and scale has its one component and at most two more
+  groups <- paste(table$covariance, table$scale)[!grepl("factor|damped", table$covariance)]
+  single <- tapply(table$K == 1, groups, sum)
+  expect_true(all(single >= 1))
+})
+
 test_that("an interrupt leaves what is complete, with one warning", {
   whole <- ring_fit()
   part <- function(name, at) {
     catch_conditions(with_interrupt(name, at, ring_fit()))
   }
-  for (stop in list(list("em_steps", 30), list("adam_steps", 3))) {
+  # some structures are complete after so many steps of EM, all after those of Adam
+  for (stop in list(list("em_steps", 150), list("adam_steps", 3))) {
     seen <- part(stop[[1]], stop[[2]])
     expect_length(seen$conditions, 1)
     expect_s3_class(seen$conditions[[1]], "cwmix_interrupted")

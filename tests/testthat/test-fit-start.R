@@ -2,8 +2,7 @@ test_that("EM starts from the groups of a hierarchical clustering", {
   centers <- rbind(c(-5, 0), c(5, 0), c(0, 50))
   group <- rep(1:3, c(10, 20, 30))
   x <- centers[group, ] + with_fixed_seed(1, matrix(rnorm(120), 60))
-  tree <- cluster_tree(x)
-  start <- tree_start(tree, 3, FALSE, c(0, 0))
+  start <- start_of_tree(x, 3, FALSE, c(0, 0))
   order <- order(exp(start$biases[[1]]))
   means <- t(vapply(1:3, function(k) colMeans(x[group == k, ]), c(0, 0)))
   expect_equal(start$mean[order, ], means)
@@ -11,27 +10,32 @@ test_that("EM starts from the groups of a hierarchical clustering", {
   within <- sqrt(colMeans((x - means[group, ])^2))
   expect_equal(exp(start$log_sd), matrix(within, 3, 2, byrow = TRUE))
   # the units of the columns do not matter
-  stretched <- tree_start(cluster_tree(x * rep(c(1, 1000), each = 60)), 3, FALSE, c(0, 0))
+  stretched <- start_of_tree(x * rep(c(1, 1000), each = 60), 3, FALSE, c(0, 0))
   expect_equal(stretched$mean / rep(c(1, 1000), each = 3), start$mean)
 
-  full <- tree_start(tree, 3, TRUE, c(0, 0))
+  full <- start_of_tree(x, 3, TRUE, c(0, 0))
   for (k in 1:3) expect_equal(full$log_cholesky[, , k], diag(log(within)))
-  one <- tree_start(tree, 1, FALSE, c(0, 0))
+  one <- start_of_tree(x, 1, FALSE, c(0, 0))
   expect_equal(one$mean, rbind(colMeans(x)))
   expect_equal(exp(one$log_sd), rbind(sqrt(colMeans((x - rep(colMeans(x), each = 60))^2))))
   # every row a group: only the floor is left
-  rows <- tree_start(tree, 60, FALSE, c(0.1, 0.2))
+  rows <- start_of_tree(x, 60, FALSE, c(0.1, 0.2))
   expect_equal(exp(rows$log_sd), matrix(c(0.1, 0.2), 60, 2, byrow = TRUE))
   expect_setequal(rows$mean[, 1], x[, 1])
 })
 
-test_that("a clustering takes equal rows, far ones and at most so many as asked", {
-  expect_length(cluster_tree(matrix(1, 5, 1))$tree$order, 5)
-  expect_length(cluster_tree(matrix(c(1, 2), 6, 2))$tree$order, 6)
-  expect_length(cluster_tree(rbind(matrix(0, 5, 2), c(1e-200, 1e-190)))$tree$order, 6)
-  some <- with_fixed_seed(1, cluster_tree(make_points(100, 2), most = 20))
-  expect_identical(dim(some$x), c(20L, 2L))
-  expect_length(some$tree$order, 20)
+test_that("groups of which some have no rows are those that are left", {
+  x <- make_points(9, 2)
+  group <- c(7L, 2L, 2L, 7L, 5L, 5L, 7L, 2L, 5L)
+  expect_identical(
+    tree_start(x, group, FALSE, c(0, 0)), tree_start(x, match(group, c(2, 5, 7)), FALSE, c(0, 0))
+  )
+})
+
+test_that("a clustering takes equal rows and far ones", {
+  expect_length(cluster_tree(matrix(1, 5, 1))$order, 5)
+  expect_length(cluster_tree(matrix(c(1, 2), 6, 2))$order, 6)
+  expect_length(cluster_tree(rbind(matrix(0, 5, 2), c(1e-200, 1e-190)))$order, 6)
 })
 
 # The covariance of all components, where they have one.
@@ -139,6 +143,20 @@ test_that("the largest group is split until there are K, fewer where rows are ti
     # the order of rows does not matter
     expect_identical(groups(y[50:1, ], K)[50:1], group)
   }
+})
+
+test_that("splits are gone on from where they were, and taken back", {
+  tied <- cbind(rep(c(1, 4, 9, 2), c(5, 3, 2, 1)))
+  for (x in list(make_points(50, 2), tied)) {
+    kept <- list()
+    for (K in c(3, 2, 7, 1, 20, 5)) {
+      kept <- more_splits(kept, x, K)
+      expect_identical(groups_of(kept, K), split_groups(x, K), info = K)
+      expect_lte(length(kept$parent), max(K, 20))
+    }
+  }
+  expect_identical(kept$done, TRUE)
+  expect_identical(max(groups_of(kept, 20)), 4L)
 })
 
 test_that("groups of rows are components with means, shares and spreads of their own", {

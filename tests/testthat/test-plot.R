@@ -118,7 +118,10 @@ test_that("the candidates of a fit without K are drawn and returned", {
   fits <- list(ring_fit(), fit_stack(log(rivers)), fit_stack(faithful, covariance = "full"))
   # of one that was interrupted one candidate may be all there is
   expect_warning(
-    alone <- with_interrupt("add_candidate", 2, fit_stack(log(rivers))), class = "cwmix_interrupted"
+    alone <- with_replaced(
+      "candidate_sizes", 1L, with_interrupt("complete_best", 2, fit_stack(log(rivers)))
+    ),
+    class = "cwmix_interrupted"
   )
   expect_identical(nrow(alone$candidates), 1L)
   expect_identical(alone$candidates$share, 1)
