@@ -125,7 +125,7 @@ finish_stack <- function(search, settings, matched, kept) {
   df <- vapply(candidates, degrees_of_candidate, 0)
   # In one column candidates are many for what they can differ in.
   if (ncol(task$sample$y) > 1) df <- 0 * df
-  shares <- few_weights(scores, search$weights, df)
+  shares <- team_weights(scores, search$weights, df, team_labels(candidates))
   used <- which(shares > 0)
   used <- used[order(shares[used], decreasing = TRUE)]
   far <- far_share(search)
