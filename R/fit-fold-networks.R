@@ -43,8 +43,8 @@ network_epochs <- function(search) {
 }
 
 # Trains from a candidate, or what is like one: whether the networks gain and are a candidate.
-add_network_candidate <- function(search, start, hidden, activation, epochs) {
-  trained <- train_folds(search, start, hidden, activation, epochs)
+add_network_candidate <- function(search, start, hidden, activation, epochs, mates = NULL) {
+  trained <- train_folds(search, start, hidden, activation, epochs, mates)
   trained$epochs > 0 && is.finite(add_candidate(
     search, trained$fits, start$covariance, start$K, hidden, trained$epochs, activation
   ))
@@ -57,7 +57,8 @@ search_team <- function(search, count, hidden, activation) {
   plan <- plan_team(search, count)
   for (i in seq_len(if (is.null(plan)) 0 else count)) {
     start <- team_start(search, plan, hidden, activation)
-    if (add_network_candidate(search, start, hidden, activation, plan$epochs)) {
+    mates <- Filter(function(one) !is.null(one$team), search$candidates)
+    if (add_network_candidate(search, start, hidden, activation, plan$epochs, mates)) {
       search$candidates[[length(search$candidates)]]$team <- 1L
     }
   }
@@ -138,15 +139,20 @@ team_weights <- function(scores, weights, df, labels) {
 }
 
 # Trains a network in every fold, all by the same number of epochs: that with the best mean held-out
-# score.
-train_folds <- function(search, start, hidden, activation, epochs = network_epochs(search)) {
+# score, or where there are candidates in the same team with the best of the average with them.
+train_folds <- function(search, start, hidden, activation, epochs = network_epochs(search),
+                        mates = NULL) {
+  others <- if (length(mates) > 0) score_matrix(mates, search)
+  judge <- function(scores) {
+    mean_score(log_row_sums(cbind(others, scores)) - log(length(mates) + 1), search$weights)
+  }
   task <- search$task
   task$control[c("schedule", "verbose")] <- list("constant", FALSE)
   runs <- Map(function(fold, parameters) {
     template <- add_network(parameters, hidden, activation)
     list(template = template, sets = fold["training"], state = new_state(template), trace = NULL)
   }, search$folds, start$fits)
-  best <- list(epochs = 0L, score = mean_score(start$scores, search$weights))
+  best <- list(epochs = 0L, score = judge(start$scores))
   epoch <- 0L
   while (epoch < epochs && epoch - best$epochs < task$control$patience) {
     more <- min(max(1L, epochs %/% 40L), epochs - epoch)
@@ -164,7 +170,7 @@ train_folds <- function(search, start, hidden, activation, epochs = network_epoc
     search$progress$at(NULL, status)
     fits <- lapply(runs, function(run) unflatten(run$state$average, run$template))
     scores <- held_out_scores(search, fits, activation)
-    score <- mean_score(bounded_scores(scores, search$weights), search$weights)
+    score <- judge(bounded_scores(scores, search$weights))
     if (isTRUE(score > best$score)) best <- list(fits = fits, epochs = epoch, score = score)
   }
   best

@@ -61,6 +61,28 @@ test_that("a team has the networks asked for, each its own, with the same share"
   expect_identical(fewer, both$search$candidates[seq_along(fewer)])
 })
 
+test_that("a network of a team stops where the average with the others is best", {
+  found <- search_of(fit_stack(ring(100), covariance = "diagonal"))$search
+  found$task$control <- cwmix_control(folds = 2, epochs = 6, learning_rate = 0.02)
+  start <- best_candidate(found)
+  mates <- list(list(scores = start$scores - 1), list(scores = rev(start$scores)))
+  real <- held_out_scores
+  seen <- list()
+  note <- function(...) {
+    seen[[length(seen) + 1]] <<- real(...)
+    seen[[length(seen)]]
+  }
+  best <- with_replaced("held_out_scores", note, with_fixed_seed(
+    1, train_folds(found, start, 8L, "tanh", mates = mates)
+  ))
+  average <- vapply(seen, function(scores) {
+    together <- exp(mates[[1]]$scores) + exp(mates[[2]]$scores) + exp(scores)
+    sum(log(together / 3) * found$weights)
+  }, 0)
+  expect_equal(best$score, max(average))
+  expect_identical(best$epochs, which.max(average))
+})
+
 test_that("a team counts as the average of its members", {
   scores <- with_fixed_seed(1, matrix(rnorm(120), 30))
   weights <- rep(1 / 30, 30)
