@@ -251,7 +251,11 @@ fold_density <- function(parameters, activation, task, view = NULL) {
     return(new_mapped(view$maps, base, task$sample$frame, "cwmix_model"))
   }
   if (length(parameters$weights) > 0) {
-    shares <- component_shares(parameters, activation, task$sample, task)
+    # Some rows tell an order.
+    sample <- task$sample
+    rows <- unique(round(seq(1, nrow(sample$y), length.out = min(nrow(sample$y), 20000))))
+    sample[c("y", "weights")] <- list(sample$y[rows, , drop = FALSE], sample$weights[rows])
+    shares <- component_shares(parameters, activation, sample, task)
     parameters <- order_components(parameters, order(shares, decreasing = TRUE))
   }
   fitted_density(parameters, activation, task, "cwmix_model")
