@@ -25,9 +25,9 @@
 #' @param starts A whole number of starts of EM, the best of three times as many random ones after
 #'   ten iterations (Biernacki et al. 2003); the best result is kept.
 #' @param networks For a fit without `K`, a whole number of networks that are trained, each from a
-#'   mixture of its own, and count alike in the average: how much time to give to the fit. `NULL` for
-#'   2 beyond 20,000 rows; fewer rows have up to three, from the best mixtures, which count as scores
-#'   say. See *Without K*.
+#'   mixture of its own, and count alike in the average: how much time to give to the fit. `NULL`
+#'   for 2 beyond 20,000 rows; fewer rows have up to three, from the best mixtures, which count as
+#'   scores say. See *Without K*.
 #' @param folds For a fit without `K` (others have none), a whole number from 2 of folds, with fewer
 #'   rows one a row; `NULL` for 10 up to 500 rows, 5 up to 20,000, and one split with at most 5,000
 #'   held-out rows beyond; or a vector of labels, one a row: rows with one label are held out
@@ -67,9 +67,10 @@
 #'   from the last step, in [update()] too.
 #' @section Without K: In a fit of [cwmix()] without `K`, `epochs = NULL` stands for about 10,000
 #'   steps, at least 5 and at most 150 passes (50 with `optimiser = "lbfgs"`). Where `networks` is
-#'   given, and beyond 20,000 rows, it stands for at most 4 million sqrt(networks / 2) visits of rows
-#'   by each network, but at least 10 passes: what networks learn of noise averages out, so more of
-#'   them are each trained longer, and four times as many take eight times as long. Some settings are
+#'   given, and beyond 20,000 rows, it stands for at most 4 million sqrt(networks / 2) visits of
+#'   rows by each network, but at least 10 passes: what networks learn of noise averages out, so
+#'   more of them are each trained longer, and four times as many take eight times as long. Some
+#'   settings are
 #'   not used or bounded: the learning rate is constant whatever `schedule` is; each EM of several
 #'   components has two starts, from a hierarchical clustering and one more, or one from the atoms,
 #'   whatever `starts` is, and a tolerance of at least 1e-5; EM for damped covariances and those of
