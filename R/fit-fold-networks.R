@@ -43,8 +43,8 @@ network_epochs <- function(search) {
 }
 
 # Trains from a candidate, or what is like one: whether the networks gain and are a candidate.
-add_network_candidate <- function(search, start, hidden, activation, epochs, mates = NULL) {
-  trained <- train_folds(search, start, hidden, activation, epochs, mates)
+add_network_candidate <- function(search, start, hidden, activation, epochs, latest = FALSE) {
+  trained <- train_folds(search, start, hidden, activation, epochs, latest)
   trained$epochs > 0 && is.finite(add_candidate(
     search, trained$fits, start$covariance, start$K, hidden, trained$epochs, activation
   ))
@@ -57,8 +57,7 @@ search_team <- function(search, count, hidden, activation) {
   plan <- plan_team(search, count)
   for (i in seq_len(if (is.null(plan)) 0 else count)) {
     start <- team_start(search, plan, hidden, activation)
-    mates <- Filter(function(one) !is.null(one$team), search$candidates)
-    if (add_network_candidate(search, start, hidden, activation, plan$epochs, mates)) {
+    if (add_network_candidate(search, start, hidden, activation, plan$epochs, latest = TRUE)) {
       search$candidates[[length(search$candidates)]]$team <- 1L
     }
   }
@@ -139,20 +138,18 @@ team_weights <- function(scores, weights, df, labels) {
 }
 
 # Trains a network in every fold, all by the same number of epochs: that with the best mean held-out
-# score, or where there are candidates in the same team with the best of the average with them.
+# score, or the latest that is not worse by a standard error. Networks of a team train as long as
+# that: what chance decides among epochs is little, and their average bears more.
 train_folds <- function(search, start, hidden, activation, epochs = network_epochs(search),
-                        mates = NULL) {
-  others <- if (length(mates) > 0) score_matrix(mates, search)
-  judge <- function(scores) {
-    mean_score(log_row_sums(cbind(others, scores)) - log(length(mates) + 1), search$weights)
-  }
+                        latest = FALSE) {
   task <- search$task
   task$control[c("schedule", "verbose")] <- list("constant", FALSE)
   runs <- Map(function(fold, parameters) {
     template <- add_network(parameters, hidden, activation)
     list(template = template, sets = fold["training"], state = new_state(template), trace = NULL)
   }, search$folds, start$fits)
-  best <- list(epochs = 0L, score = judge(start$scores))
+  best <- list(epochs = 0L, score = mean_score(start$scores, search$weights))
+  chosen <- best
   epoch <- 0L
   while (epoch < epochs && epoch - best$epochs < task$control$patience) {
     more <- min(max(1L, epochs %/% 40L), epochs - epoch)
@@ -170,8 +167,15 @@ train_folds <- function(search, start, hidden, activation, epochs = network_epoc
     search$progress$at(NULL, status)
     fits <- lapply(runs, function(run) unflatten(run$state$average, run$template))
     scores <- held_out_scores(search, fits, activation)
-    score <- judge(bounded_scores(scores, search$weights))
-    if (isTRUE(score > best$score)) best <- list(fits = fits, epochs = epoch, score = score)
+    scores <- bounded_scores(scores, search$weights)
+    at <- list(fits = fits, epochs = epoch, score = mean_score(scores, search$weights))
+    if (isTRUE(at$score > best$score)) {
+      best <- chosen <- at
+      best_scores <- scores
+    } else if (latest && best$epochs > 0) {
+      error <- score_error(scores - best_scores, search$weights)
+      if (isTRUE(best$score - at$score <= error)) chosen <- at
+    }
   }
-  best
+  chosen
 }
