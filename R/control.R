@@ -24,6 +24,10 @@
 #'   gains less.
 #' @param starts A whole number of starts of EM, the best of three times as many random ones after
 #'   ten iterations (Biernacki et al. 2003); the best result is kept.
+#' @param networks For a fit without `K`, a whole number of networks that are trained, each from a
+#'   mixture of its own, and count alike in the average: how much time to give to the fit. `NULL`
+#'   for 2 beyond 20,000 rows; fewer rows have up to three, from the best mixtures, which count as
+#'   scores say. See *Without K*.
 #' @param folds For a fit without `K` (others have none), a whole number from 2 of folds, with fewer
 #'   rows one a row; `NULL` for 10 up to 500 rows, 5 up to 20,000, and one split with at most 5,000
 #'   held-out rows beyond; or a vector of labels, one a row: rows with one label are held out
@@ -62,8 +66,12 @@
 #'   at a high learning rate, is as good as if the rate had been lowered before. Training goes on
 #'   from the last step, in [update()] too.
 #' @section Without K: In a fit of [cwmix()] without `K`, `epochs = NULL` stands for about 10,000
-#'   steps, at least 5 and at most 150 passes (50 with `optimiser = "lbfgs"`). Some settings are not
-#'   used or bounded: the learning rate is constant whatever `schedule` is; each EM of several
+#'   steps, at least 5 and at most 150 passes (50 with `optimiser = "lbfgs"`). Where `networks` is
+#'   given, and beyond 20,000 rows, it stands for at most 4 million sqrt(networks / 2) visits of
+#'   rows by each network, but at least 10 passes: what networks learn of noise averages out, so
+#'   more of them are each trained longer, and four times as many take eight times as long. Some
+#'   settings are
+#'   not used or bounded: the learning rate is constant whatever `schedule` is; each EM of several
 #'   components has two starts, from a hierarchical clustering and one more, or one from the atoms,
 #'   whatever `starts` is, and a tolerance of at least 1e-5; EM for damped covariances and those of
 #'   low rank plus diagonal one of at least 1e-4, in at most 100 iterations. The floor is a
@@ -84,9 +92,10 @@
 cwmix_control <- function(epochs = NULL, batch_size = NULL, learning_rate = 5e-3,
                           schedule = c("one-cycle", "constant"), weight_decay = NULL,
                           gradient_clip = 10, patience = 30, em_iterations = 500,
-                          em_tolerance = 1e-6, starts = 5, folds = NULL, sd_floor = 1e-3,
-                          precision = c("single", "double"), exact = FALSE, threads = NULL,
-                          optimiser = c("adam", "lbfgs"), verbose = interactive(), ...) {
+                          em_tolerance = 1e-6, starts = 5, networks = NULL, folds = NULL,
+                          sd_floor = 1e-3, precision = c("single", "double"), exact = FALSE,
+                          threads = NULL, optimiser = c("adam", "lbfgs"), verbose = interactive(),
+                          ...) {
   call <- user_call()
   check_dots_empty(..., call = call)
   count_or_null <- function(x, arg, min) if (!is.null(x)) check_count(x, arg, call, min)
@@ -105,6 +114,7 @@ cwmix_control <- function(epochs = NULL, batch_size = NULL, learning_rate = 5e-3
       em_iterations = check_count(em_iterations, "em_iterations", call),
       em_tolerance = check_number(em_tolerance, "em_tolerance", call, 0, open = TRUE),
       starts = check_count(starts, "starts", call),
+      networks = count_or_null(networks, "networks", 1),
       folds = check_folds(folds, call),
       sd_floor = check_number(sd_floor, "sd_floor", call, 0),
       precision = check_choice(precision, c("single", "double"), "precision", call),

@@ -6,6 +6,13 @@ new_mapped <- function(maps, base, frame, class = NULL, ...) {
   new_density(list(maps = maps, base = base, ...), frame, c(class, "cwmix_mapped"))
 }
 
+# One density of several normal mixtures behind the same maps, by shares that sum to one.
+merge_bases <- function(densities, shares) {
+  merged <- densities[[1]]
+  merged$base <- merge_mixtures(lapply(densities, `[[`, "base"), shares)
+  merged
+}
+
 #' @export
 size.cwmix_mapped <- function(object) size(object$base)
 

@@ -8,13 +8,13 @@ new_sum <- function(members, shares, frame, class = NULL, ...) {
 
 # The sum of densities: those that are sums count as their members, and normal mixtures with
 # constant weights become one, the last. `averaged` are the shares of all that went in.
-sum_of <- function(densities, shares, class = NULL, ...) {
+sum_of <- function(densities, shares, class = NULL, averaged = NULL, ...) {
   frame <- common_frame(lapply(densities, `[[`, "frame"))
   parts <- Map(summands, densities, shares)
-  averaged <- unlist(lapply(parts, `[[`, "shares"))
-  merged <- merge_constant(do.call(c, lapply(parts, `[[`, "parts")), averaged)
+  shares <- unlist(lapply(parts, `[[`, "shares"))
+  merged <- merge_constant(do.call(c, lapply(parts, `[[`, "parts")), shares)
   members <- lapply(merged$members, function(member) replace(member, "frame", list(frame)))
-  new_sum(members, merged$shares, frame, class, averaged = averaged, ...)
+  new_sum(members, merged$shares, frame, class, averaged = averaged %||% shares, ...)
 }
 
 merge_constant <- function(members, shares) {

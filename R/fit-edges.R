@@ -20,24 +20,23 @@ lost_mass <- function(search, candidate, activation) {
   if (length(columns) == 0) {
     return(0)
   }
-  lost <- vapply(seq_along(candidate$fits), function(f) {
-    fit <- candidate$fits[[f]]
-    if (length(fit$weights) > 0) {
-      density <- fold_density(fit, activation, search$task)
+  lost <- Map(function(parameters, view) {
+    if (length(parameters$weights) > 0) {
+      density <- fold_density(parameters, activation, search$task)
       return(max(colMeans(draw(density, 4000L)[, columns, drop = FALSE] < 0)))
     }
-    sd <- component_sd(
-      if (!is.null(fit$log_sd)) exp(fit$log_sd),
-      if (is.null(fit$log_sd)) exp_diagonal(fit$log_cholesky)
-    )
-    zero <- zero_of(search$task$sample, candidate$views[[f]])
-    share <- exp(fit$biases[[1]])
-    share <- share / sum(share)
-    max(vapply(columns, function(j) {
-      sum(share * stats::pnorm(zero[j], fit$mean[, j], sd[, j]))
-    }, 0))
-  }, 0)
-  mean(lost)
+    zero <- zero_of(search$task$sample, view)
+    max(vapply(columns, function(j) mixture_below(parameters, j, zero[j]), 0))
+  }, candidate$fits, candidate$views)
+  mean(unlist(lost))
+}
+
+# The probability of a column below a point under a mixture with constant weights.
+mixture_below <- function(parameters, j, at) {
+  cholesky <- if (is.null(parameters$log_sd)) exp_diagonal(parameters$log_cholesky)
+  sd <- component_sd(if (is.null(cholesky)) exp(parameters$log_sd), cholesky)
+  share <- exp(parameters$biases[[1]])
+  sum(share * stats::pnorm(at, parameters$mean[, j], sd[, j])) / sum(share)
 }
 
 # Zero in each column's units, -Inf where it is below a map's range.

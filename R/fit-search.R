@@ -106,79 +106,13 @@ new_folds <- function(task, labels = NULL) {
   })
 }
 
-some_rows <- function(set, most) {
-  if (nrow(set$x) <= most) {
-    return(set)
-  }
-  rows <- sort(sample.int(nrow(set$x), most))
-  list(
-    x = set$x[rows, , drop = FALSE], weights = set$weights[rows], atoms = set$atoms[rows],
-    offset = set$offset
-  )
-}
-
 # The folds that candidates are tried in: the first ones, with some sixty held-out rows.
 raced_folds <- function(search) {
   rows <- cumsum(vapply(search$folds, function(fold) length(fold$held), 0L))
   seq_len(min(length(rows), sum(rows < 60) + 1))
 }
 
-# Log densities of the held-out rows of a fold under its fit, on the standardised scale.
-fold_scores <- function(search, fold, parameters, activation = "tanh") {
-  how <- list(threads = search$task$control$threads)
-  model <- engine_model(parameters, activation)
-  engine_density(model, fold$validation$x, "density", how) + (fold$shift %||% 0)
-}
-
-held_out_scores <- function(search, fits, activation = "tanh") {
-  unlist(Map(function(fold, fit) fold_scores(search, fold, fit, activation), search$folds, fits))
-}
-
-# One more candidate, with fits in all folds, or in the first ones: its score there, -Inf without
-# an entry where it has none. `more` are further fields.
-add_candidate <- function(search, fits, covariance, K, hidden = NULL, epochs = NA,
-                          activation = "tanh", scale = search$raw, more = NULL) {
-  candidate <- c(list(
-    fits = fits, scores = Map(function(fold, fit) fold_scores(search, fold, fit, activation),
-      scale$folds[seq_along(fits)], fits
-    ), views = lapply(scale$folds, `[[`, "view"), covariance = covariance, K = K, hidden = hidden,
-    epochs = epochs, scale = scale$name
-  ), more)
-  score <- raced_score(search, candidate)
-  if (!is.finite(score) || !is_usable(search, candidate)) {
-    return(-Inf)
-  }
-  search$candidates[[length(search$candidates) + 1]] <- candidate
-  score
-}
-
-# The mean score in the folds of the race.
-raced_score <- function(search, candidate) {
-  scores <- unlist(candidate$scores[search$raced])
-  weights <- search$weights[seq_along(scores)]
-  mean_score(bounded_scores(scores, weights), weights)
-}
-
-# No tenth of the rows of all folds is impossible.
-is_usable <- function(search, candidate) {
-  !is_complete(search, candidate) || all(is.finite(all_scores(search, candidate)))
-}
-
-is_complete <- function(search, candidate) length(candidate$fits) == length(search$folds)
-
-# Bounded scores of all held-out rows.
-all_scores <- function(search, candidate) {
-  bounded_scores(unlist(candidate$scores), search$weights)
-}
-
 # EM and training end in good order at an interrupt; a search then ends too.
 interrupt_again <- function() {
   signalCondition(structure(list(message = "", call = NULL), class = c("interrupt", "condition")))
 }
-
-# In the race.
-candidate_scores <- function(search) {
-  vapply(search$candidates, function(one) raced_score(search, one), 0)
-}
-
-best_candidate <- function(search) search$candidates[[which.max(candidate_scores(search))]]

@@ -1,11 +1,5 @@
 # How much candidates count in a stack, by their scores of held-out units.
 
-# Candidates' scores of held-out rows, a column each.
-score_matrix <- function(candidates, search) {
-  scores <- vapply(candidates, function(one) all_scores(search, one), search$weights)
-  matrix(scores, length(search$weights))
-}
-
 # Weights that maximise the mean log of the weighted held-out densities, by EM to convergence, each
 # step of which takes from a candidate what its parameters are more than the mean's, as an
 # information criterion does.
@@ -69,4 +63,21 @@ priced_weights <- function(scores, a, df) {
     share <- replace(double(length(share)), simplest, 1)
   }
   share
+}
+
+# A label for each candidate: those of a team have the same.
+team_labels <- function(candidates) {
+  team <- vapply(candidates, function(one) one$team %||% 0L, 0L)
+  labels <- ifelse(team > 0, paste("team", team), seq_along(candidates))
+  match(labels, unique(labels))
+}
+
+# Weights of candidates by their scores, those of a team alike.
+team_weights <- function(scores, weights, labels) {
+  size <- tabulate(labels)
+  together <- vapply(seq_along(size), function(label) {
+    log_row_sums(scores[, labels == label, drop = FALSE]) - log(size[label])
+  }, scores[, 1])
+  together <- matrix(together, nrow(scores))
+  (few_weights(together, weights) / size)[labels]
 }

@@ -161,15 +161,14 @@ finish_stack <- function(search, settings, matched, kept) {
   shares <- if (ncol(task$sample$y) == 1) {
     priced_weights(scores, search$weights, df)
   } else {
-    few_weights(scores, search$weights)
+    team_weights(scores, search$weights, team_labels(candidates))
   }
   shares <- with_room(search, candidates, shares)
   used <- which(shares > 0)
   used <- used[order(shares[used], decreasing = TRUE)]
   far <- far_share(search)
   parts <- stack_parts(search, candidates[used], shares[used], settings$activation, far)
-  object <- sum_of(unname(parts$densities), parts$shares, "cwmix_stack")
-  object$averaged <- parts$averaged
+  object <- sum_of(unname(parts$densities), parts$shares, "cwmix_stack", parts$all_shares)
   held_out <- held_out_score(search, candidates[used], shares[used], settings$activation)
   if (search$interrupted) {
     warn_cwmix("Interrupted: the candidates so far are used.", "cwmix_interrupted", NULL)
@@ -190,9 +189,9 @@ finish_stack <- function(search, settings, matched, kept) {
   ))
 }
 
-# What is averaged, list(densities, shares, folds, averaged): the candidates' fits, and for far rows
-# one broad component; `folds` of the components in the order of sum_of(), 0 for that one;
-# `averaged` the share of each fit. Mixtures behind the same maps are one.
+# What is averaged, list(densities, shares, folds, all_shares): the candidates' fits, and for far
+# rows one broad component; `folds` of the components in the order of sum_of(), 0 for that one;
+# `all_shares` those of each fit. Mixtures behind the same maps are one.
 stack_parts <- function(search, candidates, shares, activation, far) {
   count <- length(search$folds)
   parts <- do.call(c, Map(function(candidate, share) {
@@ -208,7 +207,7 @@ stack_parts <- function(search, candidates, shares, activation, far) {
     broad <- list(density = broad_density(search), share = far, fold = 0L, scale = "")
     parts <- c(parts, list(broad))
   }
-  averaged <- vapply(parts, `[[`, 0, "share")
+  all_shares <- vapply(parts, `[[`, 0, "share")
   parts <- merge_mapped(parts)
   densities <- lapply(parts, `[[`, "density")
   shares <- vapply(parts, `[[`, 0, "share")
@@ -222,7 +221,7 @@ stack_parts <- function(search, candidates, shares, activation, far) {
   }
   list(
     densities = densities, shares = shares,
-    folds = c(rep(folds[!mixture], sizes[!mixture]), merged), averaged = averaged
+    folds = c(rep(folds[!mixture], sizes[!mixture]), merged), all_shares = all_shares
   )
 }
 
@@ -234,8 +233,7 @@ merge_mapped <- function(parts) {
     shares <- vapply(alike, `[[`, 0, "share")
     first <- alike[[1]]
     if (length(alike) > 1) {
-      bases <- lapply(alike, function(part) part$density$base)
-      first$density$base <- merge_mixtures(bases, shares / sum(shares))
+      first$density <- merge_bases(lapply(alike, `[[`, "density"), shares / sum(shares))
       first$share <- sum(shares)
     }
     first
@@ -292,40 +290,6 @@ stop_without_candidates <- function(search) {
     "Every mixture gives a tenth of the held-out rows a density of 0: give `K`.",
     "cwmix_numerical_error", NULL
   )
-}
-
-# The parameters of a mixture; of the columns' maps, their ends and scales.
-degrees_of_candidate <- function(candidate) {
-  parameters <- candidate$fits[[1]]
-  K <- candidate$K
-  if (startsWith(candidate$scale, "scores of")) {
-    return(6 + candidate$views[[1]]$maps[[1]]$shape$df)
-  }
-  d <- ncol(parameters$mean)
-  tied <- grepl("tied", candidate$covariance)
-  each <- if (is.null(parameters$log_sd)) {
-    d * (d + 1) / 2
-  } else if (grepl("spherical", candidate$covariance)) {
-    1
-  } else {
-    d
-  }
-  maps <- if (candidate$scale != "raw") 2 * d else 0
-  K * d + K - 1 + each * (if (tied) 1 else K) + maps
-}
-
-fold_density <- function(parameters, activation, task, view = NULL) {
-  if (!is.null(view)) {
-    d <- ncol(parameters$mean)
-    base <- unstandardise_parameters(parameters, view$center, view$scale)
-    base <- normal_of(base, "tanh", image_frame(d), "cwmix_model")
-    return(new_mapped(view$maps, base, task$sample$frame, "cwmix_model"))
-  }
-  if (length(parameters$weights) > 0) {
-    shares <- component_shares(parameters, activation, task$sample, task)
-    parameters <- order_components(parameters, order(shares, decreasing = TRUE))
-  }
-  fitted_density(parameters, activation, task, "cwmix_model")
 }
 
 # A row a candidate, the best first. What those score that were dropped in the race is estimated by

@@ -7,6 +7,7 @@ test_that("settings have the documented defaults", {
   expect_null(control$threads)
   expect_null(control$weight_decay)
   expect_null(control$folds)
+  expect_null(control$networks)
   expect_identical(control$schedule, "one-cycle")
   expect_identical(control$precision, "single")
   expect_false(control$exact)
@@ -18,7 +19,7 @@ test_that("settings are kept as given, counts as integers", {
   control <- cwmix_control(
     epochs = 3, batch_size = 7, learning_rate = 1L, schedule = "constant", weight_decay = 0,
     gradient_clip = Inf, patience = Inf, em_iterations = 9, em_tolerance = 1e-3, starts = 2,
-    folds = 3, sd_floor = 0, precision = "double", exact = TRUE, threads = 2,
+    networks = 4, folds = 3, sd_floor = 0, precision = "double", exact = TRUE, threads = 2,
     optimiser = "lbfgs", verbose = TRUE
   )
   expect_identical(
@@ -26,7 +27,7 @@ test_that("settings are kept as given, counts as integers", {
     list(
       epochs = 3L, batch_size = 7L, learning_rate = 1, schedule = "constant", weight_decay = 0,
       gradient_clip = Inf, patience = Inf, em_iterations = 9L, em_tolerance = 1e-3, starts = 2L,
-      folds = 3L, sd_floor = 0, precision = "double", exact = TRUE, threads = 2L,
+      networks = 4L, folds = 3L, sd_floor = 0, precision = "double", exact = TRUE, threads = 2L,
       optimiser = "lbfgs", verbose = TRUE
     )
   )
