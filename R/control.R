@@ -29,7 +29,7 @@
 #'   for 2 beyond 20,000 rows; fewer rows have up to three, from the best mixtures, which count as
 #'   scores say. See *Without K*.
 #' @param folds For a fit without `K` (others have none), a whole number from 2 of folds, with fewer
-#'   rows one a row; `NULL` for 10 up to 500 rows, 5 up to 20,000, and one split with at most 5,000
+#'   rows one a row; `NULL` for 10 up to 125 rows, 5 up to 20,000, and one split with at most 5,000
 #'   held-out rows beyond; or a vector of labels, one a row: rows with one label are held out
 #'   together, and with them rows that repeat one of theirs. More than ten labels are dealt at
 #'   random into as many folds as by default, at least five. A number stands for random folds: where
@@ -70,8 +70,7 @@
 #'   given, and beyond 20,000 rows, it stands for at most 4 million sqrt(networks / 2) visits of
 #'   rows by each network, but at least 10 passes: what networks learn of noise averages out, so
 #'   more of them are each trained longer, and four times as many take eight times as long. Some
-#'   settings are
-#'   not used or bounded: the learning rate is constant whatever `schedule` is; each EM of several
+#'   settings are not used or bounded: the learning rate is constant whatever `schedule` is; each EM of several
 #'   components has two starts, from a hierarchical clustering and one more, or one from the atoms,
 #'   whatever `starts` is, and a tolerance of at least 1e-5; EM for damped covariances and those of
 #'   low rank plus diagonal one of at least 1e-4, in at most 100 iterations. The floor is a

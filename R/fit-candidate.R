@@ -1,7 +1,7 @@
 # Candidates of a search: their fits, one a fold, and what they score. A candidate is
-# list(fits, scores, views, covariance, K, hidden, epochs, scale): `fits` and `scores`, log densities
-# of the held-out rows, by fold, the first ones only where it was dropped in the race; `views` of its
-# scale (fit-scales.R).
+# list(fits, scores, views, covariance, K, hidden, epochs, scale): `fits` and `scores`, log
+# densities of the held-out rows, by fold, the first ones only where it was dropped in the race;
+# `views` of its scale (fit-scales.R).
 
 # Log densities of the held-out rows of a fold under its fit, on the standardised scale.
 fold_scores <- function(search, fold, parameters, activation = "tanh") {

@@ -17,10 +17,10 @@
 #'   the values next to it, half the square root of their number. A map may be followed by *normal
 #'   scores* of its images, \eqn{u = \Phi^{-1}(F(t))}{u = Phi^-1(F(t))}: the log density of F is a
 #'   cubic spline of 30 segments whose third differences have a price (Silverman 1982; Eilers and
-#'   Marx 1996), the price that of Akaike's criterion in the first fold, and linear outside. All maps
-#'   are fitted to the training rows of each fold. In one column normal scores of each kind of map,
-#'   with one standard normal component, are candidates themselves; in several, mixtures behind the
-#'   map of each column under which one normal scores best, and behind normal scores of the best
+#'   Marx 1996), the price that of Akaike's criterion in the first fold, and linear outside. All
+#'   maps are fitted to the training rows of each fold. In one column normal scores of each kind of
+#'   map, with one standard normal component, are candidates themselves; in several, mixtures behind
+#'   the map of each column under which one normal scores best, and behind normal scores of the best
 #'   kind.
 #'
 #'   A column of positive values without a bound, of which a normal distribution would lose a
@@ -76,11 +76,11 @@
 #'     `K`, `hidden` (`"constant"` for `NULL`, `"linear"` for `integer(0)`), `epochs` (`NA` without
 #'     a network), `scale`, how it sees the columns (`"raw"`; `"logit"`; `"own"`, each column's best
 #'     map; `"log"`, the logarithm of positive ones; `"scores"` and `"scores of"` a map), the number
-#'     of `folds` that it was tried in, its mean held-out log density `score` over the units in their
-#'     cells, with standard error `se`, and its `share` in the average. What was dropped after the
-#'     first folds has the best one's score less its loss against that one there. Candidates that break down, or give a
-#'     tenth of the held-out rows a density of 0, are not among them, nor are networks that do not
-#'     gain;
+#'     of `folds` that it was tried in, its mean held-out log density `score` over the units in
+#'     their cells, with standard error `se`, and its `share` in the average. What was dropped after
+#'     the first folds has the best one's score less its loss against that one there. Candidates
+#'     that break down, or give a tenth of the held-out rows a density of 0, are not among them, nor
+#'     are networks that do not gain;
 #'   - `held_out`, a numeric vector: `score`, the mean held-out log density of the average at the
 #'     values that were recorded, with its standard error `se`. What a row can lose is bounded (see
 #'     below), far rows count as that bound; `unbounded` is the mean without it, which print() shows
@@ -103,13 +103,13 @@
 #'   - `frame`, `proportions` (member by member), `log_likelihood`, `df`, `nobs`, `weight_sum`,
 #'     `fingerprint`, `hidden`, `control`, `call` and `data` as in [cwmix()].
 #' @references Smyth and Wolpert (1999), Linearly combining density estimators via stacking, Machine
-#'   Learning 36, 59-83. Silverman (1982), On the estimation of a probability density function by the
-#'   maximum penalized likelihood method, Annals of Statistics 10, 795-810. Eilers and Marx (1996),
-#'   Flexible smoothing with B-splines and penalties, Statistical Science 11, 89-121. Argouarc'h,
-#'   Desbouvries, Barat, Kawasaki and Dautremer (2025), Classifier Weighted Mixture models,
-#'   arXiv:2501.02989. Breiman, Friedman, Olshen and Stone (1984), Classification and regression
-#'   trees. Theis, van den Oord and Bethge (2016), A note on the evaluation of
-#'   generative models, ICLR. Ho, Chen, Srinivas, Duan and Abbeel (2019), Flow++, ICML.
+#'   Learning 36, 59-83. Silverman (1982), On the estimation of a probability density function by
+#'   the maximum penalized likelihood method, Annals of Statistics 10, 795-810. Eilers and Marx
+#'   (1996), Flexible smoothing with B-splines and penalties, Statistical Science 11, 89-121.
+#'   Argouarc'h, Desbouvries, Barat, Kawasaki and Dautremer (2025), Classifier Weighted Mixture
+#'   models, arXiv:2501.02989. Breiman, Friedman, Olshen and Stone (1984), Classification and
+#'   regression trees. Theis, van den Oord and Bethge (2016), A note on the evaluation of generative
+#'   models, ICLR. Ho, Chen, Srinivas, Duan and Abbeel (2019), Flow++, ICML.
 #' @seealso [cwmix()], [plot()][plot.cwmix_density] with `what = "candidates"`.
 #' @examples
 #' set.seed(1)
