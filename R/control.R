@@ -70,8 +70,9 @@
 #'   given, and beyond 20,000 rows, it stands for at most 4 million sqrt(networks / 2) visits of
 #'   rows by each network, but at least 10 passes: what networks learn of noise averages out, so
 #'   more of them are each trained longer, and four times as many take eight times as long. Some
-#'   settings are not used or bounded: the learning rate is constant whatever `schedule` is; each EM of several
-#'   components has two starts, from a hierarchical clustering and one more, or one from the atoms,
+#'   settings are not used or bounded: the learning rate is constant whatever `schedule` is; each
+#'   EM of several components has two starts, from a hierarchical clustering and one more (in the
+#'   folds after the third the better one of these), or one from the atoms,
 #'   whatever `starts` is, and a tolerance of at least 1e-5; EM for damped covariances and those of
 #'   low rank plus diagonal one of at least 1e-4, in at most 100 iterations. The floor is a
 #'   thousandth of `sd_floor`: instead of it, values that tie are spread over cells (see

@@ -50,20 +50,22 @@ zero_of <- function(sample, view) {
   }, 0)
 }
 
-# Without the candidates that lose more than a thousandth; in several columns, where one column's
-# edge is not all that counts, more than a twentieth, and only where the stack scores as well.
-without_loss <- function(search, candidates, activation) {
+# Flags, which candidates may count: not those that lose more than a thousandth; in several columns,
+# where one column's edge is not all that counts, more than a twentieth, and only where the stack
+# scores as well. One that has density wherever there may be new rows must be left.
+may_count <- function(search, candidates, activation) {
   several <- ncol(search$task$sample$y) > 1
   lost <- vapply(candidates, function(one) lost_mass(search, one, activation), 0)
   whole <- lost < if (several) 0.05 else 0.001
-  if (all(whole) || !any(whole)) {
-    return(candidates)
+  room <- vapply(candidates, function(one) has_whole_range(search, one), NA)
+  if (all(whole) || !any(whole & room)) {
+    return(rep(TRUE, length(candidates)))
   }
   stacked <- function(some) stacked_score(score_matrix(some, search), search$weights)
   if (several && stacked(candidates[whole]) < stacked(candidates) - 0.01) {
-    return(candidates)
+    return(rep(TRUE, length(candidates)))
   }
-  candidates[whole]
+  whole
 }
 
 # Whether a candidate has density wherever the columns may have values.

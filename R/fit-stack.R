@@ -155,15 +155,8 @@ finish_stack <- function(search, settings, matched, kept) {
   complete <- vapply(search$candidates, function(one) is_complete(search, one), NA)
   candidates <- search$candidates[complete]
   if (length(candidates) == 0) stop_without_candidates(search)
-  candidates <- without_loss(search, candidates, settings$activation)
-  scores <- score_matrix(candidates, search)
-  df <- vapply(candidates, degrees_of_candidate, 0)
-  shares <- if (ncol(task$sample$y) == 1) {
-    priced_weights(scores, search$weights, df)
-  } else {
-    team_weights(scores, search$weights, team_labels(candidates))
-  }
-  shares <- with_room(search, candidates, shares)
+  counting <- may_count(search, candidates, settings$activation)
+  shares <- replace(double(length(candidates)), counting, share_out(search, candidates[counting]))
   used <- which(shares > 0)
   used <- used[order(shares[used], decreasing = TRUE)]
   far <- far_share(search)
@@ -187,6 +180,17 @@ finish_stack <- function(search, settings, matched, kept) {
     fingerprint = search$rows$fingerprint, control = task$control, hidden = settings$hidden,
     call = tidy_call(matched, "cwmix"), data = kept
   ))
+}
+
+# The shares of candidates in the average.
+share_out <- function(search, candidates) {
+  scores <- score_matrix(candidates, search)
+  shares <- if (ncol(search$task$sample$y) == 1) {
+    priced_weights(scores, search$weights, vapply(candidates, degrees_of_candidate, 0))
+  } else {
+    team_weights(scores, search$weights, team_labels(candidates))
+  }
+  with_room(search, candidates, shares)
 }
 
 # What is averaged, list(densities, shares, folds, all_shares): the candidates' fits, and for far

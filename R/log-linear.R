@@ -26,16 +26,9 @@ tails_fall <- function(at) {
   last > 2 && all(is.finite(at)) && at[2] > at[1] && at[last] < at[last - 1]
 }
 
-# The shape that integrates to one, without outer knots whose density would be zero in double
-# precision; NULL where a tail does not fall.
+# The shape that integrates to one; NULL where a tail does not fall.
 normalise_shape <- function(shape) {
   at <- shape$log_density
-  if (!all(is.finite(at))) {
-    return(NULL)
-  }
-  kept <- range(which(at > max(at) - 300))
-  shape$start <- shape$start + (kept[1] - 1) * shape$step
-  shape$log_density <- at <- at[kept[1]:kept[2]]
   if (!tails_fall(at)) {
     return(NULL)
   }
@@ -123,7 +116,7 @@ normal_score_inverse <- function(shape, u) {
 
 is_shape <- function(shape) {
   at <- shape$log_density
-  is_number(shape$df) && is_number(shape$start) && is_number(shape$step) && shape$step > 0 &&
+  is_number(shape$start) && is_number(shape$step) && shape$step > 0 &&
     are_doubles(at, length = length(at)) && tails_fall(at) &&
     abs(sum(exp(log_masses(shape))) - 1) < 1e-6
 }

@@ -40,7 +40,11 @@ ring_fit <- function(n = 150, hidden = 16, epochs = 15, folds = 2, ..., covarian
 one_split <- function(code) with_replaced("default_folds", function(n) 1L, code)
 
 # The same as that of few rows in several columns, but with networks.
-with_networks <- function(code) with_replaced("bears_networks", function(search) TRUE, code)
+with_networks <- function(code) {
+  with_replaced("bears_networks", function(search) TRUE, with_replaced(
+    "leads_in_first", function(...) TRUE, code
+  ))
+}
 
 # The same without candidates behind maps: of raw columns alone, it is one Gaussian mixture.
 without_maps <- function(code) with_replaced("search_maps", function(...) NULL, code)
@@ -49,6 +53,9 @@ without_maps <- function(code) with_replaced("search_maps", function(...) NULL, 
 complete_candidates <- function(search) {
   Filter(function(one) length(one$fits) == length(search$folds), search$candidates)
 }
+
+# Their rows of the table of candidates.
+complete_table <- function(fit) fit$candidates[fit$candidates$folds == fit$folds, ]
 
 # The start of EM at K groups of a tree of all rows.
 start_of_tree <- function(x, K, full, floor) {

@@ -137,7 +137,7 @@ mapped_kinds <- function() {
   below <- list(kind = "log", end = 9, sign = -1)
   between <- list(kind = "logit", lower = -3, upper = 4)
   linear <- list(kind = "linear", center = 1, scale = 2)
-  scores <- list(kind = "scores", inner = between, shape = uneven_shape())
+  scores <- list(kind = "scores", inner = between, shape = c(uneven_shape(), df = 6))
   plane <- pmin(pmax(make_points(20, 2), -2.5), 3.5)
   waiting <- faithful$waiting
   list(

@@ -365,9 +365,11 @@ test_that("what was only raced is not in the fit", {
   expect_gt(length(raced), 0)
   expect_identical(length(raced) + length(complete), length(both$search$candidates))
   label <- function(one) paste(one$covariance, one$scale, one$K)
-  table <- both$fit$candidates
+  table <- complete_table(both$fit)
   expect_setequal(paste(table$covariance, table$scale, table$K), vapply(complete, label, ""))
-  expect_identical(nrow(table), length(complete))
+  expect_identical(nrow(both$fit$candidates), length(both$search$candidates))
+  dropped <- both$fit$candidates[both$fit$candidates$folds == 3, ]
+  expect_identical(dropped$share, double(nrow(dropped)))
   expect_length(both$fit$averaged, 6 * sum(table$share > 0))
   # every structure and scale has its one component and at most two more
   groups <- paste(table$covariance, table$scale)[!grepl("factor|damped", table$covariance)]
@@ -386,15 +388,15 @@ test_that("an interrupt leaves what is complete, with one warning", {
     expect_length(seen$conditions, 1)
     expect_s3_class(seen$conditions[[1]], "cwmix_interrupted")
     expect_s3_class(seen$conditions[[1]], "warning")
-    table <- seen$value$candidates
+    table <- complete_table(seen$value)
     label <- function(table) paste(table$covariance, table$K, table$hidden, table$score)
     expect_gt(nrow(table), 0)
-    expect_lt(nrow(table), nrow(whole$candidates))
-    expect_identical(setdiff(label(table), label(whole$candidates)), character())
+    expect_lt(nrow(table), nrow(complete_table(whole)))
+    expect_identical(setdiff(label(table), label(complete_table(whole))), character())
     expect_true(all(is.finite(predict(seen$value, ring(10)))))
   }
   # the mixtures were complete when the networks began
-  expect_identical(sum(whole$candidates$hidden == "constant"), nrow(table))
+  expect_identical(sum(complete_table(whole)$hidden == "constant"), nrow(table))
 })
 
 test_that("an interrupt before the first candidate is an error", {

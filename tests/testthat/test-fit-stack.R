@@ -18,7 +18,7 @@ test_that("scores of candidates and of the stack are those of a loop over the ro
     expect_gt(length(unique(vapply(candidates, `[[`, "", "scale"))), 1)
     scores <- colSums(rows * share)
     rows <- rows[, order(scores, decreasing = TRUE)]
-    table <- both$fit$candidates
+    table <- complete_table(both$fit)
     expect_close(table$score, colSums(rows * share), 1e-10, floor = 1)
     spread <- function(row) sqrt(40 / 39 * sum((share * (row - sum(row * share)))^2))
     expect_close(table$se, apply(rows, 2, spread), 1e-9)
@@ -52,10 +52,11 @@ test_that("the fit is the sum of share times density of the members of all folds
   points <- ring(20, seed = 2)
   u <- t((t(points) - sample$center) / sample$scale)
   density <- 0
+  shares <- complete_table(fit)$share
   for (i in seq_along(candidates)) {
     for (fold_fit in candidates[[i]]$fits) {
       p <- c(fold_fit, list(activation = "tanh"))
-      density <- density + fit$candidates$share[i] / 2 * exp(reference_log_density(u, p))
+      density <- density + shares[i] / 2 * exp(reference_log_density(u, p))
     }
   }
   expect_close(predict(fit, points), density / prod(sample$scale), 1e-9)
@@ -71,7 +72,7 @@ test_that("candidates are a table, the best first", {
   fit <- ring_fit()
   expect_named(
     fit$candidates,
-    c("covariance", "scale", "K", "hidden", "epochs", "score", "se", "share")
+    c("covariance", "scale", "K", "hidden", "epochs", "folds", "score", "se", "share")
   )
   expect_false(is.unsorted(-fit$candidates$score))
   expect_equal(sum(fit$candidates$share), 1)

@@ -204,13 +204,13 @@ test_that("heaps of values keep their shares, by a component each", {
 test_that("an interrupt among the mixtures for atoms leaves what is complete, with a warning", {
   a <- heaped_ages()
   label <- function(table) paste(table$covariance, table$K, table$scale, table$score)
-  whole <- label(fit_stack(a, folds = 3)$candidates)
+  whole <- label(complete_table(fit_stack(a, folds = 3)))
   expect_left <- function(code, expected) {
     seen <- catch_conditions(code)
     expect_length(seen$conditions, 1)
     expect_s3_class(seen$conditions[[1]], "cwmix_interrupted")
     expect_s3_class(seen$conditions[[1]], "warning")
-    expect_setequal(label(seen$value$candidates), expected)
+    expect_setequal(label(complete_table(seen$value)), expected)
     expect_true(all(is.finite(predict(seen$value, 20:60))))
   }
   # others have at most three components; the first of these has one more than there are atoms
