@@ -123,8 +123,8 @@ test_that("the candidates of a fit without K are drawn and returned", {
     ),
     class = "cwmix_interrupted"
   )
-  expect_identical(nrow(alone$candidates), 1L)
-  expect_identical(alone$candidates$share, 1)
+  expect_identical(nrow(complete_table(alone)), 1L)
+  expect_identical(complete_table(alone)$share, 1)
   # with covariances between diagonal and full
   wide <- with_fixed_seed(1, fit_stack(matrix(rnorm(300), 50), hidden = NULL))
   expect_setequal(
