@@ -69,7 +69,8 @@
 #'     so are the mixtures behind maps of one scale in one fold;
 #'   - `averaged`, a numeric vector, the shares of all fits that went in, one a fold of each
 #'     candidate with a share, and that of far rows at the end;
-#'   - `candidates`, a data frame with a row a candidate, the best first: `covariance` (`"full"`,
+#'   - `candidates`, a data frame with a row a candidate, the best first, then those that were
+#'     dropped after the first folds: `covariance` (`"full"`,
 #'     `"diagonal"` or `"spherical"`, where pooled followed by `", shrunk"` or `", tied"`; in six
 #'     columns and more also between diagonal and full: `"full, damped 0.1"` with correlations a
 #'     tenth smaller, `"full, 3 factors"` of low rank plus diagonal, and `"full, 3 factors, tied"`),
@@ -182,10 +183,12 @@ finish_stack <- function(search, settings, matched, kept) {
   ))
 }
 
-# The shares of candidates in the average.
+# The shares of candidates in the average. Parameters have a price in one column, unless its values
+# stand for cells: such a density has steps, which take many.
 share_out <- function(search, candidates) {
   scores <- score_matrix(candidates, search)
-  shares <- if (ncol(search$task$sample$y) == 1) {
+  smooth <- ncol(search$task$sample$y) == 1 && is.null(search$task$sample$recorded)
+  shares <- if (smooth) {
     priced_weights(scores, search$weights, vapply(candidates, degrees_of_candidate, 0))
   } else {
     team_weights(scores, search$weights, team_labels(candidates))
@@ -296,8 +299,8 @@ stop_without_candidates <- function(search) {
   )
 }
 
-# A row a candidate, the best first. What those score that were dropped in the race is estimated by
-# their difference to the best one there.
+# A row a candidate, the best first, those that were dropped in the race last. What these score is
+# estimated by their difference to the best one there.
 candidate_table <- function(search, candidates, shares, offset) {
   dropped <- Filter(function(one) !is_complete(search, one), search$candidates)
   scores <- score_matrix(candidates, search)
@@ -320,7 +323,7 @@ candidate_table <- function(search, candidates, shares, offset) {
     }, 0),
     share = c(shares, double(length(dropped)))
   )
-  table <- table[order(table$score, decreasing = TRUE), ]
+  table <- table[order(table$folds, table$score, decreasing = TRUE), ]
   row.names(table) <- NULL
   table
 }
