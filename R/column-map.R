@@ -117,7 +117,7 @@ is_sensible_map <- function(map) {
     asinh = map$scale > 0,
     log = map$sign %in% c(-1, 1),
     logit = map$lower < map$upper,
-    scores = is_shape(map$shape) && is_number(map$shape$df)
+    scores = is.list(map$shape) && is_shape(map$shape) && is_number(map$shape$df)
   )
 }
 

@@ -133,15 +133,16 @@ is_heavy.cwmix_mapped <- function(object) TRUE
 # The bounds of the frame, and those of the maps inside them.
 #' @export
 value_range.cwmix_mapped <- function(object) {
-  range <- object$frame$support
-  range[] <- t(from_working(vapply(object$maps, map_range, c(0, 0)), range))
-  range
+  support <- object$frame$support
+  ends <- vapply(object$maps, map_range, c(0, 0))
+  inside <- t(from_working(ends, support))
+  replace(support, is.finite(t(ends)), inside[is.finite(t(ends))])
 }
 
 #' @export
 length_scale.cwmix_mapped <- function(object) {
-  middle <- matrix(0, 1, dimension(object))
-  length_scale(object$base) * map_inverse_slope(object$maps, middle)[1, ]
+  at <- nodes(object$base, matrix(0, 1, dimension(object)))$y
+  length_scale(object$base) * apply(map_inverse_slope(object$maps, at), 2, min)
 }
 
 #' @export

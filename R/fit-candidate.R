@@ -56,6 +56,15 @@ candidate_scores <- function(search) {
   vapply(search$candidates, function(one) raced_score(search, one), 0)
 }
 
+# The best of those in all folds, there.
+best_complete_score <- function(search) {
+  complete <- Filter(function(one) is_complete(search, one), search$candidates)
+  scores <- vapply(complete, function(one) {
+    mean_score(all_scores(search, one), search$weights)
+  }, 0)
+  max(-Inf, scores)
+}
+
 best_candidate <- function(search) search$candidates[[which.max(candidate_scores(search))]]
 
 # Candidates' scores of held-out rows, a column each.

@@ -33,10 +33,10 @@ fit_maps <- function(kinds, least) {
   }
 }
 
-# The same, each followed by the normal scores of the images; prices of the estimates are those of
-# the first call.
+# The same, each followed by the normal scores of the images. The first three calls, of three folds,
+# find the prices of the estimates, the others take the middle one.
 score_maps <- function(kinds, least = rep(-Inf, length(kinds))) {
-  prices <- list()
+  prices <- lapply(kinds, function(kind) double())
   function(y, weights) {
     lapply(seq_along(kinds), function(j) {
       inner <- fit_map(kinds[j], y[, j], least[j])
@@ -44,12 +44,12 @@ score_maps <- function(kinds, least = rep(-Inf, length(kinds))) {
         return(NULL)
       }
       image <- map_forward(list(inner), y[, j, drop = FALSE])$u[, 1]
-      known <- if (j <= length(prices)) prices[[j]]
+      known <- if (length(prices[[j]]) == 3) stats::median(prices[[j]])
       shape <- if (all(is.finite(image))) fit_shape(image, weights, known)
       if (is.null(shape)) {
         return(NULL)
       }
-      prices[j] <<- list(shape$price)
+      if (is.null(known)) prices[[j]] <<- c(prices[[j]], shape$price)
       list(kind = "scores", inner = inner, shape = shape)
     })
   }

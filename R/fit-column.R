@@ -3,7 +3,7 @@
 # Statistical Science 11, 89-121). The higher the price, the nearer is a normal distribution.
 
 # The estimate from values t of a column with the weights, as a shape (log-linear.R) with `price`
-# and `df`; NULL where no tail falls, or the values differ by nothing to speak of. Without a `price`
+# and `df`; NULL where the values differ by nothing to speak of. Without a `price`
 # the one with the best of Akaike's criterion, from the highest down until three in a row are worse.
 fit_shape <- function(t, weights = NULL, price = NULL) {
   if (!are_apart(t)) {
@@ -31,7 +31,8 @@ are_apart <- function(t) {
   isTRUE(spread > 1e-10 * max(abs(t)) && spread > 1e-140 && spread < 1e140)
 }
 
-# The estimate at a price, or at the first higher one where both tails fall.
+# The estimate at a price, or at the first higher one where both tails fall; the normal distribution
+# where none does, as of values that are fewest in the middle.
 first_falling <- function(grid, state, price) {
   while (price < 1e8) {
     state <- penalised_spline(grid, state, price)
@@ -41,6 +42,8 @@ first_falling <- function(grid, state, price) {
     }
     price <- 10 * price
   }
+  log_density <- drop(grid$basis %*% normal_coefficients(grid))
+  as_shape(grid, list(log_density = log_density, price = Inf, df = 2))
 }
 
 # Segments of the spline, and knots of the shape in each.

@@ -72,13 +72,17 @@ may_count <- function(search, candidates, activation) {
 has_whole_range <- function(search, candidate) {
   least <- ifelse(reaches_zero(search), 0, -Inf)
   all(vapply(candidate$views, function(view) {
+    if (is.null(view)) {
+      return(TRUE)
+    }
     ranges <- vapply(view$maps, map_range, c(0, 0))
-    is.null(view) || all(ranges[1, ] <= least & ranges[2, ] == Inf)
+    all(ranges[1, ] <= least & ranges[2, ] == Inf)
   }, NA))
 }
 
 # The shares, with room for what lies beyond the estimated ends: of n rows about two in n + 1 are
-# outside the range of the others, and the best candidate without ends has as much at least.
+# outside the range of the others. Candidates without ends have as much at least, if need be by the
+# simplest one, whose tails hang on least.
 with_room <- function(search, candidates, shares) {
   whole <- vapply(candidates, function(one) has_whole_range(search, one), NA)
   least <- 2 / (nrow(search$task$sample$y) + 1)
@@ -86,9 +90,9 @@ with_room <- function(search, candidates, shares) {
   if (!any(whole) || lacking <= 0) {
     return(shares)
   }
-  means <- apply(score_matrix(candidates, search), 2, mean_score, search$weights)
-  best <- which(whole)[which.max(means[whole])]
+  df <- vapply(candidates[whole], degrees_of_candidate, 0)
+  simplest <- which(whole)[which.min(df)]
   shares <- (1 - lacking) * shares
-  shares[best] <- shares[best] + lacking
+  shares[simplest] <- shares[simplest] + lacking
   shares
 }

@@ -32,27 +32,23 @@ search_single_networks <- function(search, hidden, activation) {
   )
   epochs <- network_epochs(search)
   for (start in search$candidates[unique(starts)]) {
-    if (leads_in_first(search, start, hidden, activation, epochs)) {
+    if (leads_in_race(search, start, hidden, activation, epochs)) {
       add_network_candidate(search, start, hidden, activation, epochs)
     }
   }
 }
 
-# Whether in the first of several folds a network from a candidate scores more than all mixtures.
-leads_in_first <- function(search, start, hidden, activation, epochs) {
-  if (length(search$folds) == 1) {
+# Whether in the race a network from a candidate scores more than all others.
+leads_in_race <- function(search, start, hidden, activation, epochs) {
+  raced <- search$raced
+  if (length(search$folds) == length(raced)) {
     return(TRUE)
   }
-  first <- function(candidate) {
-    candidate[c("fits", "scores")] <- list(candidate$fits[1], candidate$scores[1])
-    candidate
-  }
-  only <- list(task = search$task, folds = search$folds[1], progress = search$progress)
-  only$weights <- search$weights[seq_along(only$folds[[1]]$held)]
-  rivals <- vapply(search$candidates, function(one) {
-    mean_score(all_scores(only, first(one)), only$weights)
-  }, 0)
-  train_folds(only, first(start), hidden, activation, epochs)$score > max(rivals)
+  only <- list(task = search$task, folds = search$folds[raced], progress = search$progress)
+  only$weights <- search$weights[seq_along(unlist(lapply(only$folds, `[[`, "held")))]
+  start[c("fits", "scores")] <- list(start$fits[raced], start$scores[raced])
+  trained <- train_folds(only, start, hidden, activation, epochs)
+  trained$score > max(candidate_scores(search))
 }
 
 # The most passes over the rows of a fold.
@@ -76,7 +72,12 @@ add_network_candidate <- function(search, start, hidden, activation, epochs, lat
 search_team <- function(search, count, hidden, activation) {
   plan <- plan_team(search, count)
   for (i in seq_len(if (is.null(plan)) 0 else count)) {
-    start <- team_start(search, plan, hidden, activation)
+    # EM may break down where `sd_floor` is 0.
+    start <- tryCatch(
+      team_start(search, plan, hidden, activation),
+      cwmix_numerical_error = function(e) NULL
+    )
+    if (is.null(start)) break
     if (!add_network_candidate(search, start, hidden, activation, plan$epochs, latest = TRUE)) break
     search$candidates[[length(search$candidates)]]$team <- 1L
   }
@@ -152,7 +153,7 @@ train_folds <- function(search, start, hidden, activation, epochs = network_epoc
   }, search$folds, start$fits)
   best <- list(epochs = 0L, score = mean_score(all_scores(search, start), search$weights))
   chosen <- best
-  rival <- if (latest) max(candidate_scores(search)) else -Inf
+  rival <- if (latest) best_complete_score(search) else -Inf
   epoch <- 0L
   while (epoch < epochs && epoch - best$epochs < task$control$patience) {
     more <- min(max(1L, epochs %/% 40L), epochs - epoch)

@@ -46,11 +46,16 @@ search_maps <- function(search, covariance) {
 }
 
 search_column <- function(search) {
-  logit <- mapped_scale(search, "logit", fit_maps("logit", search$least))
-  if (!is.null(logit)) {
-    search_sizes(search, "diagonal, shrunk", structures(1, "auto")[["diagonal, shrunk"]], logit)
+  positive <- reaches_zero(search)
+  structure <- structures(1, "auto")[["diagonal, shrunk"]]
+  scales <- list(
+    mapped_scale(search, "logit", fit_maps("logit", search$least)),
+    if (positive) mapped_scale(search, "log", fit_maps("log, from zero", 0))
+  )
+  for (scale in Filter(length, scales)) {
+    search_sizes(search, "diagonal, shrunk", structure, scale)
   }
-  kinds <- if (reaches_zero(search)) scale_kinds else setdiff(scale_kinds, "log, from zero")
+  kinds <- if (positive) scale_kinds else setdiff(scale_kinds, "log, from zero")
   for (kind in kinds) {
     maps <- score_maps(kind, search$least)
     scale <- mapped_scale(search, paste("scores of", kind), maps, standard = FALSE)
@@ -75,13 +80,13 @@ search_columns <- function(search, covariance) {
   mapped <- table[, scale_kinds, drop = FALSE]
   best <- scale_kinds[max.col(replace(mapped, mapped == -Inf, -1e300), "first")]
   own <- ifelse(table[, "linear"] + 0.005 >= apply(mapped, 1, max), "linear", best)
+  logs <- ifelse(leaking, "log, from zero", "linear")
   scales <- list(
     if (any(own != "linear")) mapped_scale(search, "own", fit_maps(own, search$least)),
     mapped_scale(search, "scores", score_maps(best, search$least)),
     # Where new rows may lie beyond what ends say.
-    if (any(leaking)) {
-      kinds <- ifelse(leaking, "log, from zero", "linear")
-      mapped_scale(search, "log", fit_maps(kinds, search$least))
+    if (any(leaking) && any(own != logs)) {
+      mapped_scale(search, "log", fit_maps(logs, search$least))
     }
   )
   all <- structures(d, covariance)

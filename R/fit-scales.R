@@ -37,7 +37,7 @@ training_rows <- function(tree, fold, sample, view) {
   list(of_tree = of_tree, x = x, kept = new.env(parent = emptyenv()))
 }
 
-# A scale of maps, `maps_for(y, weights, fold)` giving those of a fold's training values, or NULL
+# A scale of maps, `maps_for(y, weights)` giving those of a fold's training values, or NULL
 # where a column has none, as the scale then is.
 mapped_scale <- function(search, name, maps_for, standard = TRUE) {
   sample <- search$task$sample

@@ -42,7 +42,7 @@ one_split <- function(code) with_replaced("default_folds", function(n) 1L, code)
 # The same as that of few rows in several columns, but with networks.
 with_networks <- function(code) {
   with_replaced("bears_networks", function(search) TRUE, with_replaced(
-    "leads_in_first", function(...) TRUE, code
+    "leads_in_race", function(...) TRUE, code
   ))
 }
 
