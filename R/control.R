@@ -27,7 +27,7 @@
 #' @param networks For a fit without `K`, a whole number of networks that are trained, each from a
 #'   mixture of its own, and count alike in the average: how much time to give to the fit. `NULL`
 #'   for 2 beyond 20,000 rows; fewer rows have up to three, from the best mixtures, which count as
-#'   scores say. See *Without K*.
+#'   scores say. Below 1,000 rows, and in one column, there are none. See *Without K*.
 #' @param folds For a fit without `K` (others have none), a whole number from 2 of folds, with fewer
 #'   rows one a row; `NULL` for 10 up to 125 rows, 5 up to 20,000, and one split with at most 5,000
 #'   held-out rows beyond; or a vector of labels, one a row: rows with one label are held out
@@ -71,9 +71,8 @@
 #'   rows by each network, but at least 10 passes: what networks learn of noise averages out, so
 #'   more of them are each trained longer, and four times as many take eight times as long. Some
 #'   settings are not used or bounded: the learning rate is constant whatever `schedule` is; each
-#'   EM of several components has two starts, from a hierarchical clustering and one more (in the
-#'   folds after the third the better one of these), or one from the atoms,
-#'   whatever `starts` is, and a tolerance of at least 1e-5; EM for damped covariances and those of
+#'   EM of several components has two starts, from a hierarchical clustering and one more (in folds
+#'   after the race, or after three, the better one of these), or one from the atoms, whatever `starts` is, and a tolerance of at least 1e-5; EM for damped covariances and those of
 #'   low rank plus diagonal one of at least 1e-4, in at most 100 iterations. The floor is a
 #'   thousandth of `sd_floor`: instead of it, values that tie are spread over cells (see
 #'   [cwmix_stack]), and components must hold rows of their own, 5, or 2d + 2 with full covariances

@@ -65,7 +65,7 @@ try_mixture <- function(search, name, structure, K, scale = search$raw) {
   )
 }
 
-# EM in some folds of a scale, from both starts in the first three, then from that which most of
+# EM in some folds of a scale, from these starts in the first three, then from that which most of
 # them did better from; NULL where a component has lost its spread, as it may where `sd_floor` is 0.
 fit_in_folds <- function(search, structure, K, scale, which, starts = 1:2) {
   group <- if (!is.null(scale$tree)) stats::cutree(scale$tree, min(K, length(scale$tree$order)))
