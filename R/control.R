@@ -72,9 +72,10 @@
 #'   more of them are each trained longer, and four times as many take eight times as long. Some
 #'   settings are not used or bounded: the learning rate is constant whatever `schedule` is; each
 #'   EM of several components has two starts, from a hierarchical clustering and one more (in folds
-#'   after the race, or after three, the better one of these), or one from the atoms, whatever `starts` is, and a tolerance of at least 1e-5; EM for damped covariances and those of
-#'   low rank plus diagonal one of at least 1e-4, in at most 100 iterations. The floor is a
-#'   thousandth of `sd_floor`: instead of it, values that tie are spread over cells (see
+#'   after the race, or after three, the better one of these), or one from the atoms, whatever
+#'   `starts` is, and a tolerance of at least 1e-5; EM for damped covariances and those of low rank
+#'   plus diagonal one of at least 1e-4, in at most 100 iterations. The floor is a thousandth of
+#'   `sd_floor`: instead of it, values that tie are spread over cells (see
 #'   [cwmix_stack]), and components must hold rows of their own, 5, or 2d + 2 with full covariances
 #'   that are neither shrunk nor tied, so that those that hold fewer are dropped. Rows of unequal
 #'   weights count as (sum of w)^2 / (sum of w^2).
