@@ -64,14 +64,20 @@ shape_grid <- function(t, weights) {
   at[count + 1] <- at[count + 1] - 1e-9 * width
   basis <- design(at)
   w <- (weights %||% rep(1, length(t))) / sum(weights %||% length(t))
-  middle <- sum(t * w)
   list(
     n = 1 / sum(w^2), start = start, step = width / shape_knots, at = at, basis = basis,
     mean_basis = colSums(design(t) * w),
     rule = width / shape_knots * c(0.5, rep(1, count - 1), 0.5),
     penalty = crossprod(diff(diag(ncol(basis)), differences = 3)),
-    normal = c(middle, sqrt(sum((t - middle)^2 * w)))
+    normal = weighted_moments(t, weights %||% 1)
   )
+}
+
+# The mean and the standard deviation.
+weighted_moments <- function(values, weights) {
+  w <- (weights + 0 * values) / sum(weights + 0 * values)
+  middle <- sum(w * values)
+  c(middle, sqrt(sum(w * (values - middle)^2)))
 }
 
 # A quadratic is in the spline's space.

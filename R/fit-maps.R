@@ -17,25 +17,19 @@ one_normal <- function(search, j, kind) {
   sample <- search$task$sample
   scores <- unlist(lapply(search$folds[search$raced], function(fold) {
     y <- sample$y[, j]
-    training <- if (length(fold$held) > 0) y[-fold$held] else y
+    training <- y[-fold$held]
     map <- fit_map(kind, training, search$least[j])
     if (is.null(map)) {
       return(rep(-Inf, length(fold$held)))
     }
     weights <- if (is.null(sample$weights)) 1 else sample$weights[-fold$held]
     u <- map_forward(list(map), matrix(training))$u
-    units <- standard_units_quickly(u[, 1], weights)
+    units <- weighted_moments(u[, 1], weights)
     at <- map_forward(list(map), matrix(y[fold$held]))
     stats::dnorm(replace(at$u[, 1], is.na(at$u), 0), units[1], units[2], log = TRUE) + at$log_det
   }))
   weights <- search$weights[seq_along(scores)]
   mean_score(bounded_scores(scores, weights), weights)
-}
-
-standard_units_quickly <- function(u, weights) {
-  w <- (weights + 0 * u) / sum(weights + 0 * u)
-  middle <- sum(w * u)
-  c(middle, sqrt(sum(w * (u - middle)^2)))
 }
 
 # Mixtures behind maps. In one column logits between ends, and normal scores of each kind of map,

@@ -23,17 +23,14 @@ tree_of_rows <- function(sample, view) {
   if (ncol(sample$y) == 1) {
     return(list(rows = rows))
   }
-  y <- sample$y[rows, , drop = FALSE]
-  x <- if (is.null(view)) standardise(y, sample$center, sample$scale) else through(view, y)$x
-  list(rows = rows, tree = cluster_tree(x))
+  list(rows = rows, tree = cluster_tree(rows_seen(sample, rows, view)))
 }
 
 # Which of the tree's rows are not held out, and where they are: list(of_tree, x, kept), `kept` an
 # environment for what starts have in common.
 training_rows <- function(tree, fold, sample, view) {
   of_tree <- which(!tree$rows %in% fold$held)
-  y <- sample$y[tree$rows[of_tree], , drop = FALSE]
-  x <- if (is.null(view)) standardise(y, sample$center, sample$scale) else through(view, y)$x
+  x <- rows_seen(sample, tree$rows[of_tree], view)
   list(of_tree = of_tree, x = x, kept = new.env(parent = emptyenv()))
 }
 
@@ -45,7 +42,7 @@ mapped_scale <- function(search, name, maps_for, standard = TRUE) {
   tree <- NULL
   folds <- list()
   for (fold in search$folds) {
-    training <- if (length(fold$held) > 0) rows[-fold$held] else rows
+    training <- rows[-fold$held]
     y <- sample$y[training, , drop = FALSE]
     weights <- sample$weights[training]
     if (!is.null(weights)) weights <- weights / mean(weights)
@@ -75,6 +72,11 @@ mapped_scale <- function(search, name, maps_for, standard = TRUE) {
     )
   }
   list(name = name, folds = folds, tree = tree$tree)
+}
+
+# Some rows through a view, NULL for the columns as they are.
+rows_seen <- function(sample, rows, view) {
+  if (is.null(view)) standardised(sample, rows) else through(view, sample$y[rows, , drop = FALSE])$x
 }
 
 # Points of the working scale in the units of a view, with the log slope: list(x, log_slope). Points

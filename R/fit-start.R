@@ -120,17 +120,11 @@ grouped_start <- function(x, group, full, floor) {
   parameters
 }
 
-quartile_spread <- function(values) {
-  values <- sort.int(values, method = "radix")
-  n <- length(values)
-  values[ceiling(0.75 * n)] - values[ceiling(0.25 * n)]
-}
-
 # Where some rows fall into two, list(column, at), the last value of the lower part; NULL where they
 # are tied.
 widest_gap <- function(x) {
   n <- nrow(x)
-  spread <- apply(x, 2, quartile_spread)
+  spread <- apply(x, 2, quartile_range, 1)
   if (max(spread) == 0) spread <- apply(x, 2, function(values) diff(range(values)))
   column <- which.max(spread)
   sorted <- sort(x[, column])

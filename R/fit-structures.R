@@ -67,11 +67,11 @@ try_mixture <- function(search, name, structure, K, scale = search$raw) {
 
 # EM in some folds of a scale, from these starts in the first three, then from that which most of
 # them did better from; NULL where a component has lost its spread, as it may where `sd_floor` is 0.
-fit_in_folds <- function(search, structure, K, scale, which, starts = 1:2) {
+fit_in_folds <- function(search, structure, K, scale, numbers, starts = 1:2) {
   group <- if (!is.null(scale$tree)) stats::cutree(scale$tree, min(K, length(scale$tree$order)))
   fits <- list()
   tryCatch(
-    for (fold in scale$folds[which]) {
+    for (fold in scale$folds[numbers]) {
       if (length(fits) == 3) starts <- better_start(fits)
       fits[[length(fits) + 1]] <- fit_fold_mixture(fold, K, structure, search$task, group, starts)
     },

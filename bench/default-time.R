@@ -13,14 +13,9 @@ suppressMessages({
 source(file.path("bench", "helpers.R"))
 options(warn = 1)
 
-arguments <- commandArgs(trailingOnly = TRUE)
-is_option <- grepl("=", arguments)
-option <- function(name, default) {
-  at <- startsWith(arguments, paste0(name, "="))
-  if (any(at)) sub("^[^=]*=", "", arguments[at][1]) else default
-}
-parts <- c("small", "wide", "long", "verbs")
-if (any(!is_option)) parts <- match.arg(arguments[!is_option], parts, several.ok = TRUE)
+asked <- read_arguments(c("small", "wide", "long", "verbs"))
+parts <- asked$parts
+option <- asked$option
 repeats <- as.integer(option("runs", 3))
 rows <- option("rows", NULL)
 
@@ -68,8 +63,8 @@ small <- list(
   "wreath (mclust)" = from("mclust", "wreath"),
   "cross (mclust)" = from("mclust", "cross")[, -1]
 )
-only <- option("only", NULL)
-if (!is.null(only)) small <- small[names(small) %in% strsplit(only, ";")[[1]]]
+only <- option("only", NULL, ";")
+if (!is.null(only)) small <- small[names(small) %in% only]
 if ("small" %in% parts) {
   header("data", "rows", "columns", "cwmix, s", "mclust, s", "cwmix / mclust")
   times <- vapply(names(small), function(name) {

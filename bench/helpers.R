@@ -127,3 +127,15 @@ fitted_logo <- function() {
   }
   list(fit = fit, x = x, steps = steps)
 }
+
+# What the command line says: list(parts, option), `parts` those that it names, all where it names
+# none, and option(name, default, split), the values of "name=value,value".
+read_arguments <- function(parts) {
+  arguments <- commandArgs(trailingOnly = TRUE)
+  is_option <- grepl("=", arguments)
+  if (any(!is_option)) parts <- match.arg(arguments[!is_option], parts, several.ok = TRUE)
+  list(parts = parts, option = function(name, default, split = ",") {
+    at <- startsWith(arguments, paste0(name, "="))
+    if (any(at)) strsplit(sub("^[^=]*=", "", arguments[at][1]), split)[[1]] else default
+  })
+}

@@ -22,14 +22,9 @@ suppressMessages({
 source(file.path("bench", "helpers.R"))
 options(warn = 1)
 
-arguments <- commandArgs(trailingOnly = TRUE)
-is_option <- grepl("=", arguments)
-option <- function(name, default, split = ",") {
-  at <- startsWith(arguments, paste0(name, "="))
-  if (any(at)) strsplit(sub("^[^=]*=", "", arguments[at][1]), split)[[1]] else default
-}
-parts <- c("benchden", "ours", "real")
-if (any(!is_option)) parts <- match.arg(arguments[!is_option], parts, several.ok = TRUE)
+asked <- read_arguments(c("benchden", "ours", "real"))
+parts <- asked$parts
+option <- asked$option
 sizes <- as.integer(option("n", c(200, 500, 1000)))
 seeds <- as.integer(option("seeds", 1:3))
 only <- option("only", NULL, ";")

@@ -18,7 +18,7 @@ test_that("maps increase, and their slopes and inverses are those of differences
     map <- maps[name]
     at <- map_forward(map, cbind(y))
     u <- at$u[, 1]
-    expect_true(all(diff(u) > 0), info = name)
+    expect_gt(min(diff(u)), 0, label = name)
     # a shape's density has a bend at each knot, which none of these comes near
     step <- 1e-6
     slope <- (map_forward(map, cbind(y + step))$u - map_forward(map, cbind(y - step))$u) / 2 / step
