@@ -1,5 +1,6 @@
 # Increasing maps of single columns: u = m(y), with the log of their slope. A map is a list of
-# `kind` and numbers; a new kind is an element of column_maps. Values outside `range` have no image.
+# `kind` and numbers; a new kind is an element of column_maps, whose forward() gives
+# list(u, log_slope). Values outside `range` have no image.
 #   linear  u = (y - center) / scale
 #   asinh   u = asinh((y - center) / scale): linear in the middle, logarithmic in both tails
 #   log     u = sign log(sign (y - end)): beyond a lower end (sign 1) or below an upper one (-1)
@@ -10,31 +11,46 @@ column_maps <- list(
   linear = list(
     fields = c("center", "scale"),
     range = function(map) c(-Inf, Inf),
-    forward = function(map, y) (y - map$center) / map$scale,
-    log_slope = function(map, y, u) rep(-log(map$scale), length(y)),
+    is_sensible = function(map) map$scale > 0,
+    # An affine map is its components'.
+    count = function(map) 0,
+    forward = function(map, y) {
+      list(u = (y - map$center) / map$scale, log_slope = rep(-log(map$scale), length(y)))
+    },
     inverse = function(map, u) map$center + map$scale * u
   ),
   asinh = list(
     fields = c("center", "scale"),
     range = function(map) c(-Inf, Inf),
-    forward = function(map, y) asinh((y - map$center) / map$scale),
-    # log cosh u, without overflow
-    log_slope = function(map, y, u) -log(map$scale) - abs(u) - log1p(exp(-2 * abs(u))) + log(2),
+    is_sensible = function(map) map$scale > 0,
+    count = function(map) 2,
+    forward = function(map, y) {
+      u <- asinh((y - map$center) / map$scale)
+      # log cosh u, without overflow
+      list(u = u, log_slope = log(2) - log(map$scale) - abs(u) - log1p(exp(-2 * abs(u))))
+    },
     inverse = function(map, u) map$center + map$scale * sinh(u)
   ),
   log = list(
     fields = c("end", "sign"),
     range = function(map) if (map$sign > 0) c(map$end, Inf) else c(-Inf, map$end),
-    forward = function(map, y) map$sign * log(map$sign * (y - map$end)),
-    log_slope = function(map, y, u) -map$sign * u,
+    is_sensible = function(map) map$sign %in% c(-1, 1),
+    count = function(map) 2,
+    forward = function(map, y) {
+      u <- map$sign * log(map$sign * (y - map$end))
+      list(u = u, log_slope = -map$sign * u)
+    },
     inverse = function(map, u) map$end + map$sign * exp(map$sign * u)
   ),
   logit = list(
     fields = c("lower", "upper"),
     range = function(map) c(map$lower, map$upper),
-    forward = function(map, y) log(y - map$lower) - log(map$upper - y),
-    log_slope = function(map, y, u) {
-      log(map$upper - map$lower) - log(y - map$lower) - log(map$upper - y)
+    is_sensible = function(map) map$lower < map$upper,
+    count = function(map) 2,
+    forward = function(map, y) {
+      above <- log(y - map$lower)
+      below <- log(map$upper - y)
+      list(u = above - below, log_slope = log(map$upper - map$lower) - above - below)
     },
     inverse = function(map, u) {
       map$lower + (map$upper - map$lower) * stats::plogis(u)
@@ -43,12 +59,16 @@ column_maps <- list(
   scores = list(
     fields = character(),
     range = function(map) map_range(map$inner),
-    forward = function(map, y) normal_score(map$shape, kind_of(map$inner)$forward(map$inner, y)),
-    log_slope = function(map, y, u) {
-      inner <- kind_of(map$inner)
-      t <- inner$forward(map$inner, y)
-      inner$log_slope(map$inner, y, t) + log_linear_density(map$shape, t) -
-        stats::dnorm(u, log = TRUE)
+    is_sensible = function(map) {
+      is.list(map$shape) && is_shape(map$shape) && is_number(map$shape$df)
+    },
+    # Degrees of freedom, and the two numbers of the inner map.
+    count = function(map) 2 + map$shape$df,
+    forward = function(map, y) {
+      inner <- kind_of(map$inner)$forward(map$inner, y)
+      at <- normal_score(map$shape, inner$u)
+      log_slope <- inner$log_slope + at$log_density - stats::dnorm(at$u, log = TRUE)
+      list(u = at$u, log_slope = log_slope)
     },
     inverse = function(map, u) {
       kind_of(map$inner)$inverse(map$inner, normal_score_inverse(map$shape, u))
@@ -69,11 +89,16 @@ map_forward <- function(maps, y) {
     kind <- kind_of(maps[[j]])
     range <- kind$range(maps[[j]])
     inside <- y[, j] > range[1] & y[, j] < range[2]
-    at <- y[inside, j]
-    image <- kind$forward(maps[[j]], at)
-    u[inside, j] <- image
-    log_det[inside] <- log_det[inside] + kind$log_slope(maps[[j]], at, image)
-    log_det[!inside] <- -Inf
+    if (all(inside)) {
+      at <- kind$forward(maps[[j]], y[, j])
+      u[, j] <- at$u
+      log_det <- log_det + at$log_slope
+    } else {
+      at <- kind$forward(maps[[j]], y[inside, j])
+      u[inside, j] <- at$u
+      log_det[inside] <- log_det[inside] + at$log_slope
+      log_det[!inside] <- -Inf
+    }
   }
   list(u = u, log_det = log_det)
 }
@@ -90,7 +115,7 @@ map_inverse <- function(maps, u) {
 map_inverse_slope <- function(maps, u) {
   y <- map_inverse(maps, u)
   for (j in seq_along(maps)) {
-    u[, j] <- exp(-kind_of(maps[[j]])$log_slope(maps[[j]], y[, j], u[, j]))
+    u[, j] <- exp(-kind_of(maps[[j]])$forward(maps[[j]], y[, j])$log_slope)
   }
   u
 }
@@ -105,28 +130,14 @@ validate_map <- function(map) {
   known <- is.list(map) && is_one_of(map$kind, names(column_maps))
   demand(known, "one of its `maps` is of no kind that is known here")
   demand(
-    all(vapply(map[kind_of(map)$fields], is_number, NA)) && is_sensible_map(map),
+    all(vapply(map[kind_of(map)$fields], is_number, NA)) && kind_of(map)$is_sensible(map),
     "one of its `maps` does not have the numbers of its kind"
   )
   if (map$kind == "scores") validate_map(map$inner)
 }
 
-is_sensible_map <- function(map) {
-  switch(map$kind,
-    linear = ,
-    asinh = map$scale > 0,
-    log = map$sign %in% c(-1, 1),
-    logit = map$lower < map$upper,
-    scores = is.list(map$shape) && is_shape(map$shape) && is_number(map$shape$df)
-  )
-}
-
-# Their free parameters; of an estimate its degrees of freedom. Affine maps are their components'.
-count_maps <- function(maps) sum(vapply(maps, count_map, 0))
-
-count_map <- function(map) {
-  switch(map$kind, linear = 0, scores = 2 + map$shape$df, 2)
-}
+# Their free parameters; of an estimate its degrees of freedom.
+count_maps <- function(maps) sum(vapply(maps, function(map) kind_of(map)$count(map), 0))
 
 describe_maps <- function(maps, labels) {
   kinds <- vapply(maps, describe_map, "")

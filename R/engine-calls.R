@@ -96,6 +96,14 @@ engine_steps <- function(model, state, x, weights, rows, batch, rates, options, 
   )
 }
 
+# list(log_density, log_below) of a shape (log-linear.R) with masses `before` its knots at t, and the
+# t with given log P(T <= t) of at most one half.
+engine_log_linear <- function(shape, before, t) .Call(ffi_log_linear, shape, before, t)
+
+engine_log_linear_quantile <- function(shape, before, log_p) {
+  .Call(ffi_log_linear_quantile, shape, before, log_p)
+}
+
 # What the engine is: list(instance, instances, processors, compiler).
 engine_info <- function() .Call(ffi_info)
 
@@ -107,8 +115,8 @@ in_single <- function(how) isTRUE(how$single)
 # The most threads to use: `threads`, the option or the processors, within the limits that are set.
 thread_count <- function(threads = NULL) {
   limit <- function(name) {
-    value <- suppressWarnings(as.integer(Sys.getenv(name)))
-    if (is.na(value) || value < 1) Inf else value
+    value <- Sys.getenv(name)
+    if (nzchar(value) && grepl("^[1-9][0-9]*$", value)) as.double(value) else Inf
   }
   threads <- threads %||% getOption("cwmix.threads") %||% engine_info()$processors
   in_check <- !tolower(Sys.getenv("_R_CHECK_LIMIT_CORES_")) %in% c("", "false")

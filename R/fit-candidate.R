@@ -1,7 +1,7 @@
 # Candidates of a search: their fits, one a fold, and what they score. A candidate is
-# list(fits, scores, views, covariance, K, hidden, epochs, scale): `fits` and `scores`, log
-# densities of the held-out rows, by fold, the first ones only where it was dropped in the race;
-# `views` of its scale (fit-scales.R).
+# list(fits, scores, raced, views, covariance, K, hidden, epochs, scale): `fits` and `scores`, log
+# densities of the held-out rows, by fold, the first ones only where it was dropped in the race,
+# `raced` the mean there; `views` of its scale (fit-scales.R).
 
 # Log densities of the held-out rows of a fold under its fit, on the standardised scale.
 fold_scores <- function(search, fold, parameters, activation = "tanh") {
@@ -24,12 +24,12 @@ add_candidate <- function(search, fits, covariance, K, hidden = NULL, epochs = N
     ), views = lapply(scale$folds, `[[`, "view"), covariance = covariance, K = K, hidden = hidden,
     epochs = epochs, scale = scale$name
   ), more)
-  score <- raced_score(search, candidate)
-  if (!is.finite(score) || !is_usable(search, candidate)) {
+  candidate$raced <- raced_score(search, candidate)
+  if (!is.finite(candidate$raced) || !is_usable(search, candidate)) {
     return(-Inf)
   }
   search$candidates[[length(search$candidates) + 1]] <- candidate
-  score
+  candidate$raced
 }
 
 # The mean score in the folds of the race.
@@ -53,7 +53,7 @@ all_scores <- function(search, candidate) {
 
 # In the race.
 candidate_scores <- function(search) {
-  vapply(search$candidates, function(one) raced_score(search, one), 0)
+  vapply(search$candidates, `[[`, 0, "raced")
 }
 
 # The best of those in all folds, there.

@@ -23,7 +23,8 @@ fit_map <- function(kind, y, least = -Inf) {
     return(NULL)
   }
   numbers <- unlist(map[-1])
-  if (all(is.finite(numbers)) && is_sensible_map(map) && lower < values[1] && upper > values[n]) map
+  sensible <- all(is.finite(numbers)) && kind_of(map)$is_sensible(map)
+  if (sensible && lower < values[1] && upper > values[n]) map
 }
 
 # The maps of several columns, a kind each.

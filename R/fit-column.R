@@ -103,9 +103,9 @@ penalised_spline <- function(grid, state, price) {
   }
   now <- evaluate_at(state$at)
   for (i in 1:30) {
-    weighted <- grid$basis * (grid$rule * exp(now$log_density))
-    expected <- colSums(weighted)
-    hessian <- crossprod(grid$basis, weighted) - tcrossprod(expected)
+    mass <- grid$rule * exp(now$log_density)
+    expected <- crossprod(grid$basis, mass)[, 1]
+    hessian <- crossprod(grid$basis * sqrt(mass)) - tcrossprod(expected)
     slope <- grid$mean_basis - expected - drop(penalty %*% now$at)
     step <- solve(hessian + penalty + level, slope, tol = 0)
     share <- 1
@@ -117,7 +117,8 @@ penalised_spline <- function(grid, state, price) {
     gain <- following$value - now$value
     if (!isTRUE(gain >= 0)) break
     now <- following
-    if (gain < 1e-6) break
+    # The next step would gain about the square.
+    if (gain < 1e-5) break
   }
   df <- sum(diag(solve(hessian + penalty + level, hessian, tol = 0)))
   # Where few values have nearly all weight rounding may leave it below 0.

@@ -25,7 +25,8 @@ lost_mass <- function(search, candidate, activation) {
       density <- fold_density(parameters, activation, search$task)
       return(max(colMeans(draw(density, 4000L)[, columns, drop = FALSE] < 0)))
     }
-    zero <- zero_of(search$task$sample, view)
+    sample <- search$task$sample
+    zero <- if (is.null(view)) -sample$center / sample$scale else view$zero
     max(vapply(columns, function(j) mixture_below(parameters, j, zero[j]), 0))
   }, candidate$fits, candidate$views)
   mean(unlist(lost))
@@ -33,17 +34,19 @@ lost_mass <- function(search, candidate, activation) {
 
 # The probability of a column below a point under a mixture with constant weights.
 mixture_below <- function(parameters, j, at) {
-  cholesky <- if (is.null(parameters$log_sd)) exp_diagonal(parameters$log_cholesky)
-  sd <- component_sd(if (is.null(cholesky)) exp(parameters$log_sd), cholesky)
+  sd <- if (is.null(parameters$log_sd)) {
+    row <- matrix(parameters$log_cholesky[j, , ], dim(parameters$log_cholesky)[2])
+    row[j, ] <- exp(row[j, ])
+    sqrt(colSums(row^2))
+  } else {
+    exp(parameters$log_sd[, j])
+  }
   share <- exp(parameters$biases[[1]])
-  sum(share * stats::pnorm(at, parameters$mean[, j], sd[, j])) / sum(share)
+  sum(share * stats::pnorm(at, parameters$mean[, j], sd)) / sum(share)
 }
 
-# Zero in each column's units, -Inf where it is below a map's range.
-zero_of <- function(sample, view) {
-  if (is.null(view)) {
-    return(-sample$center / sample$scale)
-  }
+# Zero in the units of each column through a view, -Inf where it is below a map's range.
+zero_through <- function(view) {
   vapply(seq_along(view$maps), function(j) {
     at <- map_forward(view$maps[j], matrix(0))
     if (at$log_det == -Inf) -Inf else (at$u[1] - view$center[j]) / view$scale[j]

@@ -52,7 +52,7 @@ search_column <- function(search) {
   kinds <- if (positive) scale_kinds else setdiff(scale_kinds, "log, from zero")
   for (kind in kinds) {
     maps <- score_maps(kind, search$least)
-    scale <- mapped_scale(search, paste("scores of", kind), maps, standard = FALSE)
+    scale <- mapped_scale(search, paste("scores of", kind), maps, images = "as they are")
     if (!is.null(scale)) add_scores(search, scale)
   }
 }
@@ -85,8 +85,7 @@ search_columns <- function(search, covariance) {
   )
   all <- structures(d, covariance)
   some <- c("full", "full, shrunk", "full, tied", "diagonal")
-  # Many rows tell their covariances without help.
-  if (nrow(search$task$sample$y) > 2000) some <- c("full", "diagonal")
+  if (has_many_rows(search)) some <- c("full", "diagonal")
   for (scale in Filter(length, scales)) {
     for (name in intersect(names(all), some)) search_sizes(search, name, all[[name]], scale)
   }

@@ -4,7 +4,8 @@
 # A scale is list(name, folds, tree), `tree` a clustering of some rows of all folds. A fold has
 # `mixture`, list(x, weights, atoms), what EM is given; `groups`, the tree's rows that it may see,
 # of training_rows(); `held`, the numbers of its held-out rows, and `validation`, list(x), these;
-# and through maps `view`, list(maps, center, scale), by which x comes from the working scale,
+# and through maps `view`, list(maps, center, scale), by which x comes from the working scale, with
+# `zero` in each column's units where fit-edges.R asks for it,
 # `shift`, what log densities of x lack of those of the standardised columns at the held-out rows,
 # and `floor`.
 
@@ -35,10 +36,12 @@ training_rows <- function(tree, fold, sample, view) {
 }
 
 # A scale of maps, `maps_for(y, weights)` giving those of a fold's training values, or NULL
-# where a column has none, as the scale then is.
-mapped_scale <- function(search, name, maps_for, standard = TRUE) {
+# where a column has none, as the scale then is. Where the `images` stay as they are there is nothing
+# for EM.
+mapped_scale <- function(search, name, maps_for, images = "standardised") {
   sample <- search$task$sample
   rows <- seq_len(nrow(sample$y))
+  d <- ncol(sample$y)
   tree <- NULL
   folds <- list()
   for (fold in search$folds) {
@@ -50,26 +53,28 @@ mapped_scale <- function(search, name, maps_for, standard = TRUE) {
     if (any(lengths(maps) == 0)) {
       return(NULL)
     }
-    u <- map_forward(maps, y)$u
-    d <- ncol(u)
-    units <- if (standard) {
-      standard_units(u, weights)
-    } else {
-      list(center = double(d), scale = rep(1, d))
+    view <- list(maps = maps, center = double(d), scale = rep(1, d))
+    for_em <- NULL
+    if (images == "standardised") {
+      u <- map_forward(maps, y)$u
+      units <- standard_units(u, weights)
+      view[c("center", "scale")] <- units[c("center", "scale")]
+      tree <- tree %||% tree_of_rows(sample, view)
+      set <- list(
+        x = standardise(u, view$center, view$scale), weights = weights,
+        atoms = sample$atoms[training]
+      )
+      for_em <- list(
+        mixture = some_rows(set, 20000), groups = training_rows(tree, fold, sample, view),
+        floor = search$task$control$sd_floor * 1e-3 * units$core
+      )
     }
-    view <- list(maps = maps, center = units$center, scale = units$scale)
-    tree <- tree %||% tree_of_rows(sample, view)
-    mixture <- some_rows(list(
-      x = standardise(u, view$center, view$scale), weights = weights,
-      atoms = sample$atoms[training]
-    ), 20000)
+    if (any(reaches_zero(search))) view$zero <- zero_through(view)
     held <- through(view, sample$y[fold$held, , drop = FALSE])
-    folds[[length(folds) + 1]] <- list(
-      mixture = mixture, held = fold$held, view = view,
-      groups = training_rows(tree, fold, sample, view),
-      validation = list(x = held$x), shift = held$log_slope + sum(log(sample$scale)),
-      floor = if (standard) search$task$control$sd_floor * 1e-3 * units$core
-    )
+    folds[[length(folds) + 1]] <- c(for_em, list(
+      held = fold$held, view = view, validation = list(x = held$x),
+      shift = held$log_slope + sum(log(sample$scale))
+    ))
   }
   list(name = name, folds = folds, tree = tree$tree)
 }

@@ -38,15 +38,18 @@ few_weights <- function(scores, a, df = double(ncol(scores)), least = 0.001) {
   share <- stacked_weights(scores[, kept, drop = FALSE], a, df[kept], share[kept])
   full <- value(kept, share)
   while (length(kept) > 1) {
-    without <- lapply(seq_along(kept), function(i) {
-      start <- share[-i] / sum(share[-i])
-      stacked_weights(scores[, kept[-i], drop = FALSE], a, df[kept[-i]], start, 30)
+    starts <- lapply(seq_along(kept), function(i) share[-i] / sum(share[-i]))
+    # New weights add least where the old ones of the others already do best.
+    at_once <- vapply(seq_along(kept), function(i) value(kept[-i], starts[[i]]), 0)
+    likely <- utils::head(order(at_once, decreasing = TRUE), 3)
+    without <- lapply(likely, function(i) {
+      stacked_weights(scores[, kept[-i], drop = FALSE], a, df[kept[-i]], starts[[i]], 30)
     })
-    left <- vapply(seq_along(kept), function(i) value(kept[-i], without[[i]]), 0)
+    left <- vapply(seq_along(likely), function(i) value(kept[-likely[i]], without[[i]]), 0)
     if (max(left) < full - least) break
-    i <- which.max(left)
-    kept <- kept[-i]
-    share <- without[[i]]
+    best <- which.max(left)
+    kept <- kept[-likely[best]]
+    share <- without[[best]]
   }
   replace(double(ncol(scores)), kept, share / sum(share))
 }

@@ -124,9 +124,12 @@ grouped_start <- function(x, group, full, floor) {
 # are tied.
 widest_gap <- function(x) {
   n <- nrow(x)
-  spread <- apply(x, 2, quartile_range, 1)
-  if (max(spread) == 0) spread <- apply(x, 2, function(values) diff(range(values)))
-  column <- which.max(spread)
+  column <- 1
+  if (ncol(x) > 1) {
+    spread <- apply(x, 2, quartile_range, 1)
+    if (max(spread) == 0) spread <- apply(x, 2, function(values) diff(range(values)))
+    column <- which.max(spread)
+  }
   sorted <- sort(x[, column])
   middle <- if (n > 1) seq(max(1, n %/% 4), min(n - 1, ceiling(3 * n / 4)))
   gaps <- diff(sorted)

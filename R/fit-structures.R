@@ -25,9 +25,10 @@ structures <- function(d, covariance) {
 }
 
 # Levels in turn until `patience` in a row score less than the best, or as many steps like the last
-# one as are left would not reach a `rival`: the best level and its score, level NULL where none has
-# one. score(level) is -Inf where there is no fit. What the first levels gain says little yet.
-climb <- function(levels, score, patience = 2, rival = -Inf) {
+# one as are left, or as `steps`, would not reach a `rival`: the best level and its score, level NULL
+# where none has one. score(level) is -Inf where there is no fit. What the first levels gain says
+# little yet.
+climb <- function(levels, score, patience = 2, rival = -Inf, steps = Inf) {
   # Of what was there before.
   force(rival)
   best <- list(level = NULL, score = -Inf)
@@ -37,7 +38,7 @@ climb <- function(levels, score, patience = 2, rival = -Inf) {
     reached <- score(levels[i])
     worse <- if (reached > best$score) 0 else worse + 1
     if (reached > best$score) best <- list(level = levels[i], score = reached)
-    left <- length(levels) - i
+    left <- min(length(levels) - i, steps)
     hopeless <- i > 3 && rival - best$score > left * max(reached - last, 0.02)
     if (worse == patience || isTRUE(hopeless)) break
     last <- reached
@@ -116,17 +117,21 @@ search_sizes <- function(search, name, structure, scale = search$raw,
   before <- length(search$candidates)
   climb(
     sizes, function(K) try_mixture(search, name, structure, K, scale),
-    patience = patience, rival = max(-Inf, candidate_scores(search))
+    patience = patience, rival = max(-Inf, candidate_scores(search)),
+    # With many rows structures differ by more than sizes gain in the end.
+    steps = if (has_many_rows(search)) 3 else Inf
   )
   complete_best(search, scale, before)
 }
+
+# Many rows tell their covariances without help.
+has_many_rows <- function(search) nrow(search$task$sample$y) > 2000
 
 search_mixtures <- function(search, covariance) {
   all <- structures(ncol(search$task$sample$y), covariance)
   if (ncol(search$task$sample$y) == 1) {
     all <- all[c("diagonal, shrunk", "diagonal")]
-  } else if (nrow(search$task$sample$y) > 2000) {
-    # Many rows tell their covariances without help.
+  } else if (has_many_rows(search)) {
     all <- all[names(all) %in% c("full", "diagonal", "spherical")]
   }
   # Covariances of no more rows than columns are singular.
@@ -135,7 +140,8 @@ search_mixtures <- function(search, covariance) {
   for (name in names(all)) search_sizes(search, name, all[[name]])
 }
 
-# Sizes next to the best, which the ladder of sizes steps over, in the three best structures.
+# Sizes next to the best, which the ladder of sizes steps over, in the three best structures that
+# have a chance beside the best.
 search_next_sizes <- function(search, covariance) {
   d <- ncol(search$task$sample$y)
   if (d == 1) {
@@ -147,6 +153,7 @@ search_next_sizes <- function(search, covariance) {
     K = vapply(search$candidates, `[[`, 0L, "K"), score = candidate_scores(search)
   )
   table <- table[order(table$score, decreasing = TRUE), ]
+  if (has_many_rows(search)) table <- table[table$score > table$score[1] - 0.02, ]
   for (best in utils::head(which(!duplicated(table$name)), 3)) {
     name <- table$name[best]
     K <- table$K[best]

@@ -5,8 +5,10 @@
 # log of the mean of exp between two points of a line, its values there.
 log_mean_exp <- function(a, b) {
   apart <- abs(b - a)
-  flat <- apart < 1e-6
-  pmax(a, b) + ifelse(flat, -apart / 2, log(-expm1(-apart) / ifelse(flat, 1, apart)))
+  below <- log(-expm1(-apart) / apart)
+  flat <- which(apart < 1e-6)
+  below[flat] <- -apart[flat] / 2
+  pmax(a, b) + below
 }
 
 # Log masses below the first knot, between knots, above the last.
@@ -38,17 +40,8 @@ normalise_shape <- function(shape) {
   shape
 }
 
-# The first knot of the interval that a point is in, and how far from there.
-knot_below <- function(shape, t) {
-  most <- length(shape$log_density) - 1
-  i <- pmin(pmax(floor((t - shape$start) / shape$step) + 1, 1), most)
-  list(i = i, beyond = t - shape$start - (i - 1) * shape$step)
-}
-
 log_linear_density <- function(shape, t) {
-  at <- knot_below(shape, t)
-  slope <- diff(shape$log_density) / shape$step
-  shape$log_density[at$i] + slope[at$i] * at$beyond
+  engine_log_linear(shape, masses_below(shape), t)$log_density
 }
 
 # The mirror image.
@@ -57,61 +50,50 @@ mirrored <- function(shape) {
   list(start = -end, step = shape$step, log_density = rev(shape$log_density))
 }
 
-# Logs of the masses below each knot, and of all.
-masses_below <- function(shape) cummax(log_cumulate(cbind(log_masses(shape)))[, 1])
+# Logs of the masses below each knot, and of all. Where none of them vanishes beside the largest a
+# plain sum has full relative precision.
+masses_below <- function(shape) {
+  masses <- log_masses(shape)
+  top <- max(masses)
+  if (min(masses) > top - 600) {
+    return(top + log(cumsum(exp(masses - top))))
+  }
+  cummax(log_cumulate(cbind(masses))[, 1])
+}
 
 # log P(T <= t), to full relative precision below the middle.
-log_linear_below <- function(shape, t) {
-  before <- masses_below(shape)
-  at <- knot_below(shape, t)
-  here <- log_linear_density(shape, t)
-  slope <- diff(shape$log_density)[1] / shape$step
-  last <- length(before)
-  since <- log(pmax(at$beyond, 0)) + log_mean_exp(shape$log_density[at$i], here)
-  inside <- log_add(before[at$i], since)
-  end <- shape$start + (length(shape$log_density) - 1) * shape$step
-  falling <- -diff(shape$log_density)[last - 2] / shape$step
-  above <- exp(here) / falling
-  # Rounding may leave the interval from 0 to 1.
-  ifelse(
-    t <= shape$start, here - log(slope),
-    ifelse(t >= end, log1p(-pmin(above, 1)), pmin(inside, 0))
-  )
-}
+log_linear_below <- function(shape, t) engine_log_linear(shape, masses_below(shape), t)$log_below
 
 # The t with log P(T <= t) = log_p, of at most one half.
 log_linear_quantile <- function(shape, log_p) {
-  before <- masses_below(shape)
-  at <- shape$log_density
-  slope <- diff(at) / shape$step
-  i <- pmin(pmax(findInterval(log_p, before), 1), length(at) - 1)
-  # log(1 + slope (p - before) / density), on the log scale for the steepest.
-  log_more <- log_p + log_complement(pmin(before[i] - log_p, 0)) - at[i]
-  level <- abs(slope[i]) * shape$step < 1e-9
-  log_change <- log_more + log(ifelse(level, 1, abs(slope[i])))
-  log_ratio <- ifelse(
-    slope[i] > 0, pmax(log_change, 0) + log1p(exp(-abs(log_change))),
-    log1p(-exp(pmin(log_change, 0)))
-  )
-  within <- ifelse(level, exp(log_more), log_ratio / ifelse(level, 1, slope[i]))
-  ifelse(
-    log_p <= before[1], shape$start + (log_p - before[1]) / slope[1],
-    shape$start + (i - 1) * shape$step + pmin(within, shape$step)
-  )
+  engine_log_linear_quantile(shape, masses_below(shape), log_p)
 }
 
-# The standard normal quantile of P(T <= t), and back.
+# The standard normal quantile u of P(T <= t), with the log density at t: list(u, log_density).
 normal_score <- function(shape, t) {
-  below <- log_linear_below(shape, t)
-  above <- log_linear_below(mirrored(shape), -t)
-  ifelse(
-    below < above, normal_quantile(pmin(below, above)), -normal_quantile(pmin(below, above))
-  )
+  lower <- t < log_linear_quantile(shape, log(0.5))
+  log_p <- log_density <- double(length(t))
+  for (side in list(TRUE, FALSE)) {
+    some <- lower == side
+    at <- if (side) {
+      engine_log_linear(shape, masses_below(shape), t[some])
+    } else {
+      mirror <- mirrored(shape)
+      engine_log_linear(mirror, masses_below(mirror), -t[some])
+    }
+    log_p[some] <- at$log_below
+    log_density[some] <- at$log_density
+  }
+  list(u = (1 - 2 * lower) * -normal_quantile(log_p), log_density = log_density)
 }
 
 normal_score_inverse <- function(shape, u) {
   log_p <- stats::pnorm(-abs(u), log.p = TRUE)
-  ifelse(u < 0, log_linear_quantile(shape, log_p), -log_linear_quantile(mirrored(shape), log_p))
+  lower <- u < 0
+  t <- double(length(u))
+  t[lower] <- log_linear_quantile(shape, log_p[lower])
+  t[!lower] <- -log_linear_quantile(mirrored(shape), log_p[!lower])
+  t
 }
 
 is_shape <- function(shape) {

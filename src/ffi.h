@@ -60,6 +60,10 @@ SEXP ffi_adam(SEXP model, SEXP state, SEXP gradient, SEXP rate, SEXP options);
 SEXP ffi_steps(SEXP model, SEXP state, SEXP x, SEXP weights, SEXP rows, SEXP batch,
                SEXP rates, SEXP options, SEXP sampling, SEXP single, SEXP threads);
 
+/* ffi-log-linear.c: a shape is list(start, step, log_density), see R/log-linear.R */
+SEXP ffi_log_linear(SEXP shape, SEXP before, SEXP t);
+SEXP ffi_log_linear_quantile(SEXP shape, SEXP before, SEXP log_p);
+
 /* ffi-model.c: reading arguments. What does not fit is an R error. */
 SEXP ffi_element(SEXP list, const char *name);
 SEXP ffi_element_or_null(SEXP list, const char *name);

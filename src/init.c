@@ -26,6 +26,8 @@ static const R_CallMethodDef entries[] = {ENTRY(ffi_info, 0),
                                           ENTRY(ffi_residuals, 6),
                                           ENTRY(ffi_em, 8),
                                           ENTRY(ffi_steps, 11),
+                                          ENTRY(ffi_log_linear, 3),
+                                          ENTRY(ffi_log_linear_quantile, 3),
                                           {NULL, NULL, 0}};
 
 attribute_visible void R_init_cwmix(DllInfo *dll) {

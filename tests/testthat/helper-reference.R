@@ -462,9 +462,9 @@ reference_held_out <- function(search, candidate, activation = "tanh") {
     log_slope <- 0
     for (j in seq_along(y)) {
       kind <- column_maps[[view$maps[[j]]$kind]]
-      u <- kind$forward(view$maps[[j]], y[j])
-      log_slope <- log_slope + kind$log_slope(view$maps[[j]], y[j], u) - log(view$scale[j])
-      y[j] <- (u - view$center[j]) / view$scale[j]
+      at <- kind$forward(view$maps[[j]], y[j])
+      log_slope <- log_slope + at$log_slope - log(view$scale[j])
+      y[j] <- (at$u - view$center[j]) / view$scale[j]
     }
     value[i] <- reference_log_density(rbind(y), p) + log_slope
   }

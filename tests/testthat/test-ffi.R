@@ -369,3 +369,20 @@ test_that("functions and products of a wrong kind are an error", {
   expect_error(.Call(ffi_product, none(2, 0), double(2), none(0, 4), none(2, 4), FALSE), "empty")
   expect_error(.Call(ffi_product, none(2, 3), double(2), none(3, 0), none(2, 0), FALSE), "empty")
 })
+
+test_that("log-linear densities that are none are refused", {
+  shape <- list(start = 0, step = 1, log_density = c(-2, -1, -2))
+  before <- double(4)
+  refused <- function(shape, before, t = 0.5) {
+    expect_error(.Call(ffi_log_linear, shape, before, t), "Internal error")
+    expect_error(.Call(ffi_log_linear_quantile, shape, before, t), "Internal error")
+  }
+  refused(shape[-1], before)
+  refused(replace(shape, "step", 0), before)
+  refused(replace(shape, "log_density", list(c(1, 2))), double(3))
+  refused(shape, double(3))
+  refused(shape, before, 1L)
+  # what has no place is no number, or lies in a tail
+  at <- .Call(ffi_log_linear, shape, before, c(NaN, -Inf, Inf))
+  expect_identical(at$log_density, c(NaN, -Inf, -Inf))
+})

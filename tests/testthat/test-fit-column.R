@@ -184,7 +184,7 @@ test_that("any values have a proper density or none", {
       if (is.null(shape)) next
       expect_true(is_shape(shape), info = name)
       expect_true(is.finite(shape$df) && shape$df > 0, info = name)
-      u <- normal_score(shape, t)
+      u <- normal_score(shape, t)$u
       expect_true(all(is.finite(u)), info = name)
       expect_lte(max(abs(u)), 9, label = name)
     }

@@ -136,12 +136,13 @@ test_that("a scale without maps of a column is none, and units are asked for or 
   expect_identical(calls, 1)
   as_they_are <- mapped_scale(
     search, "scores", score_maps(rep("asinh", 3)),
-    standard = FALSE
+    images = "as they are"
   )
   expect_identical(as_they_are$folds[[2]]$view[c("center", "scale")], list(
     center = double(3), scale = rep(1, 3)
   ))
   expect_null(as_they_are$folds[[2]]$floor)
+  expect_null(as_they_are$folds[[2]]$mixture)
 })
 
 test_that("the slope of a view is that of differences, and far points have none", {
@@ -182,7 +183,7 @@ test_that("scores of mapped folds are those of their densities, but for units an
     scales <- list(
       search$raw, mapped_scale(search, "own", fit_maps(rep("asinh", d), rep(-Inf, d))),
       mapped_scale(search, "scores", score_maps(rep("log, lower end", d))),
-      mapped_scale(search, "scores", score_maps(rep("logit", d)), standard = FALSE)
+      mapped_scale(search, "scores", score_maps(rep("logit", d)), images = "as they are")
     )
     # a mixture that is none of the fits, as any may be asked for
     parameters <- reference_coef(make_parameters(d, 2, NULL))
@@ -245,7 +246,7 @@ test_that("columns are compared by one normal of their images, in the race", {
               next
             }
             m <- column_maps[[map$kind]]
-            u <- m$forward(map, y[training, j])
+            u <- m$forward(map, y[training, j])$u
             middle <- sum(a[training] * u) / sum(a[training])
             sd <- sqrt(sum(a[training] * (u - middle)^2) / sum(a[training]))
             for (i in fold$held) {
@@ -253,7 +254,7 @@ test_that("columns are compared by one normal of their images, in the race", {
               inside <- y[i, j] > range[1] && y[i, j] < range[2]
               at <- if (inside) m$forward(map, y[i, j])
               scores <- c(scores, if (inside) {
-                dnorm(at, middle, sd, log = TRUE) + m$log_slope(map, y[i, j], at)
+                dnorm(at$u, middle, sd, log = TRUE) + at$log_slope
               } else {
                 -Inf
               })
@@ -310,9 +311,8 @@ test_that("the estimate of a column is one standard normal of its scores, in all
       y <- both$search$task$sample$y[rows, 1]
       range <- map_range(map)
       inside <- y > range[1] & y < range[2]
-      t <- kind_of(map$inner)$forward(map$inner, y[inside])
-      log_density <- log_linear_density(map$shape, t) +
-        kind_of(map$inner)$log_slope(map$inner, y[inside], t)
+      at <- kind_of(map$inner)$forward(map$inner, y[inside])
+      log_density <- log_linear_density(map$shape, at$u) + at$log_slope
       expect_close(
         one$scores[[f]][inside], log_density + log(both$search$task$sample$scale), 1e-9,
         floor = 1

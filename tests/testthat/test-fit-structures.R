@@ -63,12 +63,12 @@ test_that("a climb ends after two levels in a row that score no more than the be
 })
 
 test_that("a climb with a rival ends where gains like the last one would not reach it", {
-  seen_of <- function(scores, rival) {
+  seen_of <- function(scores, rival, steps = Inf) {
     seen <- 0
     climb(seq_along(scores), function(level) {
       seen <<- seen + 1
       scores[level]
-    }, rival = rival)
+    }, rival = rival, steps = steps)
     seen
   }
   steps <- 1:9
@@ -76,6 +76,9 @@ test_that("a climb with a rival ends where gains like the last one would not rea
   expect_identical(seen_of(steps, 9.1), 4)
   expect_identical(seen_of(steps, 9), 9)
   expect_identical(seen_of(steps, 1e9), 4)
+  # at most so many count
+  expect_identical(seen_of(steps, 7.1, 3), 4)
+  expect_identical(seen_of(steps, 7, 3), 9)
   expect_identical(seen_of(steps, -Inf), 9)
   # what the first levels gain says nothing; the last gain does
   slow <- c(0, 0.001, 0.002)
@@ -120,7 +123,8 @@ tried_by <- function(run, score, sample, n = 400) {
   try <- function(search, name, structure, K, scale) {
     value <- score(name, K)
     found <- list(
-      fits = list(NULL), covariance = name, K = K, scores = list(value), structure = structure
+      fits = list(NULL), covariance = name, K = K, scores = list(value), raced = value,
+      structure = structure
     )
     search$candidates <- c(search$candidates, list(found))
     value

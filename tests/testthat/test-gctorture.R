@@ -106,6 +106,12 @@ test_that("draws survive", {
   }
 })
 
+test_that("log-linear densities survive", {
+  shape <- uneven_shape()
+  expect_survives_gc(ffi_log_linear, shape, masses_below(shape), c(-9, 0, 9))
+  expect_survives_gc(ffi_log_linear_quantile, shape, masses_below(shape), c(-9, -1))
+})
+
 test_that("iterations of EM survive", {
   x <- make_points(40, 3)
   floor <- double(3)
