@@ -96,8 +96,8 @@ engine_steps <- function(model, state, x, weights, rows, batch, rates, options, 
   )
 }
 
-# list(log_density, log_below) of a shape (log-linear.R) with masses `before` its knots at t, and the
-# t with given log P(T <= t) of at most one half.
+# list(log_density, log_below) at t of a shape (log-linear.R) with masses `before` its knots, and
+# the t with given log P(T <= t) of at most one half.
 engine_log_linear <- function(shape, before, t) .Call(ffi_log_linear, shape, before, t)
 
 engine_log_linear_quantile <- function(shape, before, log_p) {

@@ -36,8 +36,8 @@ training_rows <- function(tree, fold, sample, view) {
 }
 
 # A scale of maps, `maps_for(y, weights)` giving those of a fold's training values, or NULL
-# where a column has none, as the scale then is. Where the `images` stay as they are there is nothing
-# for EM.
+# where a column has none, as the scale then is. Where the `images` stay as they are there is
+# nothing for EM.
 mapped_scale <- function(search, name, maps_for, images = "standardised") {
   sample <- search$task$sample
   rows <- seq_len(nrow(sample$y))

@@ -25,9 +25,9 @@ structures <- function(d, covariance) {
 }
 
 # Levels in turn until `patience` in a row score less than the best, or as many steps like the last
-# one as are left, or as `steps`, would not reach a `rival`: the best level and its score, level NULL
-# where none has one. score(level) is -Inf where there is no fit. What the first levels gain says
-# little yet.
+# one as are left, or as `steps`, would not reach a `rival`: the best level and its score, level
+# NULL where none has one. score(level) is -Inf where there is no fit. What the first levels gain
+# says little yet.
 climb <- function(levels, score, patience = 2, rival = -Inf, steps = Inf) {
   # Of what was there before.
   force(rival)
