@@ -31,7 +31,10 @@ search_single_networks <- function(search, hidden, activation) {
     best_of(which(small & !full))
   )
   epochs <- network_epochs(search)
-  for (start in search$candidates[unique(starts)]) {
+  starts <- search$candidates[unique(starts)]
+  for (i in seq_along(starts)) {
+    search$progress$part((i - 1) / length(starts))
+    start <- starts[[i]]
     if (leads_in_race(search, start, hidden, activation, epochs)) {
       add_network_candidate(search, start, hidden, activation, epochs)
     }
@@ -72,6 +75,7 @@ add_network_candidate <- function(search, start, hidden, activation, epochs, lat
 search_team <- function(search, count, hidden, activation) {
   plan <- plan_team(search, count)
   for (i in seq_len(if (is.null(plan)) 0 else count)) {
+    search$progress$part((i - 1) / count)
     # EM may break down where `sd_floor` is 0.
     start <- tryCatch(
       team_start(search, plan, hidden, activation),
@@ -109,7 +113,7 @@ plan_team <- function(search, count) {
 team_start <- function(search, plan, hidden, activation) {
   task <- search$task
   task$control$em_iterations <- min(30L, task$control$em_iterations)
-  search$progress$at(NULL, paste0("a network's mixture of ", plural(plan$K, "component")))
+  search$progress$at(paste0("a network's mixture of ", plural(plan$K, "component")))
   fits <- lapply(search$folds, function(fold) {
     set <- fold$training
     from <- em_start(set$x, plan$K, plan$structure$full, set$weights, task$floor)
@@ -168,7 +172,7 @@ train_folds <- function(search, start, hidden, activation, epochs = network_epoc
     if ("diverged" %in% stopped) break
     epoch <- epoch + more
     status <- paste0("network from ", plural(start$K, "component"), ", epoch ", epoch)
-    search$progress$at(NULL, status)
+    search$progress$at(status)
     fits <- lapply(runs, function(run) unflatten(run$state$average, run$template))
     scores <- held_out_scores(search, fits, activation)
     scores <- bounded_scores(scores, search$weights)

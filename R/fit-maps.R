@@ -86,7 +86,9 @@ search_columns <- function(search, covariance) {
   all <- structures(d, covariance)
   some <- c("full", "full, shrunk", "full, tied", "diagonal")
   if (has_many_rows(search)) some <- c("full", "diagonal")
-  for (scale in Filter(length, scales)) {
-    for (name in intersect(names(all), some)) search_sizes(search, name, all[[name]], scale)
+  scales <- Filter(length, scales)
+  for (i in seq_along(scales)) {
+    search$progress$part((i - 1) / length(scales))
+    for (name in intersect(names(all), some)) search_sizes(search, name, all[[name]], scales[[i]])
   }
 }

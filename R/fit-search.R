@@ -24,7 +24,7 @@ new_search <- function(task) {
   search$raced <- raced_folds(search)
   search$candidates <- list()
   search$interrupted <- FALSE
-  search$progress <- progress_bar("{cli::pb_spin} [{cli::pb_elapsed}]", NA, task$control)
+  search$progress <- no_progress
   search
 }
 

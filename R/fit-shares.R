@@ -54,11 +54,11 @@ few_weights <- function(scores, a, df = double(ncol(scores)), least = 0.001) {
   replace(double(ncol(scores)), kept, share / sum(share))
 }
 
-# In one column candidates are many for what they can differ in: parameters have a price, and the
-# simplest candidate stands alone where the stack is not ahead by one standard error (Breiman,
-# Friedman, Olshen and Stone 1984).
+# In one column candidates are many for what they can differ in: parameters have a price, half of
+# Akaike's, as held-out scores bear them already, and the simplest candidate stands alone where the
+# stack is not ahead by one standard error (Breiman, Friedman, Olshen and Stone 1984).
 priced_weights <- function(scores, a, df) {
-  share <- few_weights(scores, a, df)
+  share <- few_weights(scores, a, df / 2)
   simplest <- which.min(df)
   log_sum <- log_row_sums(scores + rep(log(share), each = nrow(scores)))
   gain <- log_sum - scores[, simplest]

@@ -127,22 +127,54 @@ fit_stack <- function(task, settings, kept, matched, call) {
   if (identical(settings$hidden, "auto")) settings$hidden <- default_widths(n)
   search <- new_search(task)
   search$raw <- raw_scale(search)
+  stages <- search_stages(search, settings)
+  shares <- c(vapply(stages, `[[`, 0, "share"), "Average" = 1)
+  search$progress <- stage_progress(shares, task$control)
   on.exit(search$progress$done())
   # What is complete at an interrupt counts.
   tryCatch(
-    {
-      search_mixtures(search, settings$covariance)
-      search_next_sizes(search, settings$covariance)
-      search_atoms(search, settings$covariance)
-      search_maps(search, settings$covariance)
-      search_adjusted(search, settings$covariance)
-      if (!is.null(settings$hidden) && bears_networks(search)) {
-        search_networks(search, settings$hidden, settings$activation)
-      }
+    for (stage in stages) {
+      search$progress$begin(describe_search(search))
+      stage$run(search)
     },
     interrupt = function(condition) search$interrupted <- TRUE
   )
+  search$progress$begin(describe_search(search))
   finish_stack(search, settings, matched, kept)
+}
+
+# What a search tries in turn, by name: list(share, run), the share of its time about.
+search_stages <- function(search, settings) {
+  covariance <- settings$covariance
+  stage <- function(share, run) list(share = share, run = run)
+  with_networks <- !is.null(settings$hidden) && bears_networks(search)
+  c(
+    list(
+      "Mixtures" = stage(3, function(search) {
+        search_mixtures(search, covariance)
+        search_next_sizes(search, covariance)
+        search_atoms(search, covariance)
+      }),
+      "Behind maps of columns" = stage(4, function(search) search_maps(search, covariance)),
+      "Covariances between" = stage(1, function(search) search_adjusted(search, covariance))
+    ),
+    if (with_networks) {
+      list("Networks" = stage(8, function(search) {
+        search_networks(search, settings$hidden, settings$activation)
+      }))
+    }
+  )
+}
+
+describe_search <- function(search) {
+  if (length(search$candidates) == 0) {
+    return("none")
+  }
+  best <- best_candidate(search)
+  sprintf(
+    "%s, the best %s with %s", plural(length(search$candidates), "candidate"), best$covariance,
+    plural(best$K, "component")
+  )
 }
 
 # Networks need rows, and in one column have nothing to say that more components do not.

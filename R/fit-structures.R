@@ -56,7 +56,7 @@ sizes_for <- function(search, structure) {
 
 # The score in the race of one more candidate.
 try_mixture <- function(search, name, structure, K, scale = search$raw) {
-  search$progress$at(NULL, paste0(name, " covariances, ", plural(K, "component")))
+  search$progress$at(paste0(name, " covariances, ", plural(K, "component")))
   fits <- fit_in_folds(search, structure, K, scale, search$raced)
   if (is.null(fits)) {
     return(-Inf)
@@ -137,7 +137,11 @@ search_mixtures <- function(search, covariance) {
   # Covariances of no more rows than columns are singular.
   rows <- min(vapply(search$folds, function(fold) nrow(fold$mixture$x), 0L))
   if (rows <= ncol(search$task$sample$y)) all <- Filter(function(one) !one$full, all)
-  for (name in names(all)) search_sizes(search, name, all[[name]])
+  for (i in seq_along(all)) {
+    search$progress$part(0.7 * (i - 1) / length(all))
+    search_sizes(search, names(all)[i], all[[i]])
+  }
+  search$progress$part(0.7)
 }
 
 # Sizes next to the best, which the ladder of sizes steps over, in the three best structures that

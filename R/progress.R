@@ -23,6 +23,58 @@ progress_bar <- function(format, total, control) {
   )
 }
 
+# Progress through stages, which take about these `shares` of the whole work: a bar with what is done
+# and the time left, or where a terminal cannot draw one a line a stage. list(begin, part, at, done):
+# begin(found) starts the next stage, `found` telling of the one before, part(share) says how much of
+# a stage is done, at(status) what is being done.
+stage_progress <- function(shares, control) {
+  if (!shows_progress(control)) {
+    return(no_progress)
+  }
+  if (!cli::is_dynamic_tty()) {
+    return(stage_lines(names(shares)))
+  }
+  format <- "{cli::pb_bar} {cli::pb_percent} {cli::pb_eta_str}"
+  bar <- progress_bar(format, 1, control)
+  ends <- cumsum(shares) / sum(shares)
+  stage <- 0
+  reached <- 0
+  list(
+    begin = function(found) {
+      stage <<- stage + 1
+      reached <<- c(0, ends)[stage]
+    },
+    part = function(share) {
+      reached <<- c(0, ends)[stage] + share * (ends[stage] - c(0, ends)[stage])
+    },
+    at = function(status) bar$at(reached, status),
+    done = bar$done
+  )
+}
+
+stage_lines <- function(names) {
+  stage <- 0
+  began <- NULL
+  tell <- function(found) {
+    if (stage > 0) {
+      message(sprintf("%s: %s (%.1f s)", names[stage], found, proc.time()[["elapsed"]] - began))
+    }
+  }
+  list(
+    begin = function(found) {
+      tell(found)
+      stage <<- stage + 1
+      began <<- proc.time()[["elapsed"]]
+    },
+    part = function(share) NULL, at = function(status) NULL, done = function() NULL
+  )
+}
+
+no_progress <- local({
+  nothing <- function(...) NULL
+  list(begin = nothing, part = nothing, at = nothing, done = nothing)
+})
+
 # The format of a bar that counts.
 counting <- function(what) {
   paste(what, "{cli::pb_current}/{cli::pb_total} {cli::pb_bar} {cli::pb_eta_str}")

@@ -408,13 +408,22 @@ test_that("an interrupt before the first candidate is an error", {
   }
 })
 
-test_that("a line shows what is tried and goes away", {
-  output <- in_session_with_progress(
-    'control <- cwmix_control(epochs = 2, folds = 2, verbose = TRUE)
+test_that("a bar shows what is done and tried and goes away, in scripts there is a line a stage", {
+  code <- 'control <- cwmix_control(epochs = 2, folds = 2, verbose = TRUE)
     set.seed(1)
     fit <- cwmix(faithful, hidden = 4, control = control)
     cat("\ncandidates:", nrow(fit$candidates), "\n")'
-  )
-  expect_match(paste(output, collapse = "\n"), "covariances, [0-9]+ component")
+  output <- in_session_with_progress(code)
+  shown <- paste(output, collapse = "\n")
+  expect_match(shown, "covariances, [0-9]+ component")
+  share <- as.integer(sub("%", "", regmatches(shown, gregexpr("[0-9]+%", shown))[[1]]))
+  expect_gt(length(unique(share)), 1)
+  expect_false(is.unsorted(share))
   expect_length(grep("candidates: [0-9]+", output), 1)
+  lines <- in_session_with_progress(paste("options(cli.dynamic = FALSE)", code, sep = "\n"))
+  stages <- c("Mixtures", "Behind maps of columns", "Covariances between")
+  for (stage in stages) {
+    line <- "%s: [0-9]+ candidates, the best .* with [0-9]+ components? \\([0-9.]+ s\\)"
+    expect_length(grep(sprintf(line, stage), lines), 1)
+  }
 })

@@ -163,7 +163,7 @@ test_that("in one column the simplest stands alone unless the gain is beyond its
   for (errors in seq(0.2, 2, 0.2)) {
     gain <- 0.1 * noise
     scores <- cbind(simple + gain + errors * score_error(gain, a), simple)
-    share <- few_weights(scores, a, c(2.1, 2))
+    share <- few_weights(scores, a, c(2.1, 2) / 2)
     of_stack <- vapply(1:n, function(i) log(sum(share * exp(scores[i, ]))) - scores[i, 2], 0)
     alone <- mean(of_stack) < sd(of_stack) / sqrt(n)
     expect_identical(priced_weights(scores, a, c(2.1, 2)), if (alone) c(0, 1) else share)

@@ -114,6 +114,7 @@ stub_search <- function(sample, n = 400) {
   search$raced <- 1L
   search$weights <- c(0.5, 0.5)
   search$candidates <- list()
+  search$progress <- no_progress
   search
 }
 
