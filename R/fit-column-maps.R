@@ -19,12 +19,12 @@ fit_map <- function(kind, y, least = -Inf) {
     "log, upper end" = list(kind = "log", end = upper, sign = -1),
     logit = list(kind = "logit", lower = lower, upper = upper)
   )
-  if (kind == "log, from zero" && values[1] <= 0) {
+  if (!all(is.finite(unlist(map[-1]))) || !kind_of(map)$is_sensible(map)) {
     return(NULL)
   }
-  numbers <- unlist(map[-1])
-  sensible <- all(is.finite(numbers)) && kind_of(map)$is_sensible(map)
-  if (sensible && lower < values[1] && upper > values[n]) map
+  # Ends may be tied with the outermost values, and all values with each other.
+  range <- map_range(map)
+  if (range[1] < values[1] && range[2] > values[n] && values[1] < values[n]) map
 }
 
 # The maps of several columns, a kind each.

@@ -64,9 +64,12 @@ shape_grid <- function(t, weights) {
   at[count + 1] <- at[count + 1] - 1e-9 * width
   basis <- design(at)
   w <- (weights %||% rep(1, length(t))) / sum(weights %||% length(t))
+  sums <- lapply(row_blocks(length(t), ncol(basis)), function(rows) {
+    colSums(design(t[rows]) * w[rows])
+  })
   list(
     n = 1 / sum(w^2), start = start, step = width / shape_knots, at = at, basis = basis,
-    mean_basis = colSums(design(t) * w),
+    mean_basis = Reduce(`+`, sums),
     rule = width / shape_knots * c(0.5, rep(1, count - 1), 0.5),
     penalty = crossprod(diff(diag(ncol(basis)), differences = 3)),
     normal = weighted_moments(t, weights %||% 1)

@@ -5,9 +5,13 @@
 # `mixture`, list(x, weights, atoms), what EM is given; `groups`, the tree's rows that it may see,
 # of training_rows(); `held`, the numbers of its held-out rows, and `validation`, list(x), these;
 # and through maps `view`, list(maps, center, scale), by which x comes from the working scale, with
-# `zero` in each column's units where fit-edges.R asks for it,
-# `shift`, what log densities of x lack of those of the standardised columns at the held-out rows,
-# and `floor`.
+# the `floor` of EM and `zero` in each column's units where fit-edges.R asks for it; and `shift`,
+# what log densities of x lack of those of the standardised columns at the held-out rows.
+
+# The floor under standard deviations through a view.
+floor_of <- function(task, view) {
+  if (is.null(view)) task$floor else view$floor %||% (0 * task$floor)
+}
 
 raw_scale <- function(search) {
   tree <- tree_of_rows(search$task$sample, NULL)
@@ -64,9 +68,9 @@ mapped_scale <- function(search, name, maps_for, images = "standardised") {
         x = standardise(u, view$center, view$scale), weights = weights,
         atoms = sample$atoms[training]
       )
+      view$floor <- search$task$control$sd_floor * 1e-3 * units$core
       for_em <- list(
-        mixture = some_rows(set, 20000), groups = training_rows(tree, fold, sample, view),
-        floor = search$task$control$sd_floor * 1e-3 * units$core
+        mixture = some_rows(set, 20000), groups = training_rows(tree, fold, sample, view)
       )
     }
     if (any(reaches_zero(search))) view$zero <- zero_through(view)

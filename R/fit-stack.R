@@ -283,7 +283,9 @@ merge_mapped <- function(parts) {
 # of the density, were a fit's components alike.
 narrow_components <- function(task, candidates, shares) {
   each <- lapply(candidates, function(candidate) {
-    at_floor <- vapply(candidate$fits, function(fit) components_at(task$floor, fit), 0L)
+    at_floor <- vapply(seq_along(candidate$fits), function(f) {
+      components_at(floor_of(task, candidate$views[[f]]), candidate$fits[[f]])
+    }, 0L)
     of <- vapply(candidate$fits, function(parameters) nrow(parameters$mean), 0L)
     c(sum(at_floor), sum(of), mean(at_floor / of))
   })

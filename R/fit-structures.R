@@ -242,7 +242,7 @@ kept_split_start <- function(groups, K, full, floor) {
 # those of the tree's rows. The better one's list(parameters, start).
 fit_fold_mixture <- function(fold, K, structure, task, group, starts = 1:2) {
   set <- fold$mixture
-  if (!is.null(fold$floor)) task$floor <- fold$floor
+  task$floor <- floor_of(task, fold$view)
   task$control$em_tolerance <- max(task$control$em_tolerance, 1e-5)
   own <- structure$pooling$rows == 0 && is.null(structure$adjust)
   by_atoms <- isTRUE(structure$atoms)

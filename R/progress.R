@@ -23,10 +23,10 @@ progress_bar <- function(format, total, control) {
   )
 }
 
-# Progress through stages, which take about these `shares` of the whole work: a bar with what is done
-# and the time left, or where a terminal cannot draw one a line a stage. list(begin, part, at, done):
-# begin(found) starts the next stage, `found` telling of the one before, part(share) says how much of
-# a stage is done, at(status) what is being done.
+# Progress through stages, which take about these `shares` of the whole work: a bar with what is
+# done and the time left, or where a terminal cannot draw one a line a stage. list(begin, part, at,
+# done): begin(found) starts the next stage, `found` telling of the one before, part(share) says how
+# much of a stage is done, at(status) what is being done.
 stage_progress <- function(shares, control) {
   if (!shows_progress(control)) {
     return(no_progress)

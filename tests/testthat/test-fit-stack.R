@@ -254,9 +254,11 @@ test_that("the density integrates to one, draws follow it, residuals are normal"
     ring(200)[, 1], hidden = 8, control = cwmix_control(folds = 2, epochs = 10, batch_size = 16)
   )
   grid <- seq(-8, 8, length.out = 4001)
-  expect_equal(sum(predict(fit, grid)) * 16 / 4000, 1, tolerance = 1e-6)
+  # a column's estimate has bends, where rules of a high order gain nothing
+  expect_equal(sum(predict(fit, grid)) * 16 / 4000, 1, tolerance = 1e-4)
   expect_equal(pcwmix(c(-1, 1), fit), vapply(c(-1, 1), function(q) {
-    integrate(function(x) predict(fit, x), -8, q, subdivisions = 1000, rel.tol = 1e-8)$value
+    at <- seq(-8, q, length.out = 1e5)
+    mean(predict(fit, at[-1] - diff(at[1:2]) / 2)) * (q + 8)
   }, 0), tolerance = 1e-6)
   expect_equal(pcwmix(qcwmix(c(0.1, 0.5, 0.9), fit), fit), c(0.1, 0.5, 0.9))
   draws <- simulate(fit, 4000, seed = 1)
@@ -397,6 +399,13 @@ test_that("components at the floor are counted, and their share of the density",
     narrow_components(task, candidates, c(0.5, 0.3, 0.2)),
     list(count = 5L, of = 11, share = 0.5 * 0.5 + 0.2)
   )
+  # behind maps the floor is that of the view, none where nothing was fitted
+  views <- list(list(floor = c(0.1, 0.01)), list())
+  mapped <- list(c(candidates[[3]], list(views = views)))
+  expect_equal(narrow_components(task, mapped, 1), list(count = 0L, of = 2, share = 0))
+  views[[1]]$floor <- c(1, 0.01)
+  mapped <- list(c(candidates[[3]], list(views = views)))
+  expect_equal(narrow_components(task, mapped, 1), list(count = 1L, of = 2, share = 0.5))
   # the mean over fits, not over components
   uneven <- list(list(fits = list(fit(narrow), fit(wide, wide, wide))))
   expect_equal(narrow_components(task, uneven, 1), list(count = 1L, of = 4, share = 0.5))
