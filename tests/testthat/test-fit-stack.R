@@ -250,15 +250,14 @@ test_that("a shift and a change of units change nothing else", {
 })
 
 test_that("the density integrates to one, draws follow it, residuals are normal", {
-  fit <- fit_stack(
+  # a column's estimate has bends, where rules of a high order break down
+  fit <- without_maps(fit_stack(
     ring(200)[, 1], hidden = 8, control = cwmix_control(folds = 2, epochs = 10, batch_size = 16)
-  )
+  ))
   grid <- seq(-8, 8, length.out = 4001)
-  # a column's estimate has bends, where rules of a high order gain nothing
-  expect_equal(sum(predict(fit, grid)) * 16 / 4000, 1, tolerance = 1e-4)
+  expect_equal(sum(predict(fit, grid)) * 16 / 4000, 1, tolerance = 1e-6)
   expect_equal(pcwmix(c(-1, 1), fit), vapply(c(-1, 1), function(q) {
-    at <- seq(-8, q, length.out = 1e5)
-    mean(predict(fit, at[-1] - diff(at[1:2]) / 2)) * (q + 8)
+    integrate(function(x) predict(fit, x), -8, q, subdivisions = 1000, rel.tol = 1e-8)$value
   }, 0), tolerance = 1e-6)
   expect_equal(pcwmix(qcwmix(c(0.1, 0.5, 0.9), fit), fit), c(0.1, 0.5, 0.9))
   draws <- simulate(fit, 4000, seed = 1)
