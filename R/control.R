@@ -57,7 +57,8 @@
 #'   every component at every row, as L-BFGS always does.
 #' @param optimiser A string: `"adam"` (Kingma and Ba 2015) over minibatches, or `"lbfgs"`, R's
 #'   [stats::optim()] over all rows in double, for small problems.
-#' @param verbose A flag: show a progress bar.
+#' @param verbose A flag: show progress, the share done and the time left; a fit without `K` has a
+#'   line a stage where there is no terminal.
 #' @param ... Must be empty.
 #' @return A list of class `"cwmix_control"`.
 #' @section Averaging: Adam's epochs are scored by, and a fit returns, an average of the parameters

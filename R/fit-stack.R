@@ -368,7 +368,7 @@ describe_parts.cwmix_stack <- function(object) NextMethod()[1]
 
 #' @export
 describe_training.cwmix_stack <- function(object) {
-  c(describe_recorded(object$recorded), sprintf(
+  c(describe_recorded(object$recorded), describe_scales(object$candidates), sprintf(
     "  stacked     %d of %s, %s: held-out score %s (se %s)%s",
     sum(object$candidates$share > 0), plural(nrow(object$candidates), "candidate"),
     if (object$folds == 1) "one split" else plural(object$folds, "fold"),
@@ -377,6 +377,16 @@ describe_training.cwmix_stack <- function(object) {
   ), if (object$at_floor > 0) {
     paste("  at floor   ", plural(object$at_floor, "component"))
   })
+}
+
+# How the candidates with a share see the columns, where not all see them as they are.
+describe_scales <- function(candidates) {
+  shares <- tapply(candidates$share, candidates$scale, sum)
+  shares <- sort(shares[shares > 0], decreasing = TRUE)
+  if (identical(names(shares), "raw")) {
+    return(NULL)
+  }
+  paste("  scales     ", paste(names(shares), vapply(shares, fixed, "", 2), collapse = ", "))
 }
 
 # Where few rows decide.

@@ -56,7 +56,7 @@ format.cwmix_density <- function(x, ...) {
     return(c(lines, if (!is.na(n)) sprintf("  specified   %s", plural(n, "parameter"))))
   }
   held <- length(x$held_rows)
-  c(
+  within_width(c(
     lines,
     paste0(
       "  data        ", plural(x$nobs, "row"),
@@ -66,7 +66,7 @@ format.cwmix_density <- function(x, ...) {
       if (held > 0) sprintf(", %d of them for validation", held)
     ),
     describe_training(x), describe_likelihood(x)
-  )
+  ))
 }
 
 #' @export
@@ -74,6 +74,18 @@ print.cwmix_density <- function(x, ...) {
   validate_density(x, "x", user_call(), fit = TRUE)
   cat(format(x, ...), sep = "\n")
   invisible(x)
+}
+
+# Lines of a label and what is said, this within the width of the console.
+within_width <- function(lines) {
+  unlist(lapply(lines, function(line) {
+    has_label <- startsWith(line, "  ") && substr(line, 14, 14) == " "
+    if (nchar(line) <= getOption("width") || !has_label) {
+      return(line)
+    }
+    said <- strwrap(substring(line, 15), getOption("width") - 14)
+    paste0(c(substr(line, 1, 14), rep(strrep(" ", 14), length(said) - 1)), said)
+  }))
 }
 
 #' Summarise a density

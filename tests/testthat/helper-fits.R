@@ -273,3 +273,9 @@ tied_tables <- function() {
     list(x = x, w = table$w, rows = x[rep(seq_along(table$w), table$w), , drop = FALSE])
   })
 }
+
+with_width <- function(width, code) {
+  old <- options(width = width)
+  on.exit(options(old))
+  code
+}
