@@ -1,6 +1,7 @@
 # Increasing maps of single columns: u = m(y), with the log of their slope. A map is a list of
-# `kind` and numbers; a new kind is an element of column_maps, whose forward() gives
-# list(u, log_slope). Values outside `range` have no image.
+# `kind` and numbers; a new kind is an element of column_maps. forward() gives list(u, log_slope),
+# the slope of u in y; inverse_log_slope() that of y in u, at u, which keeps digits that y has lost.
+# Values outside `range` have no image.
 #   linear  u = (y - center) / scale
 #   asinh   u = asinh((y - center) / scale): linear in the middle, logarithmic in both tails
 #   log     u = sign log(sign (y - end)): beyond a lower end (sign 1) or below an upper one (-1)
@@ -17,7 +18,8 @@ column_maps <- list(
     forward = function(map, y) {
       list(u = (y - map$center) / map$scale, log_slope = rep(-log(map$scale), length(y)))
     },
-    inverse = function(map, u) map$center + map$scale * u
+    inverse = function(map, u) map$center + map$scale * u,
+    inverse_log_slope = function(map, u) rep(log(map$scale), length(u))
   ),
   asinh = list(
     fields = c("center", "scale"),
@@ -29,7 +31,10 @@ column_maps <- list(
       # log cosh u, without overflow
       list(u = u, log_slope = log(2) - log(map$scale) - abs(u) - log1p(exp(-2 * abs(u))))
     },
-    inverse = function(map, u) map$center + map$scale * sinh(u)
+    inverse = function(map, u) map$center + map$scale * sinh(u),
+    inverse_log_slope = function(map, u) {
+      log(map$scale) + abs(u) + log1p(exp(-2 * abs(u))) - log(2)
+    }
   ),
   log = list(
     fields = c("end", "sign"),
@@ -40,7 +45,8 @@ column_maps <- list(
       u <- map$sign * log(map$sign * (y - map$end))
       list(u = u, log_slope = -map$sign * u)
     },
-    inverse = function(map, u) map$end + map$sign * exp(map$sign * u)
+    inverse = function(map, u) map$end + map$sign * exp(map$sign * u),
+    inverse_log_slope = function(map, u) map$sign * u
   ),
   logit = list(
     fields = c("lower", "upper"),
@@ -54,6 +60,10 @@ column_maps <- list(
     },
     inverse = function(map, u) {
       map$lower + (map$upper - map$lower) * stats::plogis(u)
+    },
+    inverse_log_slope = function(map, u) {
+      log(map$upper - map$lower) + stats::plogis(u, log.p = TRUE) +
+        stats::plogis(-u, log.p = TRUE)
     }
   ),
   scores = list(
@@ -72,6 +82,11 @@ column_maps <- list(
     },
     inverse = function(map, u) {
       kind_of(map$inner)$inverse(map$inner, normal_score_inverse(map$shape, u))
+    },
+    inverse_log_slope = function(map, u) {
+      t <- normal_score_inverse(map$shape, u)
+      stats::dnorm(u, log = TRUE) - log_linear_at(map$shape, t)$log_density +
+        kind_of(map$inner)$inverse_log_slope(map$inner, t)
     }
   )
 )
@@ -113,9 +128,8 @@ map_inverse <- function(maps, u) {
 
 # Slopes of the inverse at images u, n x d.
 map_inverse_slope <- function(maps, u) {
-  y <- map_inverse(maps, u)
   for (j in seq_along(maps)) {
-    u[, j] <- exp(-kind_of(maps[[j]])$forward(maps[[j]], y[, j])$log_slope)
+    u[, j] <- exp(kind_of(maps[[j]])$inverse_log_slope(maps[[j]], u[, j]))
   }
   u
 }

@@ -116,7 +116,11 @@ in_single <- function(how) isTRUE(how$single)
 thread_count <- function(threads = NULL) {
   limit <- function(name) {
     value <- Sys.getenv(name)
-    if (nzchar(value) && grepl("^[1-9][0-9]*$", value)) as.double(value) else Inf
+    if (!nzchar(value)) {
+      return(Inf)
+    }
+    count <- suppressWarnings(as.integer(value))
+    if (is.na(count) || count < 1) Inf else count
   }
   threads <- threads %||% getOption("cwmix.threads") %||% engine_info()$processors
   in_check <- !tolower(Sys.getenv("_R_CHECK_LIMIT_CORES_")) %in% c("", "false")

@@ -56,9 +56,11 @@ candidate_scores <- function(search) {
   vapply(search$candidates, `[[`, 0, "raced")
 }
 
-# The best of those in all folds, there.
-best_complete_score <- function(search) {
-  complete <- Filter(function(one) is_complete(search, one), search$candidates)
+# The best of the mixtures in all folds, there.
+best_mixture_score <- function(search) {
+  complete <- Filter(function(one) {
+    is.null(one$hidden) && is_complete(search, one)
+  }, search$candidates)
   scores <- vapply(complete, function(one) {
     mean_score(all_scores(search, one), search$weights)
   }, 0)

@@ -120,8 +120,8 @@ penalised_spline <- function(grid, state, price) {
     gain <- following$value - now$value
     if (!isTRUE(gain >= 0)) break
     now <- following
-    # The next step would gain about the square.
-    if (gain < 1e-5) break
+    # The next full step would gain about the square.
+    if (gain < if (share == 1) 1e-5 else 1e-6) break
   }
   df <- sum(diag(solve(hessian + penalty + level, hessian, tol = 0)))
   # Where few values have nearly all weight rounding may leave it below 0.

@@ -37,7 +37,7 @@ mixture_below <- function(parameters, j, at) {
   sd <- if (is.null(parameters$log_sd)) {
     row <- matrix(parameters$log_cholesky[j, , ], dim(parameters$log_cholesky)[2])
     row[j, ] <- exp(row[j, ])
-    sqrt(colSums(row^2))
+    apply(row, 2, row_length)
   } else {
     exp(parameters$log_sd[, j])
   }

@@ -50,6 +50,10 @@ fit_scores <- function(object, sample, control) {
     log_density <- evaluate(object, points_at(sample$y[rows, , drop = FALSE]), "density", how)
     sum((log_density + sample$log_jacobian[rows]) * weights_at(sample, rows))
   })
+  score_fields(object, sample, total)
+}
+
+score_fields <- function(object, sample, total) {
   list(
     log_likelihood = sample$unit * total, df = degrees_of_freedom(object), nobs = nrow(sample$y),
     weight_sum = sample$unit * nrow(sample$y)
@@ -74,14 +78,24 @@ component_shares <- function(parameters, activation, sample, task) {
   sums / sum(sample$weights %||% nrow(sample$y))
 }
 
-# The same of any density, on the working scale.
-mean_posterior <- function(object, sample, control) {
+# Those of a sum, on the working scale, with what it scores: networks are asked once.
+sum_scores <- function(object, sample, control) {
   how <- list(threads = control$threads)
   sums <- sum_over_rows(sample, size(object)$K, function(rows) {
     points <- points_at(sample$y[rows, , drop = FALSE])
-    colSums(exp(evaluate(object, points, "posterior", how)) * weights_at(sample, rows))
+    joint <- evaluate(object, points, "component", how) + evaluate(object, points, "weights", how)
+    # Where a member has no density.
+    joint[is.na(joint)] <- -Inf
+    log_density <- log_row_sums(joint)
+    weights <- weights_at(sample, rows)
+    c(
+      sum((log_density + sample$log_jacobian[rows]) * weights),
+      colSums(exp(joint - log_density) * weights)
+    )
   })
-  sums / sum(sample$weights %||% nrow(sample$y))
+  c(score_fields(object, sample, sums[1]), list(
+    proportions = sums[-1] / sum(sample$weights %||% nrow(sample$y))
+  ))
 }
 
 # Arguments that hold data: left out of calls as values, looked for again by name.

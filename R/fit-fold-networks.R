@@ -101,7 +101,7 @@ plan_team <- function(search, count) {
   fold <- search$folds[[1]]
   n <- nrow(fold$training$x)
   K <- min(80, round(best$K * sqrt(n / nrow(fold$mixture$x))))
-  visits <- 4e6 * sqrt(count / 2)
+  visits <- 3.2e6 * sqrt(count / 2)
   list(
     K = as.integer(K), name = name, structure = structures(ncol(fold$training$x), "auto")[[name]],
     steep = !is.null(default_networks(nrow(search$task$sample$y))),
@@ -157,7 +157,7 @@ train_folds <- function(search, start, hidden, activation, epochs = network_epoc
   }, search$folds, start$fits)
   best <- list(epochs = 0L, score = mean_score(all_scores(search, start), search$weights))
   chosen <- best
-  rival <- if (latest) best_complete_score(search) else -Inf
+  rival <- if (latest) best_mixture_score(search) else -Inf
   epoch <- 0L
   while (epoch < epochs && epoch - best$epochs < task$control$patience) {
     more <- min(max(1L, epochs %/% 40L), epochs - epoch)

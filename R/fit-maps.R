@@ -52,7 +52,7 @@ search_column <- function(search) {
   kinds <- if (positive) scale_kinds else setdiff(scale_kinds, "log, from zero")
   for (kind in kinds) {
     maps <- score_maps(kind, search$least)
-    scale <- mapped_scale(search, paste("scores of", kind), maps, images = "as they are")
+    scale <- mapped_scale(search, paste("scores of", kind), maps, for_em = FALSE)
     if (!is.null(scale)) add_scores(search, scale)
   }
 }
@@ -62,6 +62,12 @@ add_scores <- function(search, scale) {
   one <- mixture_parameters(matrix(0), 1, FALSE, 0)
   fits <- rep(list(one), length(scale$folds))
   add_candidate(search, fits, "diagonal", 1L, scale = scale)
+}
+
+# Of some structures that which has scored best so far.
+better_structure <- function(search, names) {
+  of <- vapply(search$candidates, `[[`, "", "covariance")
+  of[which.max(replace(candidate_scores(search), !of %in% names, -Inf))]
 }
 
 search_columns <- function(search, covariance) {
@@ -85,7 +91,7 @@ search_columns <- function(search, covariance) {
   )
   all <- structures(d, covariance)
   some <- c("full", "full, shrunk", "full, tied", "diagonal")
-  if (has_many_rows(search)) some <- c("full", "diagonal")
+  if (has_many_rows(search)) some <- better_structure(search, c("full", "diagonal"))
   scales <- Filter(length, scales)
   for (i in seq_along(scales)) {
     search$progress$part((i - 1) / length(scales))

@@ -8,7 +8,8 @@
 # the `floor` of EM and `zero` in each column's units where fit-edges.R asks for it; and `shift`,
 # what log densities of x lack of those of the standardised columns at the held-out rows.
 
-# The floor under standard deviations through a view.
+# The floor under standard deviations through a view, of the columns as they are where it is NULL; 0
+# where nothing was fitted behind it.
 floor_of <- function(task, view) {
   if (is.null(view)) task$floor else view$floor %||% (0 * task$floor)
 }
@@ -40,9 +41,9 @@ training_rows <- function(tree, fold, sample, view) {
 }
 
 # A scale of maps, `maps_for(y, weights)` giving those of a fold's training values, or NULL
-# where a column has none, as the scale then is. Where the `images` stay as they are there is
-# nothing for EM.
-mapped_scale <- function(search, name, maps_for, images = "standardised") {
+# where a column has none, as the scale then is. Without
+# `for_em` images stay as they are.
+mapped_scale <- function(search, name, maps_for, for_em = TRUE) {
   sample <- search$task$sample
   rows <- seq_len(nrow(sample$y))
   d <- ncol(sample$y)
@@ -50,6 +51,8 @@ mapped_scale <- function(search, name, maps_for, images = "standardised") {
   folds <- list()
   for (fold in search$folds) {
     training <- rows[-fold$held]
+    # As many rows are enough for EM, and for maps.
+    if (length(training) > 20000) training <- sort(sample(training, 20000))
     y <- sample$y[training, , drop = FALSE]
     weights <- sample$weights[training]
     if (!is.null(weights)) weights <- weights / mean(weights)
@@ -58,8 +61,8 @@ mapped_scale <- function(search, name, maps_for, images = "standardised") {
       return(NULL)
     }
     view <- list(maps = maps, center = double(d), scale = rep(1, d))
-    for_em <- NULL
-    if (images == "standardised") {
+    given <- NULL
+    if (for_em) {
       u <- map_forward(maps, y)$u
       units <- standard_units(u, weights)
       view[c("center", "scale")] <- units[c("center", "scale")]
@@ -69,13 +72,11 @@ mapped_scale <- function(search, name, maps_for, images = "standardised") {
         atoms = sample$atoms[training]
       )
       view$floor <- search$task$control$sd_floor * 1e-3 * units$core
-      for_em <- list(
-        mixture = some_rows(set, 20000), groups = training_rows(tree, fold, sample, view)
-      )
+      given <- list(mixture = set, groups = training_rows(tree, fold, sample, view))
     }
     if (any(reaches_zero(search))) view$zero <- zero_through(view)
     held <- through(view, sample$y[fold$held, , drop = FALSE])
-    folds[[length(folds) + 1]] <- c(for_em, list(
+    folds[[length(folds) + 1]] <- c(given, list(
       held = fold$held, view = view, validation = list(x = held$x),
       shift = held$log_slope + sum(log(sample$scale))
     ))

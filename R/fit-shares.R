@@ -25,8 +25,8 @@ stacked_score <- function(scores, a) {
   mean_score(log_row_sums(scores + rep(log(share), each = nrow(scores))), a)
 }
 
-# The weights of few candidates: those go, the least missed first, without which the score of the
-# others, weighted anew, loses less than `least`.
+# The weights of few candidates: those go, the least missed first (of the three likeliest to be),
+# without which the score of the others, weighted anew, loses less than `least`.
 few_weights <- function(scores, a, df = double(ncol(scores)), least = 0.001) {
   a <- a / sum(a)
   value <- function(kept, share) {
@@ -55,8 +55,8 @@ few_weights <- function(scores, a, df = double(ncol(scores)), least = 0.001) {
 }
 
 # In one column candidates are many for what they can differ in: parameters have a price, half of
-# Akaike's, as held-out scores bear them already, and the simplest candidate stands alone where the
-# stack is not ahead by one standard error (Breiman, Friedman, Olshen and Stone 1984).
+# Akaike's (chosen by bench/one-column.R), and the simplest candidate stands alone where the stack
+# is not ahead by one standard error (Breiman, Friedman, Olshen and Stone 1984).
 priced_weights <- function(scores, a, df) {
   share <- few_weights(scores, a, df / 2)
   simplest <- which.min(df)

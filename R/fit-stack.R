@@ -17,7 +17,8 @@
 #'   the values next to it, half the square root of their number. A map may be followed by *normal
 #'   scores* of its images, \eqn{u = \Phi^{-1}(F(t))}{u = Phi^-1(F(t))}: the log density of F is a
 #'   cubic spline of 30 segments whose third differences have a price (Silverman 1982; Eilers and
-#'   Marx 1996), the price that of Akaike's criterion in the first fold, and linear outside. All
+#'   Marx 1996), the price the middle one of those that Akaike's criterion chooses in the first
+#'   three folds, and linear outside. All
 #'   maps are fitted to the training rows of each fold. In one column normal scores of each kind of
 #'   map, with one standard normal component, are candidates themselves; in several, mixtures behind
 #'   the map of each column under which one normal scores best, and behind normal scores of the best
@@ -148,6 +149,9 @@ search_stages <- function(search, settings) {
   covariance <- settings$covariance
   stage <- function(share, run) list(share = share, run = run)
   with_networks <- !is.null(settings$hidden) && bears_networks(search)
+  # With many rows there is nothing to save.
+  d <- ncol(search$task$sample$y)
+  with_adjusted <- d >= 6 && covariance != "diagonal" && nrow(search$task$sample$y) <= 100 * d
   c(
     list(
       "Mixtures" = stage(3, function(search) {
@@ -155,9 +159,11 @@ search_stages <- function(search, settings) {
         search_next_sizes(search, covariance)
         search_atoms(search, covariance)
       }),
-      "Behind maps of columns" = stage(4, function(search) search_maps(search, covariance)),
-      "Covariances between" = stage(1, function(search) search_adjusted(search, covariance))
+      "Behind maps of columns" = stage(4, function(search) search_maps(search, covariance))
     ),
+    if (with_adjusted) {
+      list("Covariances between diagonal and full" = stage(2, search_adjusted))
+    },
     if (with_networks) {
       list("Networks" = stage(8, function(search) {
         search_networks(search, settings$hidden, settings$activation)
@@ -172,8 +178,8 @@ describe_search <- function(search) {
   }
   best <- best_candidate(search)
   sprintf(
-    "%s, the best %s with %s", plural(length(search$candidates), "candidate"), best$covariance,
-    plural(best$K, "component")
+    "%s, the best %s with %s%s", plural(length(search$candidates), "candidate"), best$covariance,
+    plural(best$K, "component"), if (best$scale == "raw") "" else paste0(", ", best$scale)
   )
 }
 
@@ -203,8 +209,7 @@ finish_stack <- function(search, settings, matched, kept) {
   offset <- mean_offset(task$sample, unlist(lapply(search$folds, `[[`, "held")))
   narrow <- narrow_components(task, candidates[used], shares[used])
   if (narrow$share > 0.05) warn_narrow(narrow)
-  add_fields(object, fit_scores(object, search$rows, task$control), list(
-    proportions = mean_posterior(object, search$rows, task$control),
+  add_fields(object, sum_scores(object, search$rows, task$control), list(
     at_floor = narrow$count,
     candidates = candidate_table(search, candidates, shares, offset),
     folds = length(search$folds), row_folds = row_folds(search), component_folds = parts$folds,
@@ -340,8 +345,8 @@ candidate_table <- function(search, candidates, shares, offset) {
   scores <- score_matrix(candidates, search)
   means <- apply(scores, 2, mean_score, search$weights)
   best <- which.max(means)
-  raced <- vapply(dropped, function(one) raced_score(search, one), 0)
-  ahead <- means[best] - raced_score(search, candidates[[best]])
+  raced <- vapply(dropped, `[[`, 0, "raced")
+  ahead <- means[best] - candidates[[best]]$raced
   all <- c(candidates, dropped)
   field <- function(name, like) vapply(all, `[[`, like, name)
   table <- data.frame(
@@ -386,7 +391,9 @@ describe_scales <- function(candidates) {
   if (identical(names(shares), "raw")) {
     return(NULL)
   }
-  paste("  scales     ", paste(names(shares), vapply(shares, fixed, "", 2), collapse = ", "))
+  paste0(
+    "  scales      ", paste0(names(shares), " (", sprintf("%.2g", shares), ")", collapse = "; ")
+  )
 }
 
 # Where few rows decide.

@@ -124,7 +124,8 @@ search_sizes <- function(search, name, structure, scale = search$raw,
   complete_best(search, scale, before)
 }
 
-# Many rows tell their covariances without help.
+# Beyond that rows tell covariances without pooling, and a size more gains less than structures
+# differ by.
 has_many_rows <- function(search) nrow(search$task$sample$y) > 2000
 
 search_mixtures <- function(search, covariance) {
@@ -144,8 +145,8 @@ search_mixtures <- function(search, covariance) {
   search$progress$part(0.7)
 }
 
-# Sizes next to the best, which the ladder of sizes steps over, in the three best structures that
-# have a chance beside the best.
+# Sizes next to the best, which the ladder of sizes steps over, in the three best structures, with
+# many rows in the best.
 search_next_sizes <- function(search, covariance) {
   d <- ncol(search$task$sample$y)
   if (d == 1) {
@@ -157,13 +158,14 @@ search_next_sizes <- function(search, covariance) {
     K = vapply(search$candidates, `[[`, 0L, "K"), score = candidate_scores(search)
   )
   table <- table[order(table$score, decreasing = TRUE), ]
-  if (has_many_rows(search)) table <- table[table$score > table$score[1] - 0.02, ]
-  for (best in utils::head(which(!duplicated(table$name)), 3)) {
+  for (best in utils::head(which(!duplicated(table$name)), if (has_many_rows(search)) 1 else 3)) {
     name <- table$name[best]
     K <- table$K[best]
     known <- sizes_for(search, all[[name]])
     for (towards in if (K >= 5) list(rev(known[known < K])[1], known[known > K][1])) {
-      between <- if (!is.na(towards)) setdiff(K:towards, c(K, towards))
+      # A step is a twentieth at least.
+      step <- as.integer(sign(towards - K) * max(1, K %/% 20))
+      between <- if (!is.na(towards)) setdiff(seq(K, towards, step), c(K, towards))
       search_sizes(search, name, all[[name]], sizes = between, patience = 1)
     }
   }
@@ -186,12 +188,8 @@ search_atoms <- function(search, covariance) {
 
 # In many columns covariances between diagonal and full: one that is shrunk towards its diagonal,
 # then low rank plus diagonal, with as many factors as one component bears, tied and not.
-search_adjusted <- function(search, covariance) {
+search_adjusted <- function(search) {
   d <- ncol(search$task$sample$y)
-  # Many rows tell their covariances without help.
-  if (d < 6 || covariance == "diagonal" || nrow(search$task$sample$y) > 100 * d) {
-    return()
-  }
   adjusted <- function(pooling, adjust, least = 0) {
     list(full = TRUE, pooling = pooling, least = least, adjust = adjust)
   }

@@ -1,6 +1,6 @@
 # Densities of one variable whose log is linear between equidistant knots and beyond the outermost
 # ones, list(start, step, log_density): everything about them is in closed form. The first interval
-# must rise and the last one fall, as do the tails.
+# must rise and the last one fall, as do the tails. Values at points come from src/log-linear.c.
 
 # log of the mean of exp between two points of a line, its values there.
 log_mean_exp <- function(a, b) {
@@ -40,9 +40,9 @@ normalise_shape <- function(shape) {
   shape
 }
 
-log_linear_density <- function(shape, t) {
-  engine_log_linear(shape, masses_below(shape), t)$log_density
-}
+# Log densities at t and log P(T <= t), this to full relative precision below the middle:
+# list(log_density, log_below).
+log_linear_at <- function(shape, t) engine_log_linear(shape, masses_below(shape), t)
 
 # The mirror image.
 mirrored <- function(shape) {
@@ -61,9 +61,6 @@ masses_below <- function(shape) {
   cummax(log_cumulate(cbind(masses))[, 1])
 }
 
-# log P(T <= t), to full relative precision below the middle.
-log_linear_below <- function(shape, t) engine_log_linear(shape, masses_below(shape), t)$log_below
-
 # The t with log P(T <= t) = log_p, of at most one half.
 log_linear_quantile <- function(shape, log_p) {
   engine_log_linear_quantile(shape, masses_below(shape), log_p)
@@ -71,25 +68,20 @@ log_linear_quantile <- function(shape, log_p) {
 
 # The standard normal quantile u of P(T <= t), with the log density at t: list(u, log_density).
 normal_score <- function(shape, t) {
-  lower <- t < log_linear_quantile(shape, log(0.5))
-  log_p <- log_density <- double(length(t))
-  for (side in list(TRUE, FALSE)) {
-    some <- lower == side
-    at <- if (side) {
-      engine_log_linear(shape, masses_below(shape), t[some])
-    } else {
-      mirror <- mirrored(shape)
-      engine_log_linear(mirror, masses_below(mirror), -t[some])
-    }
-    log_p[some] <- at$log_below
-    log_density[some] <- at$log_density
-  }
-  list(u = (1 - 2 * lower) * -normal_quantile(log_p), log_density = log_density)
+  lower <- !is.na(t) & t < log_linear_quantile(shape, log(0.5))
+  below <- log_linear_at(shape, t[lower])
+  above <- log_linear_at(mirrored(shape), -t[!lower])
+  u <- log_density <- double(length(t))
+  u[lower] <- normal_quantile(below$log_below)
+  u[!lower] <- -normal_quantile(above$log_below)
+  log_density[lower] <- below$log_density
+  log_density[!lower] <- above$log_density
+  list(u = u, log_density = log_density)
 }
 
 normal_score_inverse <- function(shape, u) {
   log_p <- stats::pnorm(-abs(u), log.p = TRUE)
-  lower <- u < 0
+  lower <- !is.na(u) & u < 0
   t <- double(length(u))
   t[lower] <- log_linear_quantile(shape, log_p[lower])
   t[!lower] <- -log_linear_quantile(mirrored(shape), log_p[!lower])

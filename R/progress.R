@@ -6,7 +6,7 @@ shows_progress <- function(control) {
 }
 
 # A bar, or nothing where none is shown: list(at, done). `at` takes how much of `total` is done
-# (NULL where that is NA) and a status, which is not computed where nothing is shown.
+# and a status, which is not computed where nothing is shown.
 progress_bar <- function(format, total, control) {
   if (!shows_progress(control)) {
     return(list(at = function(...) NULL, done = function() NULL))
@@ -57,7 +57,10 @@ stage_lines <- function(names) {
   began <- NULL
   tell <- function(found) {
     if (stage > 0) {
-      message(sprintf("%s: %s (%.1f s)", names[stage], found, proc.time()[["elapsed"]] - began))
+      seconds <- proc.time()[["elapsed"]] - began
+      inform_cwmix(
+        sprintf("%s: %s (%.1f s)", names[stage], found, seconds), "cwmix_progress", NULL
+      )
     }
   }
   list(

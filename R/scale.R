@@ -98,9 +98,10 @@ component_sd <- function(sd, cholesky) {
   if (!is.null(sd)) {
     return(unname(sd))
   }
-  row_length <- function(row) max(abs(row)) * sqrt(sum((row / max(abs(row)))^2))
   t(matrix(apply(cholesky, c(1, 3), row_length), dim(cholesky)[1]))
 }
+
+row_length <- function(row) max(abs(row)) * sqrt(sum((row / max(abs(row)))^2))
 
 # (y - center) / scale of each column, and back.
 standardise <- function(y, center, scale) {

@@ -53,7 +53,9 @@ format.cwmix_density <- function(x, ...) {
   )
   if (is.null(x$nobs)) {
     n <- count_parameters(x)
-    return(c(lines, if (!is.na(n)) sprintf("  specified   %s", plural(n, "parameter"))))
+    return(within_width(c(
+      lines, if (!is.na(n)) sprintf("  specified   %s", plural(n, "parameter"))
+    )))
   }
   held <- length(x$held_rows)
   within_width(c(
@@ -76,11 +78,11 @@ print.cwmix_density <- function(x, ...) {
   invisible(x)
 }
 
-# Lines of a label and what is said, this within the width of the console.
+# Lines of a label and what is said of it, this within the width of the console.
 within_width <- function(lines) {
   unlist(lapply(lines, function(line) {
     has_label <- startsWith(line, "  ") && substr(line, 14, 14) == " "
-    if (nchar(line) <= getOption("width") || !has_label) {
+    if (nchar(line, "width") <= getOption("width") || !has_label) {
       return(line)
     }
     said <- strwrap(substring(line, 15), getOption("width") - 14)

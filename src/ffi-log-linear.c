@@ -2,8 +2,8 @@
 #include "ffi.h"
 #include "log-linear.h"
 
-/* From list(start, step, log_density), and the masses below its knots; a last one may
- * follow, that of all. */
+/* From list(start, step, log_density), and the logs of the masses below its knots and of
+ * all. */
 static struct log_linear read_shape(SEXP shape, SEXP before) {
   SEXP log_density = ffi_element(shape, "log_density");
   const R_xlen_t knots = Rf_xlength(log_density);
@@ -29,7 +29,7 @@ SEXP ffi_log_linear(SEXP shape, SEXP before, SEXP t) {
   SET_VECTOR_ELT(out, 1, Rf_allocVector(REALSXP, n));
   double *log_density = REAL(VECTOR_ELT(out, 0)), *log_below = REAL(VECTOR_ELT(out, 1));
   for (R_xlen_t i = 0; i < n; i++)
-    log_linear_at(&read, at[i], log_density + i, log_below + i);
+    log_linear_at(log_density + i, log_below + i, &read, at[i]);
   UNPROTECT(1);
   return out;
 }
@@ -40,7 +40,8 @@ SEXP ffi_log_linear_quantile(SEXP shape, SEXP before, SEXP log_p) {
   const R_xlen_t n = Rf_xlength(log_p);
   const double *of = ffi_doubles(log_p, n, "log_p");
   SEXP out = PROTECT(Rf_allocVector(REALSXP, n));
-  for (R_xlen_t i = 0; i < n; i++) REAL(out)[i] = log_linear_quantile(&read, of[i]);
+  double *quantile = REAL(out);
+  for (R_xlen_t i = 0; i < n; i++) quantile[i] = log_linear_quantile(&read, of[i]);
   UNPROTECT(1);
   return out;
 }

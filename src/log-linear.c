@@ -21,11 +21,15 @@ static double log_complement(double x) {
   return x > -0.7 ? log(-expm1(x)) : log1p(-exp(x));
 }
 
-void log_linear_at(const struct log_linear *shape, double t, double *log_density,
-                   double *log_below) {
+void log_linear_at(double *log_density, double *log_below, const struct log_linear *shape,
+                   double t) {
+  if (isnan(t)) {
+    *log_density = *log_below = t;
+    return;
+  }
   const ptrdiff_t last = shape->knots - 2;
   const double place = floor((t - shape->start) / shape->step);
-  const ptrdiff_t i = !(place > 0) ? 0 : place >= (double)last ? last : (ptrdiff_t)place;
+  const ptrdiff_t i = place <= 0 ? 0 : place >= (double)last ? last : (ptrdiff_t)place;
   const double beyond = t - shape->start - (double)i * shape->step;
   const double here = shape->log_density[i] + slope_of(shape, i) * beyond;
   *log_density = here;
@@ -34,6 +38,7 @@ void log_linear_at(const struct log_linear *shape, double t, double *log_density
   } else if (t >= shape->start + (double)(last + 1) * shape->step) {
     *log_below = log1p(-fmin(exp(here) / -slope_of(shape, last), 1));
   } else {
+    /* log(before + (t - t_i) mean of exp on the way) */
     const double since = log(fmax(beyond, 0)) + log_mean_exp(shape->log_density[i], here);
     /* Rounding may leave the interval from 0 to 1. */
     *log_below = fmin(log_add(shape->before[i], since), 0);
@@ -55,6 +60,7 @@ static ptrdiff_t knot_at(const struct log_linear *shape, double log_p) {
 
 double log_linear_quantile(const struct log_linear *shape, double log_p) {
   const double *before = shape->before;
+  if (isnan(log_p)) return log_p;
   if (log_p <= before[0]) return shape->start + (log_p - before[0]) / slope_of(shape, 0);
   const ptrdiff_t i = knot_at(shape, log_p);
   const double slope = slope_of(shape, i);

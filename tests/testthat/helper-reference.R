@@ -872,3 +872,7 @@ reference_cdf_form <- function(x, components, alpha) {
     component = component
   )
 }
+
+log_linear_density <- function(shape, t) log_linear_at(shape, t)$log_density
+
+log_linear_below <- function(shape, t) log_linear_at(shape, t)$log_below

@@ -64,6 +64,21 @@ test_that("points come back from images far out", {
   }
 })
 
+test_that("slopes of inverses have the digits that points have lost", {
+  u <- cbind(c(-60, -30, 30))
+  # exp(u), where 5 + exp(u) is 5
+  log <- list(list(kind = "log", end = 5, sign = 1))
+  expect_equal(map_inverse_slope(log, u), exp(u), tolerance = 1e-14)
+  logit <- list(list(kind = "logit", lower = 1, upper = 3))
+  expect_equal(map_inverse_slope(logit, u), 2 * exp(-abs(u)), tolerance = 1e-12)
+})
+
+test_that("what is missing stays missing", {
+  score <- normal_score(uneven_shape(), c(NA, 1))
+  expect_identical(is.na(score$u), c(TRUE, FALSE))
+  expect_identical(is.na(normal_score_inverse(uneven_shape(), c(NA, 1))), c(TRUE, FALSE))
+})
+
 test_that("maps do not overflow far out", {
   far <- c(-1e300, -1e10, 1e10, 1e300)
   at <- map_forward(maps["asinh"], cbind(far))

@@ -383,6 +383,8 @@ test_that("log-linear densities that are none are refused", {
   refused(shape, double(3))
   refused(shape, before, 1L)
   # what has no place is no number, or lies in a tail
+  expect_identical(.Call(ffi_log_linear_quantile, shape, masses_below(shape), NaN), NaN)
+  expect_identical(.Call(ffi_log_linear, shape, before, NaN)$log_below, NaN)
   at <- .Call(ffi_log_linear, shape, before, c(NaN, -Inf, Inf))
   expect_identical(at$log_density, c(NaN, -Inf, -Inf))
 })

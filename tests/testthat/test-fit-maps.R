@@ -140,7 +140,7 @@ test_that("a scale without maps of a column is none, and units are asked for or 
   expect_identical(calls, 1)
   as_they_are <- mapped_scale(
     search, "scores", score_maps(rep("asinh", 3)),
-    images = "as they are"
+    for_em = FALSE
   )
   expect_identical(as_they_are$folds[[2]]$view[c("center", "scale")], list(
     center = double(3), scale = rep(1, 3)
@@ -187,7 +187,7 @@ test_that("scores of mapped folds are those of their densities, but for units an
     scales <- list(
       search$raw, mapped_scale(search, "own", fit_maps(rep("asinh", d), rep(-Inf, d))),
       mapped_scale(search, "scores", score_maps(rep("log, lower end", d))),
-      mapped_scale(search, "scores", score_maps(rep("logit", d)), images = "as they are")
+      mapped_scale(search, "scores", score_maps(rep("logit", d)), for_em = FALSE)
     )
     # a mixture that is none of the fits, as any may be asked for
     parameters <- reference_coef(make_parameters(d, 2, NULL))

@@ -184,3 +184,23 @@ test_that("scores are a column a candidate, fold after fold, each row's loss bou
   expect_gt(expected[5, 2], -1e3)
   expect_identical(dim(score_matrix(candidates[1], search)), c(40L, 1L))
 })
+
+test_that("of the three likeliest to be missed least one goes, as of all", {
+  of_all <- function(scores, a, least = 0.001) {
+    value <- function(some) stacked_score(scores[, some, drop = FALSE], a)
+    share <- stacked_weights(scores, a, double(ncol(scores)))
+    kept <- which(share > 0.005)
+    full <- value(kept)
+    while (length(kept) > 1) {
+      left <- vapply(seq_along(kept), function(i) value(kept[-i]), 0)
+      if (max(left) < full - least) break
+      kept <- kept[-which.max(left)]
+    }
+    kept
+  }
+  a <- rep(1 / 200, 200)
+  for (seed in 1:5) {
+    scores <- with_fixed_seed(seed, matrix(rnorm(2000, sd = 0.5), 200))
+    expect_identical(which(few_weights(scores, a) > 0), of_all(scores, a), info = seed)
+  }
+})

@@ -244,3 +244,31 @@ test_that("an interrupt among the mixtures for atoms leaves what is complete, wi
     before
   )
 })
+
+test_that("with many rows climbs end sooner, and sizes next to the best are those of the best", {
+  sample <- function(n) list(y = matrix(0, n, 2))
+  # those with full covariances are ahead, those without gain a little with each size
+  score <- function(name, K) {
+    if (name == "full") min(K, 3) - 1 else 1.8 + 0.01 * match(K, candidate_sizes)
+  }
+  tried <- function(n) {
+    sizes_of(tried_by(function(search) search_mixtures(search, "auto"), score, sample(n)), "diagonal")
+  }
+  expect_gt(length(tried(2000)), length(tried(2001)))
+  expect_length(tried(2001), 4)
+  beside <- function(n) {
+    run <- function(search) {
+      for (name in c("full", "diagonal")) {
+        search$candidates <- c(search$candidates, list(list(
+          fits = list(NULL), covariance = name, K = 40L, scores = list(0), raced = 0
+        )))
+      }
+      search_next_sizes(search, "auto")
+    }
+    tried_by(run, function(name, K) -abs(K - 40), sample(n))[-(1:2)]
+  }
+  expect_identical(unique(vapply(beside(2000), `[[`, "", "covariance")), c("full", "diagonal"))
+  expect_identical(unique(vapply(beside(2001), `[[`, "", "covariance")), "full")
+  # a step is a twentieth at least
+  expect_identical(sizes_of(beside(2001), "full"), c(38L, 36L, 42L, 44L))
+})

@@ -55,3 +55,15 @@ test_that("a variational fit says how far it can be trusted", {
   expect_equal(sum(summary(fits$good)$components$proportion), 1)
   expect_error(format(fits$good, 3), class = "cwmix_input_error")
 })
+
+test_that("what is said of a label stays within the width of the console", {
+  line <- paste("  recorded   ", paste(rep("some words", 20), collapse = " "))
+  for (width in c(40, 80)) {
+    lines <- with_width(width, within_width(c("A headline", line)))
+    expect_true(all(nchar(lines) < width))
+    expect_identical(unique(substr(lines[-(1:2)], 1, 14)), strrep(" ", 14))
+    said <- paste(trimws(substring(lines[-1], 15)), collapse = " ")
+    expect_identical(said, substring(line, 15))
+  }
+  expect_identical(with_width(300, within_width(line)), line)
+})
