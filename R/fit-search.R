@@ -41,7 +41,7 @@ check_units <- function(search) {
 }
 
 default_folds <- function(n) {
-  if (n <= 125) 10L else if (n <= 20000) 5L else 1L
+  if (n <= 200) 10L else if (n <= 20000) 5L else 1L
 }
 
 # The folds of units by the labels that the user gives, NULL where there are none. Rows of one label

@@ -252,7 +252,8 @@ test_that("with many rows climbs end sooner, and sizes next to the best are thos
     if (name == "full") min(K, 3) - 1 else 1.8 + 0.01 * match(K, candidate_sizes)
   }
   tried <- function(n) {
-    sizes_of(tried_by(function(search) search_mixtures(search, "auto"), score, sample(n)), "diagonal")
+    run <- function(search) search_mixtures(search, "auto")
+    sizes_of(tried_by(run, score, sample(n)), "diagonal")
   }
   expect_gt(length(tried(2000)), length(tried(2001)))
   expect_length(tried(2001), 4)
