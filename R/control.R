@@ -29,7 +29,7 @@
 #'   for 2 beyond 20,000 rows; fewer rows have up to three, from the best mixtures, which count as
 #'   scores say. Below 1,000 rows, and in one column, there are none. See *Without K*.
 #' @param folds For a fit without `K` (others have none), a whole number from 2 of folds, with fewer
-#'   rows one a row; `NULL` for 10 up to 200 rows, 5 up to 20,000, and one split with at most 5,000
+#'   rows one a row; `NULL` for 10 up to 200 units, 5 up to 20,000, and one split with at most 5,000
 #'   held-out rows beyond; or a vector of labels, one a row: rows with one label are held out
 #'   together, and with them rows that repeat one of theirs. More than ten labels are dealt at
 #'   random into as many folds as by default, at least five. A number stands for random folds: where

@@ -36,7 +36,8 @@
 #' differences have a price, chosen by Akaike's criterion (Eilers and Marx 1996). So each column
 #' alone is about N(0, 1), and heavy tails and skewness are the maps'; what is joint is the
 #' mixture's. With `K = 1` and `hidden = NULL` one column has that estimate itself. The maps come
-#' from the training rows, before EM, and stay as they are. A flow comes after them.
+#' from the training rows, before EM, and stay as they are. A flow comes after them. Columns of
+#' positive values need their `support`, without which some mass lies below zero.
 #'
 #' Columns are standardised inside. Without a flow and maps, the parameters reported are those of
 #' the data (of their logs or logits in bounded columns); with them, means and covariances are those

@@ -75,12 +75,15 @@ score_matrix <- function(candidates, search) {
   matrix(scores, length(search$weights))
 }
 
-# The parameters of a mixture; of the columns' maps, their ends and scales.
+# The parameters of a mixture; of the columns' maps, their ends and scales. An end that was estimated
+# counts as four more, as all beyond it is lost; one at zero is known.
 degrees_of_candidate <- function(candidate) {
   parameters <- candidate$fits[[1]]
   K <- candidate$K
+  ranges <- vapply(candidate$views[[1]]$maps, map_range, c(0, 0))
+  ends <- 4 * sum(is.finite(unlist(ranges)) & unlist(ranges) != 0)
   if (startsWith(candidate$scale, "scores of")) {
-    return(6 + candidate$views[[1]]$maps[[1]]$shape$df)
+    return(6 + candidate$views[[1]]$maps[[1]]$shape$df + ends)
   }
   d <- ncol(parameters$mean)
   tied <- grepl("tied", candidate$covariance)
@@ -92,7 +95,7 @@ degrees_of_candidate <- function(candidate) {
     d
   }
   maps <- if (candidate$scale != "raw") 2 * d else 0
-  K * d + K - 1 + each * (if (tied) 1 else K) + maps
+  K * d + K - 1 + each * (if (tied) 1 else K) + maps + ends
 }
 
 fold_density <- function(parameters, activation, task, view = NULL) {

@@ -424,7 +424,7 @@ test_that("a bar shows what is done and tried and goes away, in scripts there is
   stages <- c("Mixtures", "Behind maps of columns")
   expect_length(grep("^Covariances|^Networks", lines), 0)
   for (stage in stages) {
-    line <- "%s: [0-9]+ candidates, the best .* with [0-9]+ components?.* \\([0-9.]+ s\\)"
+    line <- "%s: [0-9]+ candidates so far, the best .* with [0-9]+ components?.* \\([0-9.]+ s\\)"
     expect_length(grep(sprintf(line, stage), lines), 1)
   }
 })
