@@ -75,8 +75,8 @@ score_matrix <- function(candidates, search) {
   matrix(scores, length(search$weights))
 }
 
-# The parameters of a mixture; of the columns' maps, their ends and scales. An end that was estimated
-# counts as four more, as all beyond it is lost; one at zero is known.
+# The parameters of a mixture; of the columns' maps, their ends and scales. An end that was
+# estimated counts as four more, as all beyond it is lost; one at zero is known.
 degrees_of_candidate <- function(candidate) {
   parameters <- candidate$fits[[1]]
   K <- candidate$K

@@ -178,8 +178,9 @@ describe_search <- function(search) {
   }
   best <- best_candidate(search)
   sprintf(
-    "%s so far, the best %s with %s%s", plural(length(search$candidates), "candidate"), best$covariance,
-    plural(best$K, "component"), if (best$scale == "raw") "" else paste0(", ", best$scale)
+    "%s so far, the best %s with %s%s", plural(length(search$candidates), "candidate"),
+    best$covariance, plural(best$K, "component"),
+    if (best$scale == "raw") "" else paste0(", ", best$scale)
   )
 }
 
