@@ -129,9 +129,9 @@ test_that("many rows have a team by default, of more components where there are 
   found$folds[[1]]$training <- list(x = training$x[rows, ])
   found$folds[[1]]$mixture <- list(x = training$x[rows[1:1.5e5], ])
   expect_identical(plan_team(found, 2)$K, as.integer(round(some * sqrt(4 / 3))))
-  expect_identical(plan_team(found, 2)$epochs, 20L)
+  expect_identical(plan_team(found, 2)$epochs, 16L)
   # longer with more of them
-  expect_identical(plan_team(found, 8)$epochs, 40L)
+  expect_identical(plan_team(found, 8)$epochs, 32L)
   found$folds[[1]]$mixture <- list(x = training$x[rows[1:20], ])
   expect_identical(plan_team(found, 2)$K, 80L)
 })

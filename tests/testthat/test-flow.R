@@ -278,7 +278,7 @@ test_that("points far from the data have a finite log density", {
 
 test_that("flows print in at most eight lines", {
   fits <- lapply(kinds("flow"), `[[`, "object")
-  for (fit in fits) expect_lte(length(format(fit)), 8)
+  for (fit in fits) expect_lte(length(with_width(200, format(fit))), 8)
   still <- quick_control(epochs = 0)
   expect_snapshot({
     fit_small_flow(faithful, support = list(c(0, Inf), NULL), control = still)
