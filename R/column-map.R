@@ -95,6 +95,9 @@ kind_of <- function(map) column_maps[[map$kind]]
 
 map_range <- function(map) kind_of(map)$range(map)
 
+# Lower ends and upper ends of maps, 2 x d.
+map_ranges <- function(maps) vapply(maps, map_range, c(0, 0))
+
 # The images of points on the working scale, n x d, and the log of the Jacobian's determinant:
 # list(u, log_det), NA and -Inf for points outside a map's range.
 map_forward <- function(maps, y) {

@@ -134,7 +134,7 @@ is_heavy.cwmix_mapped <- function(object) TRUE
 #' @export
 value_range.cwmix_mapped <- function(object) {
   support <- object$frame$support
-  ends <- vapply(object$maps, map_range, c(0, 0))
+  ends <- map_ranges(object$maps)
   inside <- t(from_working(ends, support))
   replace(support, is.finite(t(ends)), inside[is.finite(t(ends))])
 }

@@ -80,8 +80,8 @@ score_matrix <- function(candidates, search) {
 degrees_of_candidate <- function(candidate) {
   parameters <- candidate$fits[[1]]
   K <- candidate$K
-  ranges <- vapply(candidate$views[[1]]$maps, map_range, c(0, 0))
-  ends <- 4 * sum(is.finite(unlist(ranges)) & unlist(ranges) != 0)
+  ranges <- map_ranges(candidate$views[[1]]$maps)
+  ends <- 4 * sum(is.finite(ranges) & ranges != 0)
   if (startsWith(candidate$scale, "scores of")) {
     return(6 + candidate$views[[1]]$maps[[1]]$shape$df + ends)
   }

@@ -78,7 +78,7 @@ has_whole_range <- function(search, candidate) {
     if (is.null(view)) {
       return(TRUE)
     }
-    ranges <- vapply(view$maps, map_range, c(0, 0))
+    ranges <- map_ranges(view$maps)
     all(ranges[1, ] <= least & ranges[2, ] == Inf)
   }, NA))
 }

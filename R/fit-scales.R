@@ -40,9 +40,8 @@ training_rows <- function(tree, fold, sample, view) {
   list(of_tree = of_tree, x = x, kept = new.env(parent = emptyenv()))
 }
 
-# A scale of maps, `maps_for(y, weights)` giving those of a fold's training values, or NULL
-# where a column has none, as the scale then is. Without
-# `for_em` images stay as they are.
+# A scale of maps, `maps_for(y, weights)` giving those of a fold's training values, or NULL where a
+# column has none, as the scale then is. Without `for_em` images stay as they are.
 mapped_scale <- function(search, name, maps_for, for_em = TRUE) {
   sample <- search$task$sample
   rows <- seq_len(nrow(sample$y))

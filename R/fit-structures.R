@@ -124,8 +124,8 @@ search_sizes <- function(search, name, structure, scale = search$raw,
   complete_best(search, scale, before)
 }
 
-# Beyond that rows tell covariances without pooling, and a size more gains less than structures
-# differ by.
+# So many that they tell covariances without pooling, and that structures differ by more than a size
+# gains.
 has_many_rows <- function(search) nrow(search$task$sample$y) > 2000
 
 search_mixtures <- function(search, covariance) {

@@ -36,16 +36,16 @@ stage_progress <- function(shares, control) {
   }
   format <- "{cli::pb_bar} {cli::pb_percent} {cli::pb_eta_str}"
   bar <- progress_bar(format, 1, control)
-  ends <- cumsum(shares) / sum(shares)
+  edges <- c(0, cumsum(shares) / sum(shares))
   stage <- 0
   reached <- 0
   list(
     begin = function(found) {
       stage <<- stage + 1
-      reached <<- c(0, ends)[stage]
+      reached <<- edges[stage]
     },
     part = function(share) {
-      reached <<- c(0, ends)[stage] + share * (ends[stage] - c(0, ends)[stage])
+      reached <<- edges[stage] + share * (edges[stage + 1] - edges[stage])
     },
     at = function(status) bar$at(reached, status),
     done = bar$done
